@@ -1,0 +1,176 @@
+//! Reads a [`ModelConfig`] from a `config.json`, in the flat form of the published checkpoints and in the nested form
+//! (`rope_parameters`, `layer_types`) that transformers 5 writes. Defaults are those of transformers' `Gemma*Config`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Architecture, LayerConfig, MAX_SIZE, ModelConfig, Rope, alternating};
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    model_type: String,
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: usize,
+    head_dim: Option<usize>,
+    rms_norm_eps: Option<f64>,
+    max_position_embeddings: Option<usize>,
+    query_pre_attn_scalar: Option<f64>,
+    attn_logit_softcapping: Option<f64>,
+    final_logit_softcapping: Option<f64>,
+    sliding_window: Option<usize>,
+    #[serde(alias = "_sliding_window_pattern")]
+    sliding_window_pattern: Option<usize>,
+    layer_types: Option<Vec<String>>,
+    rope_theta: Option<f64>,
+    rope_local_base_freq: Option<f64>,
+    rope_scaling: Option<RawRope>,
+    rope_parameters: Option<Value>,
+    tie_word_embeddings: Option<bool>,
+    #[serde(default)]
+    attention_bias: bool,
+    #[serde(default)]
+    use_bidirectional_attention: Option<bool>,
+}
+
+/// A rotary embedding as JSON; `rope_type` was `type` once.
+#[derive(Deserialize, Clone, Default)]
+struct RawRope {
+    #[serde(alias = "type")]
+    rope_type: Option<String>,
+    rope_theta: Option<f64>,
+    factor: Option<f64>,
+}
+
+/// The configuration in the text of a `config.json`. A multimodal model's text part is taken.
+pub(crate) fn from_json(json: &str) -> Result<ModelConfig, String> {
+    let mut value: Value = serde_json::from_str(json).map_err(|error| format!("not valid JSON: {error}"))?;
+    let model_type = value["model_type"].as_str().unwrap_or_default().to_owned();
+    if let Some(text) = value.get_mut("text_config") {
+        let text = text.take();
+        value = text;
+    }
+    let Some(architecture) = Architecture::from_name(&model_type) else {
+        return Err(format!(
+            "model_type {model_type:?} is not a Gemma that runs here (gemma, gemma2, gemma3, gemma3_text)"
+        ));
+    };
+    let raw: Raw = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    if !raw.model_type.is_empty() && Architecture::from_name(&raw.model_type) != Some(architecture) {
+        return Err(format!("model_type {model_type:?} with a text model of type {:?}", raw.model_type));
+    }
+    for (set, what) in [
+        (raw.tie_word_embeddings == Some(false), "tie_word_embeddings is false; Gemma's head is its embedding"),
+        (raw.attention_bias, "attention_bias is true; Gemma has no biases"),
+        (raw.use_bidirectional_attention == Some(true), "use_bidirectional_attention is true; only decoders run here"),
+    ] {
+        if set {
+            return Err(what.to_owned());
+        }
+    }
+    if !(1..=MAX_SIZE).contains(&raw.num_hidden_layers) {
+        return Err(format!("num_hidden_layers is {}", raw.num_hidden_layers));
+    }
+    let head_dim = raw.head_dim.unwrap_or(256);
+    let query_dim = match architecture {
+        Architecture::Gemma => head_dim as f64,
+        Architecture::Gemma2 | Architecture::Gemma3 => raw.query_pre_attn_scalar.unwrap_or(256.0),
+    };
+    let softcap = |cap: Option<f64>| cap.map(|cap| cap as f32);
+    let has_softcaps = architecture != Architecture::Gemma;
+    ModelConfig {
+        architecture,
+        vocab_size: raw.vocab_size,
+        hidden_size: raw.hidden_size,
+        intermediate_size: raw.intermediate_size,
+        heads: raw.num_attention_heads,
+        kv_heads: raw.num_key_value_heads,
+        head_dim,
+        norm_epsilon: raw.rms_norm_eps.unwrap_or(1e-6) as f32,
+        query_scale: query_dim.powf(-0.5) as f32,
+        attention_softcap: softcap(raw.attn_logit_softcapping).filter(|_| has_softcaps),
+        logit_softcap: softcap(raw.final_logit_softcapping).filter(|_| has_softcaps),
+        qk_norm: architecture.qk_norm(),
+        post_norms: architecture.post_norms(),
+        trained_context: raw.max_position_embeddings.unwrap_or(8192),
+        layers: layers(&raw, architecture)?,
+    }
+    .validate()
+}
+
+fn layers(raw: &Raw, architecture: Architecture) -> Result<Vec<LayerConfig>, String> {
+    let count = raw.num_hidden_layers;
+    let (local, global) = ropes(raw, architecture)?;
+    let Some(default_pattern) = architecture.window_pattern() else {
+        return Ok(vec![LayerConfig { window: None, rope: global }; count]);
+    };
+    let window = raw.sliding_window.unwrap_or(4096);
+    let Some(types) = &raw.layer_types else {
+        let pattern = raw.sliding_window_pattern.unwrap_or(default_pattern);
+        if pattern == 0 {
+            return Err("sliding_window_pattern is 0".to_owned());
+        }
+        return Ok(alternating(count, pattern, window, local, global));
+    };
+    if types.len() != count {
+        return Err(format!("{} layer_types for {count} layers", types.len()));
+    }
+    let layer = |kind: &String| match kind.as_str() {
+        "sliding_attention" => Ok(LayerConfig {
+            window: Some(window),
+            rope: local,
+        }),
+        "full_attention" => Ok(LayerConfig { window: None, rope: global }),
+        other => Err(format!("layer type {other:?}, expected sliding_attention or full_attention")),
+    };
+    types.iter().map(layer).collect()
+}
+
+/// The rotary embeddings of windowed and of full layers.
+fn ropes(raw: &Raw, architecture: Architecture) -> Result<(Rope, Rope), String> {
+    let (local_base, global_base) = match architecture {
+        Architecture::Gemma | Architecture::Gemma2 => (None, 1e4),
+        Architecture::Gemma3 => (Some(raw.rope_local_base_freq.unwrap_or(1e4)), 1e6),
+    };
+    let parse = |value: &Value| -> Result<RawRope, String> {
+        serde_json::from_value(value.clone()).map_err(|error| format!("rope_parameters: {error}"))
+    };
+    let flat = RawRope {
+        rope_theta: raw.rope_theta,
+        ..raw.rope_scaling.clone().unwrap_or_default()
+    };
+    // The nested form has one entry for each kind of layer, or one for all.
+    let (local, global) = match &raw.rope_parameters {
+        None => (None, flat),
+        Some(all) if all.get("full_attention").is_some() => {
+            (all.get("sliding_attention").map(parse).transpose()?, parse(&all["full_attention"])?)
+        }
+        Some(all) => (None, parse(all)?),
+    };
+    let global = rope(global, global_base)?;
+    let local = match (local, local_base) {
+        (Some(local), base) => rope(local, base.unwrap_or(global_base))?,
+        (None, Some(base)) => Rope { base, factor: 1.0 },
+        (None, None) => global,
+    };
+    Ok((local, global))
+}
+
+fn rope(raw: RawRope, default_base: f64) -> Result<Rope, String> {
+    let factor = match raw.rope_type.as_deref() {
+        None | Some("default") => 1.0,
+        Some("linear") => raw.factor.ok_or("rope scaling of type linear without a factor")?,
+        Some(other) => return Err(format!("rope scaling of type {other:?}, expected default or linear")),
+    };
+    Ok(Rope {
+        base: raw.rope_theta.unwrap_or(default_base),
+        factor,
+    })
+}
+
+#[cfg(test)]
+mod tests;

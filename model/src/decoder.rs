@@ -1,0 +1,264 @@
+//! The one Gemma graph: tokens and a key/value cache in, logits out. Differences between the models are data in
+//! [`ModelConfig`].
+//!
+//! Sources: the Gemma, Gemma 2 and Gemma 3 reports and their reference implementation in transformers.
+
+use candle_core::{Device, Result, Tensor};
+
+use crate::LoadError;
+use crate::config::{LayerConfig, ModelConfig, Rope};
+use crate::kv_cache::KvCache;
+use crate::ops::{self, Attention, Matrix};
+use crate::weights::{Format, Tensors};
+
+/// A checkpoint's weights, immutable.
+pub(crate) struct Decoder {
+    config: ModelConfig,
+    /// [vocab_size, hidden_size]; the head as well.
+    embedding: Matrix,
+    /// What embeddings are multiplied by: the square root of the hidden size.
+    embedding_scale: f32,
+    layers: Vec<Layer>,
+    final_norm: Tensor,
+}
+
+struct Layer {
+    config: LayerConfig,
+    attention_norm: Tensor,
+    q: Matrix,
+    k: Matrix,
+    v: Matrix,
+    output: Matrix,
+    /// Normalizations of queries and keys, where the model has them.
+    qk_norm: Option<(Tensor, Tensor)>,
+    post_attention_norm: Option<Tensor>,
+    ffn_norm: Tensor,
+    gate: Matrix,
+    up: Matrix,
+    down: Matrix,
+    post_ffn_norm: Option<Tensor>,
+}
+
+/// For which of the forwarded tokens logits are wanted. The head is a large part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logits {
+    None,
+    Last,
+    All,
+}
+
+impl Decoder {
+    /// Takes every tensor that the configuration asks for, and nothing may be left over.
+    pub(crate) fn new(config: ModelConfig, mut tensors: Tensors) -> std::result::Result<Self, LoadError> {
+        let hidden = config.hidden_size;
+        let embedding = tensors.matrix(None, "token_embd", config.vocab_size, hidden)?;
+        let final_norm = tensors.norm(None, "output_norm", hidden)?;
+        let layers = config.layers.iter().enumerate();
+        let layers = layers.map(|(index, layer)| Layer::new(&config, *layer, index, &mut tensors));
+        let layers = layers.collect::<std::result::Result<_, _>>()?;
+        let mut embedding_scale = (hidden as f32).sqrt();
+        if tensors.scales_in_own_precision() {
+            embedding_scale = match embedding.format() {
+                Format::BF16 => half::bf16::from_f32(embedding_scale).to_f32(),
+                Format::F16 => half::f16::from_f32(embedding_scale).to_f32(),
+                _ => embedding_scale,
+            };
+        }
+        tensors.finish()?;
+        Ok(Self {
+            config,
+            embedding,
+            embedding_scale,
+            layers,
+            final_norm,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The format that most of the layers' weights are stored in, by bytes.
+    pub(crate) fn main_format(&self) -> Format {
+        let mut bytes = std::collections::BTreeMap::<Format, usize>::new();
+        for layer in &self.layers {
+            for matrix in layer.matrices() {
+                *bytes.entry(matrix.format()).or_default() += matrix.rows() * matrix.cols();
+            }
+        }
+        let most = bytes.into_iter().max_by_key(|(_, bytes)| *bytes);
+        most.map_or(self.embedding.format(), |(format, _)| format)
+    }
+
+    /// The precision in which keys and values are best kept: `f32` only for weights in `f32`.
+    pub(crate) fn cache_dtype(&self) -> candle_core::DType {
+        match self.embedding.format() {
+            Format::F32 => candle_core::DType::F32,
+            _ => candle_core::DType::F16,
+        }
+    }
+
+    /// Reads `tokens` after those in the cache and appends their keys and values. Gives [rows, vocab_size] for the
+    /// wanted rows, `None` where none are. An error leaves the cache as it was.
+    pub(crate) fn forward(&self, tokens: &[u32], cache: &mut KvCache, logits: Logits) -> Result<Option<Tensor>> {
+        if tokens.is_empty() {
+            candle_core::bail!("a forward pass over no tokens");
+        }
+        if cache.len() + tokens.len() > cache.capacity() {
+            candle_core::bail!("{} tokens after {} in a cache of {}", tokens.len(), cache.len(), cache.capacity());
+        }
+        if let Some(id) = tokens.iter().find(|id| **id as usize >= self.config.vocab_size) {
+            candle_core::bail!("token {id} in a vocabulary of {}", self.config.vocab_size);
+        }
+        let mut angles = Angles::new(&self.config, cache.len(), tokens.len());
+        let mut x = ops::embed(tokens, &self.embedding, self.embedding_scale)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (cos, sin) = angles.of(layer.config.rope)?;
+            x = layer.forward(&self.config, index, &x, &cos, &sin, cache)?;
+        }
+        cache.advance(tokens.len());
+        let x = match logits {
+            Logits::None => return Ok(None),
+            Logits::Last => x.narrow(0, tokens.len() - 1, 1)?,
+            Logits::All => x,
+        };
+        let x = ops::rms_norm(&x, &self.final_norm, self.config.norm_epsilon)?;
+        let x = ops::matmul(&x, &self.embedding)?;
+        Ok(Some(match self.config.logit_softcap {
+            Some(cap) => ((x / f64::from(cap))?.tanh()? * f64::from(cap))?,
+            None => x,
+        }))
+    }
+}
+
+impl Layer {
+    fn new(
+        config: &ModelConfig,
+        layer: LayerConfig,
+        index: usize,
+        tensors: &mut Tensors,
+    ) -> std::result::Result<Self, LoadError> {
+        let (hidden, ffn) = (config.hidden_size, config.intermediate_size);
+        let (q_width, kv_width) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+        let index = Some(index);
+        let mut matrix = |part: &str, rows, cols| tensors.matrix(index, part, rows, cols);
+        let q = matrix("attn_q", q_width, hidden)?;
+        let k = matrix("attn_k", kv_width, hidden)?;
+        let v = matrix("attn_v", kv_width, hidden)?;
+        let output = matrix("attn_output", hidden, q_width)?;
+        let gate = matrix("ffn_gate", ffn, hidden)?;
+        let up = matrix("ffn_up", ffn, hidden)?;
+        let down = matrix("ffn_down", hidden, ffn)?;
+        let mut norm = |wanted: bool, part: &str, len| match wanted {
+            true => tensors.norm(index, part, len).map(Some),
+            false => Ok(None),
+        };
+        let q_norm = norm(config.qk_norm, "attn_q_norm", config.head_dim)?;
+        let k_norm = norm(config.qk_norm, "attn_k_norm", config.head_dim)?;
+        let post_attention_norm = norm(config.post_norms, "post_attention_norm", hidden)?;
+        let post_ffn_norm = norm(config.post_norms, "post_ffw_norm", hidden)?;
+        Ok(Self {
+            config: layer,
+            attention_norm: tensors.norm(index, "attn_norm", hidden)?,
+            q,
+            k,
+            v,
+            output,
+            qk_norm: q_norm.zip(k_norm),
+            post_attention_norm,
+            ffn_norm: tensors.norm(index, "ffn_norm", hidden)?,
+            gate,
+            up,
+            down,
+            post_ffn_norm,
+        })
+    }
+
+    fn matrices(&self) -> [&Matrix; 7] {
+        [&self.q, &self.k, &self.v, &self.output, &self.gate, &self.up, &self.down]
+    }
+
+    /// `x` is [n, hidden_size], `cos` and `sin` [n, head_dim / 2].
+    fn forward(
+        &self,
+        config: &ModelConfig,
+        index: usize,
+        x: &Tensor,
+        cos: &Tensor,
+        sin: &Tensor,
+        cache: &KvCache,
+    ) -> Result<Tensor> {
+        let norm = |x: &Tensor, weight: &Tensor| ops::rms_norm(x, weight, config.norm_epsilon);
+        let optional_norm = |x: Tensor, weight: &Option<Tensor>| match weight {
+            Some(weight) => norm(&x, weight),
+            None => Ok(x),
+        };
+        let n = x.dim(0)?;
+        let h = norm(x, &self.attention_norm)?;
+        let mut q = ops::matmul(&h, &self.q)?.reshape((n, config.heads, config.head_dim))?;
+        let mut k = ops::matmul(&h, &self.k)?.reshape((n, config.kv_heads, config.head_dim))?;
+        let v = ops::matmul(&h, &self.v)?.reshape((n, config.kv_heads, config.head_dim))?;
+        if let Some((q_norm, k_norm)) = &self.qk_norm {
+            q = norm(&q, q_norm)?;
+            k = norm(&k, k_norm)?;
+        }
+        let q = ops::rope(&q, cos, sin)?;
+        let k = ops::rope(&k, cos, sin)?;
+        let (keys, values) = cache.write(index, &k, &v)?;
+        let params = Attention {
+            start: cache.len(),
+            window: self.config.window,
+            scale: config.query_scale,
+            softcap: config.attention_softcap,
+        };
+        let h = ops::attention(&q, keys, values, params)?.reshape((n, config.heads * config.head_dim))?;
+        let h = optional_norm(ops::matmul(&h, &self.output)?, &self.post_attention_norm)?;
+        let x = (x + h)?;
+
+        let h = norm(&x, &self.ffn_norm)?;
+        let h = ops::gelu_mul(&ops::matmul(&h, &self.gate)?, &ops::matmul(&h, &self.up)?)?;
+        let h = optional_norm(ops::matmul(&h, &self.down)?, &self.post_ffn_norm)?;
+        x + h
+    }
+}
+
+/// The sines and cosines of one forward pass, computed once for each rotary embedding that the layers use.
+struct Angles {
+    head_dim: usize,
+    start: usize,
+    n: usize,
+    computed: Vec<(Rope, Tensor, Tensor)>,
+}
+
+impl Angles {
+    fn new(config: &ModelConfig, start: usize, n: usize) -> Self {
+        Self {
+            head_dim: config.head_dim,
+            start,
+            n,
+            computed: Vec::new(),
+        }
+    }
+
+    /// Cosines and sines, both [n, head_dim / 2].
+    fn of(&mut self, rope: Rope) -> Result<(Tensor, Tensor)> {
+        if let Some((_, cos, sin)) = self.computed.iter().find(|(known, ..)| *known == rope) {
+            return Ok((cos.clone(), sin.clone()));
+        }
+        let half = self.head_dim / 2;
+        let angle = |position: usize, pair: usize| {
+            position as f64 / rope.factor * rope.base.powf(-2.0 * pair as f64 / self.head_dim as f64)
+        };
+        let positions = self.start..self.start + self.n;
+        let angles: Vec<f64> = positions.flat_map(|p| (0..half).map(move |i| angle(p, i))).collect();
+        let table = |f: fn(f64) -> f64| {
+            Tensor::from_iter(angles.iter().map(|angle| f(*angle) as f32), &Device::Cpu)?.reshape((self.n, half))
+        };
+        let (cos, sin) = (table(f64::cos)?, table(f64::sin)?);
+        self.computed.push((rope, cos.clone(), sin.clone()));
+        Ok((cos, sin))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The engine thread: it owns the model, its cache and the sampler. A mailbox of one: the newest request wins.
+//!
+//! Must not know what a completion is for. It fences panics: one request fails, the next is served.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crate::generate::{Interrupt, generate};
+use crate::model::{LoadOptions, Model, ModelInfo};
+use crate::sequence::{LanguageModel, Sequence};
+use crate::tokenizer::Tokenizer;
+use crate::{CancelToken, Completion, CompletionRequest, LoadError, RequestError};
+
+/// Receives the answer to a request.
+type Reply = Box<dyn FnOnce(Result<Completion, RequestError>) + Send>;
+
+/// A loaded model and the thread that runs it. Dropping it stops what runs and joins the thread.
+pub struct Engine {
+    info: ModelInfo,
+    mailbox: Arc<Mailbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The request that waits.
+    waiting: Option<Job>,
+    /// Supersedes the request that runs.
+    running: Option<CancelToken>,
+    stopped: bool,
+}
+
+struct Job {
+    request: CompletionRequest,
+    reply: Reply,
+    submitted: Instant,
+    superseded: CancelToken,
+}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, and the state is whole at every step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Loads a `.gguf` file or a Hugging Face folder and starts the thread. Blocks while it reads.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let model = Model::load(path, options)?;
+        let (info, tokenizer) = (model.info().clone(), Arc::clone(model.tokenizer()));
+        Ok(Self::start(info, tokenizer, Box::new(model)))
+    }
+
+    /// Starts the thread for a model that is loaded.
+    pub(crate) fn start(info: ModelInfo, tokenizer: Arc<Tokenizer>, model: Box<dyn LanguageModel>) -> Self {
+        let mailbox = Arc::<Mailbox>::default();
+        let thread = {
+            let mailbox = Arc::clone(&mailbox);
+            let run = move || serve(&mailbox, &tokenizer, Sequence::new(model));
+            std::thread::Builder::new().name("engine".to_owned()).spawn(run)
+        };
+        Self {
+            info,
+            mailbox,
+            thread: Some(thread.expect("the system can start one more thread")),
+        }
+    }
+
+    /// What was loaded.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// Hands over a request and returns at once. `reply` is called exactly once, on the engine's thread, or on this
+    /// one when a request in the mailbox is superseded by this call; it must not block. A newer request supersedes both
+    /// the one that waits and the one that runs.
+    pub fn submit(
+        &self,
+        request: CompletionRequest,
+        reply: impl FnOnce(Result<Completion, RequestError>) + Send + 'static,
+    ) {
+        let job = Job {
+            request,
+            reply: Box::new(reply),
+            submitted: Instant::now(),
+            superseded: CancelToken::default(),
+        };
+        let older = {
+            let mut state = self.mailbox.lock();
+            if let Some(running) = &state.running {
+                running.cancel();
+            }
+            state.waiting.replace(job)
+        };
+        self.mailbox.changed.notify_one();
+        if let Some(older) = older {
+            (older.reply)(Err(RequestError::Superseded));
+        }
+    }
+
+    /// Submits and waits.
+    pub fn complete(&self, request: CompletionRequest) -> Result<Completion, RequestError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.submit(request, move |answer| {
+            // A send fails only where nobody waits any more.
+            let _ = sender.send(answer);
+        });
+        receiver.recv().unwrap_or(Err(RequestError::Stopped))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut state = self.mailbox.lock();
+            state.stopped = true;
+            if let Some(running) = &state.running {
+                running.cancel();
+            }
+            state.waiting.take()
+        };
+        self.mailbox.changed.notify_one();
+        if let Some(job) = waiting {
+            (job.reply)(Err(RequestError::Stopped));
+        }
+        // A reply may hold the last reference to the engine; its thread cannot wait for itself.
+        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id()) {
+            // The thread's own panics are fenced, so that joining it cannot fail.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The engine thread's loop.
+fn serve(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequence: Sequence) {
+    while let Some(mut job) = next(mailbox) {
+        let queued = job.submitted.elapsed();
+        let interrupt = Interrupt {
+            cancel: &job.request.cancel.clone(),
+            superseded: &job.superseded,
+            deadline: job.request.deadline,
+        };
+        let answer = catch_unwind(AssertUnwindSafe(|| {
+            generate(&mut sequence, tokenizer, &mut job.request, &interrupt)
+        }));
+        let answer = answer.unwrap_or_else(|panic| {
+            // Whatever was under way when it panicked is forgotten.
+            sequence.clear();
+            Err(RequestError::Failed(message(&*panic)))
+        });
+        mailbox.lock().running = None;
+        let answer = answer.map(|mut completion| {
+            completion.stats.queue = queued;
+            completion
+        });
+        // A caller's reply must not take the engine down either.
+        if catch_unwind(AssertUnwindSafe(|| (job.reply)(answer))).is_err() {
+            tracing::error!("the receiver of a completion panicked");
+        }
+    }
+}
+
+/// Waits for a request and marks it as running; `None` when the engine stops.
+fn next(mailbox: &Mailbox) -> Option<Job> {
+    let mut state = mailbox.lock();
+    loop {
+        if state.stopped {
+            return None;
+        }
+        if let Some(job) = state.waiting.take() {
+            state.running = Some(job.superseded.clone());
+            return Some(job);
+        }
+        state = mailbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it panicked").to_owned()
+}
+
+#[cfg(test)]
+mod tests;

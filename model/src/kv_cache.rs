@@ -1,0 +1,62 @@
+//! The keys and values of the tokens that have been read, preallocated for a whole context.
+//!
+//! Must not know which tokens they are; `sequence` does.
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use crate::config::ModelConfig;
+
+/// One sequence's keys and values. Appending writes in place: nothing is copied or reallocated while decoding.
+pub(crate) struct KvCache {
+    /// Keys and values of each layer, both [capacity, kv_heads, head_dim].
+    layers: Vec<(Tensor, Tensor)>,
+    len: usize,
+    capacity: usize,
+}
+
+impl KvCache {
+    /// Room for `capacity` tokens in `dtype`. The memory is reserved now and used as it is filled.
+    pub(crate) fn new(config: &ModelConfig, capacity: usize, dtype: DType) -> Result<Self> {
+        let shape = (capacity, config.kv_heads, config.head_dim);
+        let layer = |_| Ok((Tensor::zeros(shape, dtype, &Device::Cpu)?, Tensor::zeros(shape, dtype, &Device::Cpu)?));
+        Ok(Self {
+            layers: (0..config.layers.len()).map(layer).collect::<Result<_>>()?,
+            len: 0,
+            capacity,
+        })
+    }
+
+    /// How many tokens have been read.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many tokens fit.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Forgets all but the first `len` tokens.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Writes the keys and values [n, kv_heads, head_dim] of the `n` tokens after the first `len()` for one layer, and
+    /// gives the layer's whole buffers. They count only once [`KvCache::advance`] is called, so that a forward pass
+    /// that fails half-way leaves the cache as it was.
+    pub(crate) fn write(&self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(&Tensor, &Tensor)> {
+        let (cached_keys, cached_values) = &self.layers[layer];
+        let store = |cached: &Tensor, new: &Tensor| {
+            cached.slice_set(&new.to_dtype(cached.dtype())?.contiguous()?, 0, self.len)
+        };
+        store(cached_keys, keys)?;
+        store(cached_values, values)?;
+        Ok((cached_keys, cached_values))
+    }
+
+    /// Counts `n` tokens whose keys and values every layer has written.
+    pub(crate) fn advance(&mut self, n: usize) {
+        self.len += n;
+        debug_assert!(self.len <= self.capacity, "writes are bounded by the capacity");
+    }
+}

@@ -1,0 +1,33 @@
+//! The inference engine of CodeGemma LSP: text in, text out.
+//!
+//! Every Gemma is one decoder graph with the architecture as data ([`config`]), run on candle tensors with kernels of
+//! our own, over weights that stay quantized and memory-mapped. [`Engine`] owns the model, its key/value cache and its
+//! thread; callers submit a [`CompletionRequest`] and get a [`Completion`].
+//!
+//! This crate must not know LSP, URIs, documents, syntax trees or an async runtime.
+
+mod config;
+mod decoder;
+mod engine;
+mod error;
+mod generate;
+mod kv_cache;
+mod model;
+mod ops;
+mod prompt;
+mod request;
+mod sampler;
+mod sequence;
+#[cfg(test)]
+mod testing;
+mod tokenizer;
+mod weights;
+
+pub use engine::Engine;
+pub use error::{LoadError, RequestError};
+pub use model::{Device, LoadOptions, ModelInfo};
+pub use request::{
+    CancelToken, Completion, CompletionRequest, Finish, FimPrompt, Prompt, PromptFile, Sampling, Stats, StopWhen,
+    TokenLogprob,
+};
+pub use tokenizer::Tokenizer;

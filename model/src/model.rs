@@ -1,0 +1,140 @@
+//! A loaded checkpoint: decoder, key/value cache, tokenizer and the threads that compute.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::LoadError;
+use crate::decoder::{Decoder, Logits};
+use crate::kv_cache::KvCache;
+use crate::sequence::LanguageModel;
+use crate::tokenizer::Tokenizer;
+use crate::weights::Weights;
+
+/// Where a model runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The best that this build and machine have.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+}
+
+/// How to load a model.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Where to run. Both choices are the processor today.
+    pub device: Device,
+    /// How many threads compute; by default as many as the machine has cores.
+    pub threads: Option<usize>,
+    /// The longest sequence, prompt and completion together; by default 8,192 or what the model was trained for, if
+    /// that is less.
+    pub context_tokens: Option<usize>,
+}
+
+/// The default of [`LoadOptions::context_tokens`].
+const DEFAULT_CONTEXT: usize = 8192;
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ModelInfo {
+    /// The model's own name for itself, or its file's.
+    pub name: String,
+    /// `gemma`, `gemma2`, `gemma3`.
+    pub architecture: String,
+    /// The format of most of the weights, as `Q4_K`.
+    pub quantization: String,
+    /// The longest sequence it will run.
+    #[serde(skip)]
+    pub context_tokens: usize,
+    /// Whether it was trained to fill in the middle.
+    #[serde(skip)]
+    pub fill_in_the_middle: bool,
+}
+
+/// A checkpoint that can run.
+pub(crate) struct Model {
+    decoder: Decoder,
+    cache: KvCache,
+    pool: ThreadPool,
+    tokenizer: Arc<Tokenizer>,
+    info: ModelInfo,
+}
+
+impl Model {
+    /// Loads a `.gguf` file, or a folder with `config.json`, safetensors and `tokenizer.json`.
+    pub(crate) fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        if !path.exists() {
+            return Err(LoadError::new(path, "no such file or folder", "check the path of the model"));
+        }
+        let Weights { name, config, tensors } = Weights::open(path)?;
+        let tokenizer = Tokenizer::load(path)?;
+        if tokenizer.vocab_size() > config.vocab_size {
+            let what = format!(
+                "the tokenizer has {} entries, the model's vocabulary {}",
+                tokenizer.vocab_size(),
+                config.vocab_size
+            );
+            return Err(LoadError::new(path, what, "use the tokenizer that belongs to the model"));
+        }
+        let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT).clamp(2, config.trained_context.max(2));
+        let decoder = Decoder::new(config, tensors)?;
+        let info = ModelInfo {
+            name,
+            architecture: decoder.config().architecture.name().to_owned(),
+            quantization: decoder.main_format().name().to_owned(),
+            context_tokens,
+            fill_in_the_middle: tokenizer.control().fim.is_some(),
+        };
+        let failed = |what: String| LoadError::new(path, what, "close other programs or ask for a shorter context");
+        let cache = KvCache::new(decoder.config(), context_tokens, decoder.cache_dtype())
+            .map_err(|error| failed(format!("no memory for a context of {context_tokens} tokens: {error}")))?;
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(options.threads.unwrap_or(0))
+            .thread_name(|index| format!("compute-{index}"))
+            .build()
+            .map_err(|error| failed(format!("cannot start threads: {error}")))?;
+        Ok(Self {
+            decoder,
+            cache,
+            pool,
+            tokenizer: Arc::new(tokenizer),
+            info,
+        })
+    }
+
+    pub(crate) fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    pub(crate) fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+}
+
+impl LanguageModel for Model {
+    fn capacity(&self) -> usize {
+        self.cache.capacity()
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.cache.truncate(len);
+    }
+
+    fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
+        let wanted = if want_logits { Logits::Last } else { Logits::None };
+        let Self {
+            decoder, cache, pool, ..
+        } = self;
+        let logits = pool.install(|| {
+            let logits = decoder.forward(tokens, cache, wanted)?;
+            logits.map(|logits| logits.squeeze(0)?.to_vec1()).transpose()
+        });
+        logits.map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! The gated activation of the feed-forward block.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::Isa;
+use super::math::gelu;
+use super::matmul::contiguous;
+
+/// `gelu(gate) * up`, element by element; both [n, width], `f32`.
+pub(crate) fn gelu_mul(isa: Isa, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    gate.apply_op2_no_bwd(up, &GeluMul { isa })
+}
+
+struct GeluMul {
+    isa: Isa,
+}
+
+impl CustomOp2 for GeluMul {
+    fn name(&self) -> &'static str {
+        "gelu-mul"
+    }
+
+    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (gate, up) = (contiguous(s1, l1)?, contiguous(s2, l2)?);
+        if gate.len() != up.len() {
+            candle_core::bail!("gelu-mul of {:?} with {:?}", l1.shape(), l2.shape());
+        }
+        let mut out = vec![0.0; gate.len()];
+        let part = 4096;
+        (out.par_chunks_mut(part).zip(gate.par_chunks(part)).zip(up.par_chunks(part)))
+            .for_each(|((out, gate), up)| part_of(self.isa, gate, up, out));
+        Ok((CpuStorage::F32(out), l1.shape().clone()))
+    }
+}
+
+fn part_of(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    match isa {
+        Isa::Portable => generic(gate, up, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA.
+        Isa::Avx2 => unsafe { avx2(gate, up, out) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    generic(gate, up, out);
+}
+
+#[inline(always)]
+fn generic(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+        *out = gelu(*gate) * up;
+    }
+}

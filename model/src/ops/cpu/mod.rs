@@ -1,0 +1,79 @@
+//! The processor kernels. Each comes in a portable form and in forms for instruction sets that are chosen at run time.
+//!
+//! Kernels are batch-invariant: what is computed for a row depends neither on the rows beside it, nor on the number of
+//! threads, nor on how a prompt is cut into chunks. Cold, warm and partly reused runs therefore give the same text.
+
+mod attention;
+mod dot;
+mod gelu;
+mod math;
+mod matmul;
+mod reduce;
+mod unpack;
+
+pub(crate) use attention::{Attention, attention};
+pub(crate) use gelu::gelu_mul;
+pub(crate) use matmul::{dequantize_row, matmul};
+pub(crate) use reduce::log_sum_exp;
+
+/// An instruction set that the kernels have a form for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isa {
+    /// Plain Rust, for any processor.
+    Portable,
+    /// AVX2 with FMA and F16C. Exists only where the processor has all three: make it through [`Isa::detect`] or
+    /// [`Isa::available`].
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Isa {
+    /// The best of this machine.
+    pub(crate) fn detect() -> Self {
+        *Self::available().last().expect("the portable form is always there")
+    }
+
+    /// Every form that runs on this machine, the best last.
+    pub(crate) fn available() -> &'static [Self] {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
+            return &[Self::Portable, Self::Avx2];
+        }
+        &[Self::Portable]
+    }
+}
+
+/// Output that several threads fill, each its own elements.
+struct SharedOut<'a, T> {
+    start: *mut T,
+    len: usize,
+    whole: std::marker::PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: `set` requires that no two threads touch one element, so sharing the pointer adds no race; `T: Send` lets the
+// elements be written from other threads.
+unsafe impl<T: Send> Sync for SharedOut<'_, T> {}
+
+impl<'a, T> SharedOut<'a, T> {
+    fn new(whole: &'a mut [T]) -> Self {
+        Self {
+            start: whole.as_mut_ptr(),
+            len: whole.len(),
+            whole: std::marker::PhantomData,
+        }
+    }
+
+    /// Borrows `len` elements from `at`.
+    ///
+    /// # Safety
+    /// No other borrow of any of these elements may exist at the same time.
+    #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's promise, that is what the type is for")]
+    unsafe fn slice(&self, at: usize, len: usize) -> &mut [T] {
+        assert!(at + len <= self.len, "elements {at}..{} of {}", at + len, self.len);
+        // SAFETY: in bounds by the assertion, from a live exclusive borrow of the whole, disjoint by the contract.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Reductions over logits.
+
+use super::Isa;
+use super::math::exp;
+
+/// `ln(sum(e^x))` without overflow. NaN where any `x` is.
+pub(crate) fn log_sum_exp(isa: Isa, x: &[f32]) -> f32 {
+    match isa {
+        Isa::Portable => generic(x),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA.
+        Isa::Avx2 => unsafe { avx2(x) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(x: &[f32]) -> f32 {
+    generic(x)
+}
+
+#[inline(always)]
+fn generic(x: &[f32]) -> f32 {
+    let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut lanes = [0.0_f32; 8];
+    for chunk in chunks {
+        for lane in 0..8 {
+            lanes[lane] += exp(chunk[lane] - largest);
+        }
+    }
+    let total = lanes.iter().sum::<f32>() + rest.iter().map(|x| exp(x - largest)).sum::<f32>();
+    largest + total.ln()
+}

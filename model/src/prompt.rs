@@ -1,0 +1,135 @@
+//! Prompts as token ids, in the form that the model was trained on. Pure.
+//!
+//! CodeGemma was trained on `path⏎<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>M<|file_separator|>`, other files of the
+//! repository before it as `path⏎text<|file_separator|>` (CodeGemma report, section 2). A model without these tokens
+//! gets the text before the cursor alone.
+
+use crate::request::{FimPrompt, Prompt};
+use crate::tokenizer::{FimTokens, Tokenizer};
+
+/// A prompt that fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rendered {
+    pub(crate) tokens: Vec<u32>,
+    /// At least how many tokens of the caller's text were left out.
+    pub(crate) truncated: usize,
+}
+
+/// The tokens of a prompt, at most `limit` of them. What is farthest from the cursor is left out first: context files
+/// as a whole, then the beginning of the prefix and the end of the suffix.
+pub(crate) fn render(prompt: &Prompt, tokenizer: &Tokenizer, limit: usize) -> Rendered {
+    let fim = tokenizer.control().fim;
+    let mut rendered = match (prompt, fim) {
+        (Prompt::Fim(prompt), Some(fim)) => fill_in_the_middle(prompt, tokenizer, fim, limit),
+        (Prompt::Fim(FimPrompt { prefix: text, .. }) | Prompt::Plain(text), _) => {
+            let mut window = Window::of_end(text, tokenizer, limit.saturating_sub(1));
+            window.tokens.splice(0..0, tokenizer.begin_of_text());
+            window
+        }
+    };
+    // A limit smaller than the control tokens alone leaves their end, which is no use to anyone but still fits.
+    let excess = rendered.tokens.len().saturating_sub(limit);
+    rendered.tokens.drain(..excess);
+    rendered.truncated += excess;
+    rendered
+}
+
+fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens, limit: usize) -> Rendered {
+    let path = prompt.path.as_ref().map_or_else(Vec::new, |path| tokenizer.encode(&format!("{path}\n")));
+    let fixed = usize::from(tokenizer.begin_of_text().is_some()) + path.len() + 3;
+    let room = limit.saturating_sub(fixed);
+
+    // The suffix gets a quarter where both do not fit, and more, in large steps, where the prefix is short.
+    let whole_prefix = Window::of_end(&prompt.prefix, tokenizer, usize::MAX / 2);
+    let left_by_prefix = room.saturating_sub(whole_prefix.tokens.len());
+    let suffix = Window::of_start(&prompt.suffix, tokenizer, room);
+    let suffix_room = match suffix.tokens.len() <= left_by_prefix {
+        true => left_by_prefix,
+        false => (room / 4).max(left_by_prefix / 256 * 256),
+    };
+    let suffix = suffix.shortened(suffix_room);
+    let prefix = whole_prefix.without_beginning(room - suffix.tokens.len());
+
+    let mut room = room - suffix.tokens.len() - prefix.tokens.len();
+    let mut truncated = suffix.truncated + prefix.truncated;
+    let mut files = Vec::new();
+    for file in prompt.files.iter().rev() {
+        let mut tokens = tokenizer.encode(&format!("{}\n{}", file.path, file.text));
+        tokens.push(fim.file_separator);
+        match tokens.len() <= room {
+            true => {
+                room -= tokens.len();
+                files.push(tokens);
+            }
+            false => truncated += tokens.len(),
+        }
+    }
+
+    let mut tokens: Vec<u32> = tokenizer.begin_of_text().into_iter().collect();
+    tokens.extend(files.into_iter().rev().flatten());
+    tokens.extend(path);
+    tokens.push(fim.prefix);
+    tokens.extend(prefix.tokens);
+    tokens.push(fim.suffix);
+    tokens.extend(suffix.tokens);
+    tokens.push(fim.middle);
+    Rendered { tokens, truncated }
+}
+
+/// The most bytes of text that are looked at for each token that fits; Gemma's longest common pieces are runs of 31
+/// spaces. It bounds the work on a very large file.
+const BYTES_A_TOKEN: usize = 32;
+
+/// Part of a text, as tokens.
+type Window = Rendered;
+
+impl Window {
+    /// The end of a text.
+    fn of_end(text: &str, tokenizer: &Tokenizer, room: usize) -> Self {
+        let most = room.saturating_mul(BYTES_A_TOKEN);
+        let mut start = text.len().saturating_sub(most);
+        if start > 0 {
+            // The start moves in large steps and to the start of a line, so that typing does not move it.
+            start = start.next_multiple_of((most / 4).max(1)).min(text.len());
+            start += text.as_bytes()[start..].iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            start = text.ceil_char_boundary(start);
+        }
+        let whole = Self {
+            tokens: tokenizer.encode(&text[start..]),
+            truncated: usize::from(start > 0),
+        };
+        whole.without_beginning(room)
+    }
+
+    /// The beginning of a text.
+    fn of_start(text: &str, tokenizer: &Tokenizer, room: usize) -> Self {
+        let end = text.floor_char_boundary(room.saturating_mul(BYTES_A_TOKEN));
+        let whole = Self {
+            tokens: tokenizer.encode(&text[..end]),
+            truncated: usize::from(end < text.len()),
+        };
+        whole.shortened(room)
+    }
+
+    /// Leaves tokens out at the end until at most `room` remain.
+    fn shortened(mut self, room: usize) -> Self {
+        self.truncated += self.tokens.len().saturating_sub(room);
+        self.tokens.truncate(room);
+        self
+    }
+
+    /// Leaves tokens out at the beginning until at most `room` remain, in steps of a quarter of the room: the window's
+    /// start stays where it is over many keystrokes, and with it the keys and values that are held.
+    fn without_beginning(mut self, room: usize) -> Self {
+        let excess = self.tokens.len().saturating_sub(room);
+        if excess > 0 {
+            let cut = excess.next_multiple_of((room / 4).max(1)).min(self.tokens.len());
+            self.tokens.drain(..cut);
+            self.truncated += cut;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

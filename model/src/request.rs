@@ -1,0 +1,182 @@
+//! What a caller asks of the engine and what it gets back. Text in, text out: token ids appear only as opaque
+//! numbers for `--json` output.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the model is asked to continue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// Code around a hole. A model that was not trained to fill in the middle gets the prefix alone.
+    Fim(FimPrompt),
+    /// Text that is continued as it stands.
+    Plain(String),
+}
+
+/// Code around a hole, in the shape that CodeGemma was trained on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FimPrompt {
+    /// The file's path as the model should see it (relative to the workspace, forward slashes).
+    pub path: Option<String>,
+    /// The text before the cursor.
+    pub prefix: String,
+    /// The text after the cursor.
+    pub suffix: String,
+    /// Other files for context, most important last.
+    pub files: Vec<PromptFile>,
+}
+
+/// A whole file or a span of one, given to the model as context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptFile {
+    /// The file's path as the model should see it.
+    pub path: String,
+    /// The text to show.
+    pub text: String,
+}
+
+/// How the next token is drawn from the logits. The default is greedy: always the most likely token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// 0 is greedy; larger is more random.
+    pub temperature: f64,
+    /// Draw from the `k` most likely tokens only.
+    pub top_k: Option<usize>,
+    /// Draw from the most likely tokens whose probabilities add up to `p` only.
+    pub top_p: Option<f64>,
+    /// The same seed, prompt and settings give the same text.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            top_k: None,
+            top_p: None,
+            seed: 0,
+        }
+    }
+}
+
+/// Tells the engine that nobody waits for an answer any more. Clones share one flag.
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// Asks for a stop. The engine looks at it before each prefill chunk and each decode step.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop has been asked for.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Looks at the text generated so far, after each token; `true` ends the completion there ([`Finish::Stop`]).
+pub type StopWhen = Box<dyn FnMut(&str) -> bool + Send>;
+
+/// One request to the engine.
+pub struct CompletionRequest {
+    /// What to continue.
+    pub prompt: Prompt,
+    /// How to draw tokens.
+    pub sampling: Sampling,
+    /// The most tokens to generate.
+    pub max_tokens: usize,
+    /// When to give back what there is.
+    pub deadline: Option<Instant>,
+    /// Stops the work early.
+    pub cancel: CancelToken,
+    /// Give each generated token's log-probability and this many of the most likely alternatives.
+    pub logprobs: Option<usize>,
+    /// The caller's own stop rule, on top of the model's end tokens.
+    pub stop_when: Option<StopWhen>,
+}
+
+impl CompletionRequest {
+    /// A greedy request for at most `max_tokens` tokens.
+    pub fn new(prompt: Prompt, max_tokens: usize) -> Self {
+        Self {
+            prompt,
+            sampling: Sampling::default(),
+            max_tokens,
+            deadline: None,
+            cancel: CancelToken::default(),
+            logprobs: None,
+            stop_when: None,
+        }
+    }
+}
+
+/// Why the engine stopped generating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Finish {
+    /// The model ended the text, or the caller's stop rule did.
+    Stop,
+    /// `max_tokens` were generated, or the context is full.
+    Length,
+    /// The deadline passed.
+    Deadline,
+    /// The request was cancelled.
+    Cancelled,
+}
+
+/// What the engine generated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// The generated text: whole characters, without control tokens.
+    pub text: String,
+    /// The ids of the generated tokens (the end token that stopped it is not among them).
+    pub tokens: Vec<u32>,
+    /// Why it ended.
+    pub finish: Finish,
+    /// The prompt as the model saw it.
+    pub prompt_tokens: Vec<u32>,
+    /// How many tokens of the prompt did not fit into the context and were left out.
+    pub truncated_tokens: usize,
+    /// The natural logarithm of the probability of `tokens` given the prompt, under the model's own distribution.
+    pub logprob: f64,
+    /// One entry a generated token, where the request asked for it.
+    pub logprobs: Vec<TokenLogprob>,
+    /// Counts and times.
+    pub stats: Stats,
+}
+
+/// A generated token's log-probability, in natural logarithms over the whole vocabulary.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TokenLogprob {
+    /// The token.
+    pub token: u32,
+    /// Its log-probability.
+    pub logprob: f32,
+    /// The most likely tokens at this place with their log-probabilities, best first.
+    pub top: Vec<(u32, f32)>,
+}
+
+/// The work that one request took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Tokens in the prompt.
+    pub prompt_tokens: usize,
+    /// Prompt tokens whose keys and values were already in the cache.
+    pub reused_tokens: usize,
+    /// Prompt tokens that had to be run through the model.
+    pub forwarded_tokens: usize,
+    /// Tokens generated.
+    pub generated_tokens: usize,
+    /// Tokens guessed ahead of the model.
+    pub drafted_tokens: usize,
+    /// Guessed tokens that the model agreed with.
+    pub accepted_tokens: usize,
+    /// From submission until the engine began.
+    pub queue: Duration,
+    /// From the beginning until the first token's logits.
+    pub prefill: Duration,
+    /// From there to the end.
+    pub decode: Duration,
+}

@@ -1,0 +1,119 @@
+//! Text to token ids and back, for Gemma's vocabularies: one [`Tokenizer`] over two sources, the SentencePiece
+//! vocabulary inside a GGUF file ([`sentencepiece`]) and a `tokenizer.json` ([`json`]).
+//!
+//! The rule that both keep: the text of a user never becomes a control token. `<bos>` or `<|fim_prefix|>` in a file is
+//! spelled with ordinary pieces; control tokens enter a prompt only by id, through [`ControlTokens`].
+//!
+//! Must not know prompts, models or weights.
+
+mod control;
+mod json;
+mod lookup;
+mod sentencepiece;
+mod stream;
+mod vocabulary;
+
+use std::path::Path;
+
+use crate::LoadError;
+use crate::weights::bytes::Bytes;
+use crate::weights::gguf::{self, Gguf};
+
+pub(crate) use control::{ControlTokens, FimTokens};
+pub(crate) use stream::StreamDecoder;
+
+use json::Bpe;
+use sentencepiece::SentencePiece;
+use vocabulary::Vocabulary;
+
+/// What to do about a vocabulary that cannot be used.
+const FETCH_AGAIN: &str = "use a file made from a Gemma model, or download it again";
+
+/// A Gemma vocabulary: from a GGUF file's SentencePiece vocabulary or from a `tokenizer.json`.
+pub struct Tokenizer {
+    vocabulary: Vocabulary,
+    encoder: Encoder,
+    control: ControlTokens,
+    add_begin_of_text: bool,
+}
+
+enum Encoder {
+    SentencePiece(SentencePiece),
+    Bpe(Box<Bpe>),
+}
+
+impl Tokenizer {
+    /// Reads the tokenizer alone, without weights, from a `.gguf` file, a `tokenizer.json`, or a folder with one.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        if path.is_dir() {
+            let file = path.join("tokenizer.json");
+            if !file.is_file() {
+                return Err(LoadError::new(
+                    path,
+                    "the folder has no tokenizer.json",
+                    "download tokenizer.json from the model's repository into it",
+                ));
+            }
+            return Self::load(&file);
+        }
+        let bytes = Bytes::map(path)?;
+        if bytes.starts_with(gguf::MAGIC) {
+            let gguf = Gguf::parse(&bytes).map_err(|what| LoadError::new(path, what, FETCH_AGAIN))?;
+            return Self::from_gguf(path, &gguf);
+        }
+        if bytes.trim_ascii_start().starts_with(b"{") {
+            return json::read(&bytes).map_err(|what| LoadError::new(path, what, FETCH_AGAIN));
+        }
+        Err(LoadError::new(
+            path,
+            "neither a GGUF file nor a tokenizer.json",
+            "name a .gguf file or a folder with tokenizer.json",
+        ))
+    }
+
+    /// Takes the vocabulary out of a parsed GGUF header; `path` is for messages only.
+    pub(crate) fn from_gguf(path: &Path, gguf: &Gguf<'_>) -> Result<Self, LoadError> {
+        sentencepiece::read(gguf).map_err(|what| LoadError::new(path, what, FETCH_AGAIN))
+    }
+
+    /// The ids of a text. User text never yields a control token; no begin-of-text token is added.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        match &self.encoder {
+            Encoder::SentencePiece(encoder) => encoder.encode(&self.vocabulary, text),
+            Encoder::Bpe(encoder) => encoder.encode(&self.vocabulary, text),
+        }
+    }
+
+    /// The begin-of-text token, where the model wants one.
+    pub fn begin_of_text(&self) -> Option<u32> {
+        self.control.bos.filter(|_| self.add_begin_of_text)
+    }
+
+    /// The vocabulary piece of a token, as the vocabulary spells it (`▁def`).
+    pub fn piece(&self, id: u32) -> Option<&str> {
+        self.vocabulary.piece(id)
+    }
+
+    /// How many tokens there are; ids run from 0.
+    pub fn vocab_size(&self) -> usize {
+        self.vocabulary.len()
+    }
+
+    /// The control tokens that the engine puts into prompts and stops at.
+    pub(crate) fn control(&self) -> &ControlTokens {
+        &self.control
+    }
+
+    /// Whether a token is never text: user text cannot become it, and it yields no text. True for ids that do not exist.
+    pub(crate) fn is_control(&self, id: u32) -> bool {
+        self.vocabulary.is_control(id)
+    }
+
+    /// The text that a token stands for, perhaps a part of a character; empty for a control token.
+    pub(crate) fn bytes(&self, id: u32) -> &[u8] {
+        self.vocabulary.bytes(id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The number formats that weights are stored in, as data: names, ids and block sizes. How to compute with them is the
+//! business of `ops`.
+
+/// How the numbers of a tensor are stored. Quantized formats are ggml's: a row is cut into blocks of
+/// [`Format::block_len`] numbers that share scales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(non_camel_case_types, reason = "these are the names that users know the formats by")]
+pub(crate) enum Format {
+    F32,
+    F16,
+    BF16,
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q2_K,
+    Q3_K,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+}
+
+impl Format {
+    /// Every format that the engine runs.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::F32,
+        Self::F16,
+        Self::BF16,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q8_0,
+        Self::Q2_K,
+        Self::Q3_K,
+        Self::Q4_K,
+        Self::Q5_K,
+        Self::Q6_K,
+    ];
+
+    /// The format behind a GGUF tensor type id (`ggml_type`), if the engine runs it.
+    pub(crate) fn from_ggml(id: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.layout().0 == id)
+    }
+
+    /// The format behind a safetensors dtype, if the engine runs it.
+    pub(crate) fn from_safetensors(dtype: safetensors::Dtype) -> Option<Self> {
+        match dtype {
+            safetensors::Dtype::F32 => Some(Self::F32),
+            safetensors::Dtype::F16 => Some(Self::F16),
+            safetensors::Dtype::BF16 => Some(Self::BF16),
+            _ => None,
+        }
+    }
+
+    /// How many numbers a block holds.
+    pub(crate) fn block_len(self) -> usize {
+        self.layout().1
+    }
+
+    /// How many bytes a block takes.
+    pub(crate) fn block_bytes(self) -> usize {
+        self.layout().2
+    }
+
+    /// Bytes of a row of `len` numbers, or `None` where `len` does not fill whole blocks or the size overflows.
+    pub(crate) fn row_bytes(self, len: usize) -> Option<usize> {
+        (len.is_multiple_of(self.block_len())).then(|| (len / self.block_len()).checked_mul(self.block_bytes()))?
+    }
+
+    /// The format's usual name.
+    pub(crate) fn name(self) -> &'static str {
+        self.layout().3
+    }
+
+    /// `ggml_type`, numbers a block, bytes a block, name. Source: the GGUF specification and ggml's block structures.
+    fn layout(self) -> (u32, usize, usize, &'static str) {
+        match self {
+            Self::F32 => (0, 1, 4, "F32"),
+            Self::F16 => (1, 1, 2, "F16"),
+            Self::BF16 => (30, 1, 2, "BF16"),
+            Self::Q4_0 => (2, 32, 18, "Q4_0"),
+            Self::Q4_1 => (3, 32, 20, "Q4_1"),
+            Self::Q5_0 => (6, 32, 22, "Q5_0"),
+            Self::Q5_1 => (7, 32, 24, "Q5_1"),
+            Self::Q8_0 => (8, 32, 34, "Q8_0"),
+            Self::Q2_K => (10, 256, 84, "Q2_K"),
+            Self::Q3_K => (11, 256, 110, "Q3_K"),
+            Self::Q4_K => (12, 256, 144, "Q4_K"),
+            Self::Q5_K => (13, 256, 176, "Q5_K"),
+            Self::Q6_K => (14, 256, 210, "Q6_K"),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Reads the GGUF container (versions 2 and 3): metadata and where each tensor lies. Nothing is copied and nothing in
+//! the file is believed: every count and offset is checked against the bytes that are there before it is used.
+//!
+//! Must not know what the tensors and keys mean. Source: the GGUF specification in the ggml repository.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::Format;
+
+/// The first bytes of a GGUF file.
+pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
+
+/// A parsed header. Borrows from the mapped file.
+pub(crate) struct Gguf<'a> {
+    metadata: HashMap<&'a str, Value<'a>>,
+    /// Where each tensor lies, in file order.
+    pub(crate) tensors: Vec<TensorInfo<'a>>,
+}
+
+/// One tensor's place in the file.
+pub(crate) struct TensorInfo<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) format: Format,
+    /// Outermost dimension first, the reverse of the file's order.
+    pub(crate) shape: Vec<usize>,
+    /// The byte range in the file.
+    pub(crate) range: Range<usize>,
+}
+
+/// A metadata value. Integers of every width are one kind, floats too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Bool(bool),
+    Text(&'a str),
+    Array(Array<'a>),
+}
+
+/// An array whose elements have been checked to lie within the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Array<'a> {
+    kind: u32,
+    len: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Gguf<'a> {
+    /// Parses the header of a file's whole contents. The error says what is wrong, without the path.
+    pub(crate) fn parse(file: &'a [u8]) -> Result<Self, String> {
+        let mut reader = Reader { file, at: 0 };
+        let magic = reader.take(4)?;
+        if magic != MAGIC {
+            return Err(format!("not a GGUF file: it begins with {magic:02x?}, not with \"GGUF\""));
+        }
+        let version = reader.u32()?;
+        if version.swap_bytes() == 2 || version.swap_bytes() == 3 {
+            return Err("a big-endian GGUF file".to_owned());
+        }
+        if !(2..=3).contains(&version) {
+            return Err(format!("GGUF version {version}, expected 2 or 3"));
+        }
+        // Nothing is allocated by a declared count. A tensor takes at least 24 bytes in the header and a key 13, so a larger count cannot be true.
+        let tensor_count = reader.count("tensors", 24)?;
+        let key_count = reader.count("metadata keys", 13)?;
+
+        let mut metadata = HashMap::new();
+        for _ in 0..key_count {
+            let key = reader.text()?;
+            let kind = reader.u32()?;
+            let value = reader.value(kind).map_err(|error| format!("key {key}: {error}"))?;
+            if metadata.insert(key, value).is_some() {
+                return Err(format!("key {key} stands twice"));
+            }
+        }
+        let mut gguf = Self {
+            metadata,
+            tensors: Vec::new(),
+        };
+        let splits = gguf.unsigned("split.count")?.unwrap_or(1);
+        if splits > 1 {
+            return Err(format!("one of {splits} parts of a split model; join them with llama-gguf-split --merge"));
+        }
+        let alignment = usize::try_from(gguf.unsigned("general.alignment")?.unwrap_or(32)).unwrap_or(0);
+        if alignment == 0 || !alignment.is_multiple_of(8) {
+            return Err(format!("general.alignment is {alignment}, expected a multiple of 8"));
+        }
+        // Tensor offsets count from the end of the header, which is known only when all infos are read.
+        for _ in 0..tensor_count {
+            let name = reader.text()?;
+            let info = reader.tensor(name).map_err(|error| format!("tensor {name}: {error}"))?;
+            gguf.tensors.push(info);
+        }
+        let data = reader.at.next_multiple_of(alignment);
+        for tensor in &mut gguf.tensors {
+            let placed = (tensor.range.start.checked_add(data)).zip(tensor.range.end.checked_add(data));
+            match placed {
+                Some((start, end)) if end <= file.len() && start.is_multiple_of(alignment) => tensor.range = start..end,
+                Some((start, end)) if end <= file.len() => {
+                    return Err(format!("tensor {}: offset {start} is not aligned to {alignment}", tensor.name));
+                }
+                _ => {
+                    return Err(format!(
+                        "tensor {}: {} bytes at offset {} end past the file's {} bytes; the file is cut short",
+                        tensor.name,
+                        tensor.range.len(),
+                        tensor.range.start,
+                        file.len()
+                    ));
+                }
+            }
+        }
+        Ok(gguf)
+    }
+
+    /// The value of a key, if it is there.
+    pub(crate) fn get(&self, key: &str) -> Option<Value<'a>> {
+        self.metadata.get(key).copied()
+    }
+
+    /// An unsigned integer, `None` where the key is missing, an error where it holds something else.
+    pub(crate) fn unsigned(&self, key: &str) -> Result<Option<u64>, String> {
+        self.typed(key, "an unsigned integer", |value| match value {
+            Value::Unsigned(number) => Some(number),
+            Value::Signed(number) => u64::try_from(number).ok(),
+            _ => None,
+        })
+    }
+
+    /// A number.
+    pub(crate) fn float(&self, key: &str) -> Result<Option<f64>, String> {
+        self.typed(key, "a number", |value| match value {
+            Value::Float(number) => Some(number),
+            Value::Unsigned(number) => Some(number as f64),
+            Value::Signed(number) => Some(number as f64),
+            _ => None,
+        })
+    }
+
+    /// A truth value.
+    pub(crate) fn bool(&self, key: &str) -> Result<Option<bool>, String> {
+        self.typed(key, "true or false", |value| match value {
+            Value::Bool(truth) => Some(truth),
+            _ => None,
+        })
+    }
+
+    /// A string.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, String> {
+        self.typed(key, "a string", |value| match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// An array.
+    pub(crate) fn array(&self, key: &str) -> Result<Option<Array<'a>>, String> {
+        self.typed(key, "an array", |value| match value {
+            Value::Array(array) => Some(array),
+            _ => None,
+        })
+    }
+
+    fn typed<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        convert: impl Fn(Value<'a>) -> Option<T>,
+    ) -> Result<Option<T>, String> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(value) => match convert(value) {
+                Some(converted) => Ok(Some(converted)),
+                None => Err(format!("key {key}: expected {expected}, found {}", value.describe())),
+            },
+        }
+    }
+}
+
+impl Value<'_> {
+    fn describe(&self) -> String {
+        match self {
+            Self::Unsigned(number) => number.to_string(),
+            Self::Signed(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Bool(truth) => truth.to_string(),
+            Self::Text(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+            Self::Array(array) => format!("an array of {}", array.len),
+        }
+    }
+}
+
+/// The ids of value kinds in the file.
+mod kind {
+    pub(super) const U8: u32 = 0;
+    pub(super) const I8: u32 = 1;
+    pub(super) const U16: u32 = 2;
+    pub(super) const I16: u32 = 3;
+    pub(super) const U32: u32 = 4;
+    pub(super) const I32: u32 = 5;
+    pub(super) const F32: u32 = 6;
+    pub(super) const BOOL: u32 = 7;
+    pub(super) const TEXT: u32 = 8;
+    pub(super) const ARRAY: u32 = 9;
+    pub(super) const U64: u32 = 10;
+    pub(super) const I64: u32 = 11;
+    pub(super) const F64: u32 = 12;
+}
+
+impl<'a> Array<'a> {
+    /// How many elements it has.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The elements of an array of strings; an error where it holds something else or text that is not UTF-8.
+    pub(crate) fn texts(&self) -> Result<Vec<&'a str>, String> {
+        self.collect("strings", |value| match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// The elements of an array of numbers.
+    pub(crate) fn floats(&self) -> Result<Vec<f32>, String> {
+        self.collect("numbers", |value| match value {
+            Value::Float(number) => Some(number as f32),
+            _ => None,
+        })
+    }
+
+    /// The elements of an array of integers.
+    pub(crate) fn integers(&self) -> Result<Vec<i64>, String> {
+        self.collect("integers", |value| match value {
+            Value::Unsigned(number) => i64::try_from(number).ok(),
+            Value::Signed(number) => Some(number),
+            _ => None,
+        })
+    }
+
+    /// The elements of an array of truth values.
+    pub(crate) fn bools(&self) -> Result<Vec<bool>, String> {
+        self.collect("truth values", |value| match value {
+            Value::Bool(truth) => Some(truth),
+            _ => None,
+        })
+    }
+
+    fn collect<T>(&self, expected: &str, convert: impl Fn(Value<'a>) -> Option<T>) -> Result<Vec<T>, String> {
+        let mut reader = Reader { file: self.bytes, at: 0 };
+        let mut elements = Vec::with_capacity(self.len);
+        for _ in 0..self.len {
+            let value = reader.value(self.kind)?;
+            elements.push(convert(value).ok_or_else(|| format!("expected an array of {expected}"))?);
+        }
+        Ok(elements)
+    }
+}
+
+/// A cursor over the file that never reads past its end.
+struct Reader<'a> {
+    file: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
+        let bytes = self.at.checked_add(len).and_then(|end| self.file.get(self.at..end));
+        let bytes = bytes.ok_or_else(|| {
+            format!("the header ends at byte {} where {len} more are expected; the file is cut short", self.file.len())
+        })?;
+        self.at += len;
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        Ok(self.take(N)?.try_into().expect("take returns the length asked for"))
+    }
+
+    fn u32(&mut self) -> Result<u32, String> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, String> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// A count of things that take at least `min_bytes` each; refused when the rest of the file cannot hold them.
+    fn count(&mut self, what: &str, min_bytes: usize) -> Result<usize, String> {
+        let declared = self.u64()?;
+        let room = (self.file.len() - self.at) / min_bytes;
+        usize::try_from(declared)
+            .ok()
+            .filter(|&count| count <= room)
+            .ok_or_else(|| format!("{declared} {what} are declared, there is room for at most {room}"))
+    }
+
+    fn text(&mut self) -> Result<&'a str, String> {
+        let len = self.count("bytes of text", 1)?;
+        std::str::from_utf8(self.take(len)?).map_err(|error| format!("text that is not UTF-8: {error}"))
+    }
+
+    fn value(&mut self, kind: u32) -> Result<Value<'a>, String> {
+        Ok(match kind {
+            kind::U8 => Value::Unsigned(self.array::<1>()?[0].into()),
+            kind::I8 => Value::Signed(i8::from_le_bytes(self.array()?).into()),
+            kind::U16 => Value::Unsigned(u16::from_le_bytes(self.array()?).into()),
+            kind::I16 => Value::Signed(i16::from_le_bytes(self.array()?).into()),
+            kind::U32 => Value::Unsigned(self.u32()?.into()),
+            kind::I32 => Value::Signed(i32::from_le_bytes(self.array()?).into()),
+            kind::F32 => Value::Float(f32::from_le_bytes(self.array()?).into()),
+            kind::BOOL => Value::Bool(self.array::<1>()?[0] != 0),
+            kind::TEXT => Value::Text(self.text()?),
+            kind::U64 => Value::Unsigned(self.u64()?),
+            kind::I64 => Value::Signed(i64::from_le_bytes(self.array()?)),
+            kind::F64 => Value::Float(f64::from_le_bytes(self.array()?)),
+            kind::ARRAY => {
+                let kind = self.u32()?;
+                let width = match kind {
+                    kind::U8 | kind::I8 | kind::BOOL => 1,
+                    kind::U16 | kind::I16 => 2,
+                    kind::U32 | kind::I32 | kind::F32 => 4,
+                    kind::TEXT | kind::U64 | kind::I64 | kind::F64 => 8,
+                    other => return Err(format!("an array of elements of unknown kind {other}")),
+                };
+                let len = self.count("array elements", width)?;
+                let start = self.at;
+                if kind == kind::TEXT {
+                    for _ in 0..len {
+                        let bytes = self.count("bytes of text", 1)?;
+                        self.take(bytes)?;
+                    }
+                } else {
+                    self.take(len * width)?;
+                }
+                Value::Array(Array {
+                    kind,
+                    len,
+                    bytes: &self.file[start..self.at],
+                })
+            }
+            other => return Err(format!("a value of unknown kind {other}")),
+        })
+    }
+
+    /// A tensor's info; its range counts from the start of the data for now.
+    fn tensor(&mut self, name: &'a str) -> Result<TensorInfo<'a>, String> {
+        let dimensions = self.u32()?;
+        if !(1..=4).contains(&dimensions) {
+            return Err(format!("{dimensions} dimensions, expected 1 to 4"));
+        }
+        let mut shape = Vec::with_capacity(dimensions as usize);
+        for _ in 0..dimensions {
+            let size = self.u64()?;
+            shape.push(usize::try_from(size).map_err(|_| format!("a dimension of {size}"))?);
+        }
+        let type_id = self.u32()?;
+        let format = Format::from_ggml(type_id).ok_or_else(|| {
+            let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+            format!("quantization type {type_id} is not supported; supported are {}", known.join(", "))
+        })?;
+        let offset = self.u64()?;
+        let row_bytes = format.row_bytes(shape[0]);
+        let bytes = shape[1..].iter().try_fold(row_bytes, |bytes, &size| Some(bytes?.checked_mul(size))).flatten();
+        let end = bytes.zip(usize::try_from(offset).ok()).and_then(|(bytes, offset)| offset.checked_add(bytes));
+        let (Some(bytes), Some(end)) = (bytes, end) else {
+            return Err(format!("a shape of {shape:?} in {} does not fit whole blocks or memory", format.name()));
+        };
+        shape.reverse();
+        Ok(TensorInfo {
+            name,
+            format,
+            shape,
+            range: end - bytes..end,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

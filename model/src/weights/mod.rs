@@ -1,0 +1,161 @@
+//! Weights as they lie on disk: one store of named, shape-checked, memory-mapped tensors, whether they come from a GGUF
+//! file or from a Hugging Face folder.
+//!
+//! Must not know what the tensors are for, beyond the table of their names.
+
+pub(crate) mod bytes;
+mod format;
+pub(crate) mod gguf;
+mod names;
+mod safetensors;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+
+use crate::LoadError;
+use crate::config::{self, ModelConfig};
+use crate::ops::Matrix;
+pub(crate) use bytes::Bytes;
+pub(crate) use format::Format;
+pub(crate) use gguf::Gguf;
+use names::Naming;
+
+/// What to do about a file that cannot be right.
+const REMEDY: &str = "fetch or convert the model again";
+
+/// A checkpoint's configuration and tensors.
+pub(crate) struct Weights {
+    /// The name that the file gives itself, else the file's own.
+    pub(crate) name: String,
+    pub(crate) config: ModelConfig,
+    pub(crate) tensors: Tensors,
+}
+
+impl Weights {
+    /// Opens a `.gguf` file, or a folder with `config.json` and safetensors. Maps the files; reads only their headers.
+    pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
+        if path.is_dir() { safetensors::open(path) } else { Self::open_gguf(path) }
+    }
+
+    fn open_gguf(path: &Path) -> Result<Self, LoadError> {
+        let bytes = Bytes::map(path)?;
+        let broken = |what: String| LoadError::new(path, what, REMEDY);
+        let gguf = Gguf::parse(&bytes).map_err(broken)?;
+        let vocab_size = gguf.array("tokenizer.ggml.tokens").map_err(broken)?.map_or(0, |tokens| tokens.len());
+        let config = config::from_gguf(&gguf, vocab_size)
+            .map_err(|what| LoadError::new(path, what, "use a GGUF file of a Gemma 1, CodeGemma, Gemma 2 or Gemma 3"))?;
+        let mut tensors = Tensors::new(path, Naming::Gguf);
+        for info in gguf.tensors.iter().filter(|info| !names::is_harmless(info.name)) {
+            let stored = Stored {
+                format: info.format,
+                shape: info.shape.clone(),
+                bytes: bytes.slice(info.range.clone()).expect("the parser checked the range"),
+            };
+            tensors.insert(info.name, stored)?;
+        }
+        let name = gguf.text("general.name").map_err(broken)?.filter(|name| !name.is_empty());
+        Ok(Self {
+            name: name.map_or_else(|| file_name(path), str::to_owned),
+            config,
+            tensors,
+        })
+    }
+}
+
+/// A path's last part for people to read.
+fn file_name(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Tensors by their names in the file. Each is taken out once; what is left over at the end is an error.
+pub(crate) struct Tensors {
+    path: PathBuf,
+    naming: Naming,
+    stored: BTreeMap<String, Stored>,
+}
+
+struct Stored {
+    format: Format,
+    shape: Vec<usize>,
+    bytes: Bytes,
+}
+
+impl Tensors {
+    fn new(path: &Path, naming: Naming) -> Self {
+        Self {
+            path: path.to_owned(),
+            naming,
+            stored: BTreeMap::new(),
+        }
+    }
+
+    fn insert(&mut self, name: &str, stored: Stored) -> Result<(), LoadError> {
+        match self.stored.insert(name.to_owned(), stored) {
+            None => Ok(()),
+            Some(_) => Err(self.error(format!("tensor {name} stands twice"))),
+        }
+    }
+
+    fn error(&self, what: String) -> LoadError {
+        LoadError::new(&self.path, what, REMEDY)
+    }
+
+    fn take(&mut self, layer: Option<usize>, part: &str, shape: &[usize]) -> Result<Stored, LoadError> {
+        let name = self.naming.name(layer, part);
+        let stored = self.stored.remove(&name);
+        let stored = stored.ok_or_else(|| self.error(format!("tensor {name} is missing, expected {shape:?}")))?;
+        match stored.shape == shape {
+            true => Ok(stored),
+            false => Err(self.error(format!("tensor {name} is {:?}, expected {shape:?}", stored.shape))),
+        }
+    }
+
+    /// A weight matrix of `rows` outputs by `cols` inputs. `part` is its GGUF name within the layer.
+    pub(crate) fn matrix(
+        &mut self,
+        layer: Option<usize>,
+        part: &str,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Matrix, LoadError> {
+        let Stored { format, bytes, .. } = self.take(layer, part, &[rows, cols])?;
+        Matrix::new(format, rows, cols, bytes)
+            .ok_or_else(|| self.error(format!("the bytes of {part} are not those of [{rows}, {cols}]")))
+    }
+
+    /// The weight of a normalization over `len` channels, in `f32`, as the factor that it is: with the 1 added where
+    /// the file stores the difference from 1.
+    pub(crate) fn norm(&mut self, layer: Option<usize>, part: &str, len: usize) -> Result<Tensor, LoadError> {
+        let Stored { format, bytes, .. } = self.take(layer, part, &[len])?;
+        let matrix = Matrix::new(format, 1, len, bytes);
+        let matrix = matrix.ok_or_else(|| self.error(format!("the bytes of {part} are not those of [{len}]")))?;
+        let mut weight = vec![0.0; len];
+        matrix.dequantize_row(0, &mut weight);
+        if self.naming.norms_lack_one() {
+            weight.iter_mut().for_each(|weight| *weight += 1.0);
+        }
+        Tensor::from_vec(weight, len, &Device::Cpu).map_err(|error| self.error(error.to_string()))
+    }
+
+    /// Whether embeddings are scaled in the checkpoint's own precision, as the reference implementation of these files
+    /// does, rather than in `f32` as llama.cpp does with GGUF files.
+    pub(crate) fn scales_in_own_precision(&self) -> bool {
+        self.naming.norms_lack_one()
+    }
+
+    /// Refuses tensors that nothing asked for: they mean that the architecture is not what the configuration says.
+    pub(crate) fn finish(self) -> Result<(), LoadError> {
+        match self.stored.keys().next() {
+            None => Ok(()),
+            Some(name) => {
+                let what = format!("unknown tensor {name}, one of {} that no Gemma of this kind has", self.stored.len());
+                Err(self.error(what))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! `codegemma-complete`: the same engine for files on the command line.
+//!
+//! What it was asked for goes to stdout and nothing else does; notes and errors go to stderr. It must not know the
+//! protocol.
+
+mod complete;
+mod failure;
+mod output;
+mod raw;
+mod source;
+mod stats;
+mod target;
+mod tokens;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+
+/// Completes code with a model that runs inside this process
+#[derive(Parser)]
+#[command(name = "codegemma-complete", version)]
+#[command(
+    after_help = "`codegemma-complete FILE:LINE:COLUMN` is short for `codegemma-complete complete FILE:LINE:COLUMN`."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Complete the code at a place in a file
+    Complete(complete::Flags),
+    /// Continue a text as it stands: no fill-in-the-middle, nothing cut
+    Raw(raw::Flags),
+    /// Show the tokens of a file
+    Tokens(tokens::Flags),
+}
+
+/// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let done = match Cli::parse_from(with_subcommand(args.into_iter().collect())).command {
+        Command::Complete(flags) => complete::run(&flags),
+        Command::Raw(flags) => raw::run(&flags),
+        Command::Tokens(flags) => tokens::run(&flags),
+    };
+    match done {
+        // Whoever closes the pipe has read what he wanted.
+        Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Message(message)) => {
+            eprintln!("codegemma-complete: {message}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Usage(message)) => {
+            eprintln!("codegemma-complete: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Puts in `complete` where no subcommand was named.
+fn with_subcommand(mut args: Vec<OsString>) -> Vec<OsString> {
+    const KNOWN: [&str; 8] = ["complete", "raw", "tokens", "help", "-h", "--help", "-V", "--version"];
+    let named = args.get(1).is_none_or(|first| KNOWN.iter().any(|known| first == known));
+    if !named {
+        args.insert(1, "complete".into());
+    }
+    args
+}

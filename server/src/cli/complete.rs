@@ -1,0 +1,304 @@
+//! `codegemma-complete complete`: the completion at a place in a file.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, PromptFile, Sampling};
+use ropey::Rope;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::stats::Stats;
+use super::target::{self, Target};
+use super::{output, source};
+use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::config::EngineFlags;
+use crate::position::{self, Encoding};
+use crate::prompt_path;
+use crate::reason::Reason;
+use crate::settings::MAX_TOKENS;
+use crate::trigger::{Multiline, Trigger};
+
+#[derive(clap::Args)]
+pub(super) struct Flags {
+    /// Where to complete: LINE and COLUMN count from 1, COLUMN in characters; FILE - is stdin
+    #[arg(value_name = "FILE:LINE:COLUMN", value_parser = target::parse)]
+    target: Target,
+
+    /// The path that the model sees for a text from stdin
+    #[arg(long)]
+    path: Option<String>,
+
+    /// The most tokens to generate
+    #[arg(long, value_name = "N", default_value_t = MAX_TOKENS)]
+    max_tokens: usize,
+
+    /// 0 always takes the most likely token; more is more random
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
+    temperature: f64,
+
+    /// Draw from the most likely tokens whose probabilities add up to P
+    #[arg(long, value_name = "P", value_parser = parse_top_p)]
+    top_p: Option<f64>,
+
+    /// Draw from the K most likely tokens
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
+
+    /// The same seed gives the same completion
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+
+    /// How many completions to draw, each with the next seed; the most likely one is printed, --json lists all
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    candidates: u32,
+
+    /// Give what there is after this many milliseconds
+    #[arg(long, value_name = "MS")]
+    deadline: Option<u64>,
+
+    /// When the completion may be longer than a line
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    multiline: Multiline,
+
+    /// Show the model these files too, the most important last
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    context: Vec<PathBuf>,
+
+    /// Show the model no other file
+    #[arg(long, conflicts_with = "context")]
+    no_context: bool,
+
+    /// Write the completion into the file instead of printing it
+    #[arg(long)]
+    in_place: bool,
+
+    /// Print the change as a unified diff
+    #[arg(long, conflicts_with = "json")]
+    diff: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineFlags,
+}
+
+/// What `--json` prints. Lines and columns count as in the argument.
+#[derive(Serialize)]
+struct Report<'a> {
+    text: &'a str,
+    range: Span,
+    finish: Finish,
+    reason: Option<&'static str>,
+    model: &'a ModelInfo,
+    candidates: Vec<Candidate>,
+    stats: Stats,
+}
+
+#[derive(Serialize)]
+struct Span {
+    start: Place,
+    end: Place,
+}
+
+#[derive(Serialize)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+#[derive(Serialize)]
+struct Candidate {
+    text: String,
+    logprob: f64,
+}
+
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    if flags.target.is_stdin() && flags.in_place {
+        return Err(Failure::Usage(
+            "--in-place needs a file to write to; leave it out to print the completion".to_owned(),
+        ));
+    }
+    if flags.candidates > 1 && flags.temperature == 0.0 {
+        let message = "--candidates needs a --temperature above 0: at 0 every candidate is the same";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let snapshot = snapshot(flags)?;
+    let begin = Instant::now();
+    let engine = Engine::load(&flags.engine.model_path()?, &flags.engine.load_options()).map_err(Failure::new)?;
+    let load = begin.elapsed();
+    let plan = complete::plan(&snapshot, engine.info(), flags.multiline, Trigger::Invoked)
+        .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;
+    if !engine.info().fill_in_the_middle {
+        output::note("this model was not trained to fill in the middle; the text after the cursor is not used");
+    }
+    let completions = generate(flags, &engine, &plan)?;
+    let (best, suggestion) = completions.first().expect("--candidates is at least 1");
+    note_truncation(best);
+    if flags.in_place
+        && let Ok(suggestion) = suggestion
+    {
+        output::replace_file(&flags.target.file, &accepted(&snapshot.text, suggestion))?;
+    }
+    if flags.json {
+        return output::print_json(&report(&snapshot, &engine, &completions, load));
+    }
+    let suggestion = match suggestion {
+        Ok(suggestion) => suggestion,
+        Err(reason) => {
+            output::note(&format!("nothing is suggested: {}", reason.as_str()));
+            return Ok(());
+        }
+    };
+    if flags.diff {
+        output::print(&diff(flags, &snapshot, suggestion))
+    } else if flags.in_place {
+        Ok(())
+    } else {
+        output::print(&suggestion.text)
+    }
+}
+
+/// Says what the model could not see.
+pub(super) fn note_truncation(completion: &Completion) {
+    if completion.truncated_tokens > 0 {
+        output::note(&format!(
+            "{} tokens at the start of the prompt did not fit and were left out",
+            completion.truncated_tokens
+        ));
+    }
+}
+
+/// Reads everything that the request is about.
+fn snapshot(flags: &Flags) -> Result<Snapshot, Failure> {
+    let file = &flags.target.file;
+    let text = Rope::from_str(&source::read(file)?);
+    let offset = source::offset(&text, &flags.target)?;
+    let path = match &flags.path {
+        Some(path) => Some(path.replace('\\', "/")),
+        None if flags.target.is_stdin() => None,
+        None => path_in_prompt(file),
+    };
+    let mut files = Vec::new();
+    for file in &flags.context {
+        files.push(PromptFile {
+            path: path_in_prompt(file).unwrap_or_default(),
+            text: source::read(file)?,
+        });
+    }
+    Ok(Snapshot {
+        text,
+        offset,
+        path,
+        files,
+    })
+}
+
+fn path_in_prompt(file: &Path) -> Option<String> {
+    let root = source::repository(file);
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    prompt_path::name(&file, root.as_deref())
+}
+
+type Judged = (Completion, Result<Suggestion, Reason>);
+
+/// Draws the candidates, the most likely first; the same text counts once.
+fn generate(flags: &Flags, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, Failure> {
+    let mut drawn: Vec<Judged> = Vec::new();
+    for n in 0..u64::from(flags.candidates) {
+        let request = CompletionRequest {
+            sampling: Sampling {
+                temperature: flags.temperature,
+                top_k: flags.top_k.map(|k| k as usize),
+                top_p: flags.top_p,
+                seed: flags.seed.wrapping_add(n),
+            },
+            deadline: flags
+                .deadline
+                .and_then(|millis| Instant::now().checked_add(Duration::from_millis(millis))),
+            ..plan.request(flags.max_tokens)
+        };
+        let completion = engine.complete(request).map_err(Failure::new)?;
+        let suggestion = plan.suggest(&completion.text, completion.finish);
+        if !drawn.iter().any(|(_, other)| *other == suggestion) {
+            drawn.push((completion, suggestion));
+        }
+    }
+    // What suggests something goes before what does not, however likely that is.
+    drawn.sort_by(|(a, a_text), (b, b_text)| {
+        a_text
+            .is_err()
+            .cmp(&b_text.is_err())
+            .then(b.logprob.total_cmp(&a.logprob))
+    });
+    Ok(drawn)
+}
+
+fn report<'a>(snapshot: &Snapshot, engine: &'a Engine, completions: &'a [Judged], load: Duration) -> Report<'a> {
+    let (best, suggestion) = completions.first().expect("--candidates is at least 1");
+    let place = |offset| {
+        let at = position::from_offset(&snapshot.text, offset, Encoding::Utf32);
+        Place {
+            line: at.line + 1,
+            column: at.column + 1,
+        }
+    };
+    let range = suggestion
+        .as_ref()
+        .map_or(snapshot.offset..snapshot.offset, |suggestion| suggestion.range.clone());
+    Report {
+        text: suggestion.as_ref().map_or("", |suggestion| suggestion.text.as_str()),
+        range: Span {
+            start: place(range.start),
+            end: place(range.end),
+        },
+        finish: best.finish,
+        reason: suggestion.as_ref().err().map(|reason| reason.as_str()),
+        model: engine.info(),
+        candidates: completions
+            .iter()
+            .filter_map(|(completion, suggestion)| {
+                Some(Candidate {
+                    text: suggestion.as_ref().ok()?.text.clone(),
+                    logprob: completion.logprob,
+                })
+            })
+            .collect(),
+        stats: Stats::new(&best.stats, load),
+    }
+}
+
+/// The text after accepting a suggestion.
+fn accepted(text: &Rope, suggestion: &Suggestion) -> String {
+    let mut text = text.to_string();
+    text.replace_range(suggestion.range.clone(), &suggestion.text);
+    text
+}
+
+fn diff(flags: &Flags, snapshot: &Snapshot, suggestion: &Suggestion) -> String {
+    let name = snapshot
+        .path
+        .clone()
+        .unwrap_or_else(|| flags.target.file.display().to_string());
+    let (old, new) = (snapshot.text.to_string(), accepted(&snapshot.text, suggestion));
+    similar::TextDiff::from_lines(&old, &new)
+        .unified_diff()
+        .header(&format!("a/{name}"), &format!("b/{name}"))
+        .to_string()
+}
+
+fn parse_temperature(number: &str) -> Result<f64, String> {
+    match number.parse() {
+        Ok(temperature) if (0.0..=100.0).contains(&temperature) => Ok(temperature),
+        _ => Err("expected a number from 0 to 100".to_owned()),
+    }
+}
+
+fn parse_top_p(number: &str) -> Result<f64, String> {
+    match number.parse() {
+        Ok(p) if p > 0.0 && p <= 1.0 => Ok(p),
+        _ => Err("expected a number above 0, up to 1".to_owned()),
+    }
+}

@@ -1,0 +1,69 @@
+//! `codegemma-complete raw`: the model's plain continuation of a text.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use codegemma_model::{CompletionRequest, Engine, Finish, Prompt, TokenLogprob};
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::stats::Stats;
+use super::{complete, output, source};
+use crate::config::EngineFlags;
+use crate::settings::MAX_TOKENS;
+
+#[derive(clap::Args)]
+pub(super) struct Flags {
+    /// The text to continue; - is stdin
+    #[arg(long, value_name = "FILE")]
+    prompt_file: PathBuf,
+
+    /// The most tokens to generate
+    #[arg(long, value_name = "N", default_value_t = MAX_TOKENS)]
+    max_tokens: usize,
+
+    /// With --json, give each generated token's log-probability and the K most likely tokens
+    #[arg(long, value_name = "K", requires = "json")]
+    logprobs: Option<usize>,
+
+    /// Print one JSON object instead of the text
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineFlags,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    text: &'a str,
+    tokens: &'a [u32],
+    finish: Finish,
+    prompt_tokens: &'a [u32],
+    logprobs: &'a [TokenLogprob],
+    stats: Stats,
+}
+
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    let prompt = source::read(&flags.prompt_file)?;
+    let begin = Instant::now();
+    let engine = Engine::load(&flags.engine.model_path()?, &flags.engine.load_options()).map_err(Failure::new)?;
+    let load = begin.elapsed();
+    let request = CompletionRequest {
+        logprobs: flags.logprobs,
+        ..CompletionRequest::new(Prompt::Plain(prompt), flags.max_tokens)
+    };
+    let completion = engine.complete(request).map_err(Failure::new)?;
+    complete::note_truncation(&completion);
+    if !flags.json {
+        return output::print(&completion.text);
+    }
+    output::print_json(&Report {
+        text: &completion.text,
+        tokens: &completion.tokens,
+        finish: completion.finish,
+        prompt_tokens: &completion.prompt_tokens,
+        logprobs: &completion.logprobs,
+        stats: Stats::new(&completion.stats, load),
+    })
+}

@@ -1,0 +1,44 @@
+//! `codegemma-complete tokens`: the tokens of a file.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use codegemma_model::Tokenizer;
+use serde_json::json;
+
+use super::failure::Failure;
+use super::{output, source};
+use crate::config::EngineFlags;
+
+#[derive(clap::Args)]
+pub(super) struct Flags {
+    /// The file; - is stdin
+    file: PathBuf,
+
+    /// Print {"ids": […], "pieces": […]} instead of a line for each token
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineFlags,
+}
+
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    let text = source::read(&flags.file)?;
+    let tokenizer = Tokenizer::load(&flags.engine.model_path()?).map_err(Failure::new)?;
+    let ids: Vec<u32> = tokenizer
+        .begin_of_text()
+        .into_iter()
+        .chain(tokenizer.encode(&text))
+        .collect();
+    let pieces: Vec<&str> = ids.iter().map(|&id| tokenizer.piece(id).unwrap_or_default()).collect();
+    if flags.json {
+        return output::print_json(&json!({"ids": ids, "pieces": pieces}));
+    }
+    let mut lines = String::new();
+    for (id, piece) in ids.iter().zip(pieces) {
+        // Escaped, so that a token is a line whatever is in it.
+        writeln!(lines, "{id}\t{}", piece.escape_debug()).map_err(Failure::new)?;
+    }
+    output::print(&lines)
+}

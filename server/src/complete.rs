@@ -1,0 +1,187 @@
+//! The pipeline of one request: a snapshot of a document becomes a prompt, and what the model writes a suggestion.
+//!
+//! The language server and the command line share it. It runs nothing itself, and must not know the protocol, files on
+//! disk or who waits for the answer.
+
+use std::ops::Range;
+
+use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, PromptFile};
+use ropey::Rope;
+
+use crate::position;
+use crate::postprocess::{self, Place};
+use crate::reason::Reason;
+use crate::trigger::{self, Extent, Multiline, Trigger};
+
+/// A document as it was when the request came.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The text.
+    pub text: Rope,
+    /// The cursor: a byte offset on a character boundary.
+    pub offset: usize,
+    /// The path as the model should see it.
+    pub path: Option<String>,
+    /// Other files for context, most important last.
+    pub files: Vec<PromptFile>,
+}
+
+/// What to ask the model, and what is needed to judge its answer.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    prompt: FimPrompt,
+    place: Place,
+    offset: usize,
+}
+
+/// A change to the document that the user may accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The new text.
+    pub text: String,
+    /// The bytes of the snapshot that it replaces; it begins at the cursor and ends on the cursor's line.
+    pub range: Range<usize>,
+}
+
+/// Decides what to ask `model` for, or that there is nothing to ask.
+pub fn plan(snapshot: &Snapshot, model: &ModelInfo, multiline: Multiline, trigger: Trigger) -> Result<Plan, Reason> {
+    let text = &snapshot.text;
+    let offset = snapshot.offset;
+    let line = text.byte_to_line(offset);
+    let after = text
+        .byte_slice(offset..position::line_end(text, line).max(offset))
+        .to_string();
+    let extent = trigger::decide(&after, multiline, trigger)?;
+    let place = Place {
+        before: text.byte_slice(text.line_to_byte(line)..offset).to_string(),
+        after,
+        next_line: next_line(text, line),
+        newline: newline(text),
+        extent,
+        runs_on: !model.fill_in_the_middle,
+    };
+    let prompt = FimPrompt {
+        path: snapshot.path.clone(),
+        prefix: unix_lines(text.byte_slice(..offset).into()),
+        suffix: unix_lines(text.byte_slice(offset..).into()),
+        files: snapshot.files.clone(),
+    };
+    Ok(Plan { prompt, place, offset })
+}
+
+impl Plan {
+    /// How much will be completed.
+    pub fn extent(&self) -> Extent {
+        self.place.extent
+    }
+
+    /// The request to the engine, which stops as soon as more text would be cut away.
+    pub fn request(&self, max_tokens: usize) -> CompletionRequest {
+        let place = self.place.clone();
+        CompletionRequest {
+            stop_when: Some(Box::new(move |text| postprocess::is_complete(text, &place))),
+            ..CompletionRequest::new(Prompt::Fim(self.prompt.clone()), max_tokens)
+        }
+    }
+
+    /// Makes a suggestion of what the model wrote.
+    pub fn suggest(&self, text: &str, finish: Finish) -> Result<Suggestion, Reason> {
+        match postprocess::refine(text, &self.place) {
+            Ok(edit) => Ok(Suggestion {
+                text: edit.text,
+                range: self.offset..self.offset + edit.replaces,
+            }),
+            Err(Reason::Blank) if finish == Finish::Deadline => Err(Reason::Deadline),
+            Err(Reason::Blank) if finish == Finish::Cancelled => Err(Reason::Cancelled),
+            Err(reason) => Err(reason),
+        }
+    }
+}
+
+/// The first line below `line` that is not blank; only a screenful is looked at.
+fn next_line(text: &Rope, line: usize) -> Option<String> {
+    const LOOK_AHEAD: usize = 50;
+    text.lines_at(line + 1)
+        .take(LOOK_AHEAD)
+        .find(|below| below.chars().any(|c| !c.is_whitespace()))
+        .map(|below| below.to_string().trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// How the document ends its lines: as its first line does.
+fn newline(text: &Rope) -> &'static str {
+    let first = text.line(0);
+    let mut ending = first.chars_at(first.len_chars());
+    match (ending.prev(), ending.prev()) {
+        (Some('\n'), Some('\r')) => "\r\n",
+        (Some('\r'), _) => "\r",
+        _ => "\n",
+    }
+}
+
+/// The models were trained on `\n`.
+fn unix_lines(text: String) -> String {
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(fill_in_the_middle: bool) -> ModelInfo {
+        ModelInfo {
+            name: "test".to_owned(),
+            architecture: "gemma".to_owned(),
+            quantization: "F32".to_owned(),
+            context_tokens: 100,
+            fill_in_the_middle,
+        }
+    }
+
+    fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
+        let (before, after) = marked.split_once("$0").unwrap();
+        let snapshot = Snapshot {
+            text: Rope::from_str(&format!("{before}{after}")),
+            offset: before.len(),
+            path: Some("src/a.rs".to_owned()),
+            files: Vec::new(),
+        };
+        plan(&snapshot, &model(fill_in_the_middle), Multiline::Auto, Trigger::Invoked).unwrap()
+    }
+
+    #[test]
+    fn the_prompt_has_unix_lines_and_the_suggestion_the_documents() {
+        let plan = plan_of("a\r\nif x {$0}\r\n\r\n  b\r\n", true);
+        assert_eq!(plan.prompt.prefix, "a\nif x {");
+        assert_eq!(plan.prompt.suffix, "}\n\n  b\n");
+        assert_eq!((plan.place.before.as_str(), plan.place.after.as_str()), ("if x {", "}"));
+        assert_eq!(plan.place.next_line.as_deref(), Some("  b"));
+        let suggestion = plan.suggest("\n  y\n}", Finish::Stop).unwrap();
+        assert_eq!((suggestion.text.as_str(), suggestion.range), ("\r\n  y\r\n}", 9..10));
+        assert_eq!(
+            plan_of("a\rb$0", true).suggest("\nc", Finish::Stop).unwrap().text,
+            "\rc"
+        );
+    }
+
+    #[test]
+    fn an_empty_answer_names_what_ended_it() {
+        let plan = plan_of("a = $0", true);
+        assert_eq!(plan.suggest("", Finish::Deadline), Err(Reason::Deadline));
+        assert_eq!(plan.suggest("", Finish::Cancelled), Err(Reason::Cancelled));
+        assert_eq!(plan.suggest("", Finish::Stop), Err(Reason::Blank));
+    }
+
+    #[test]
+    fn generation_stops_where_the_rest_would_be_cut() {
+        let stops = |plan: &Plan, text: &str| plan.request(8).stop_when.expect("a plan always has one")(text);
+        let line = plan_of("a = $0 + 1", true);
+        assert!(stops(&line, "b\n") && !stops(&line, "b"));
+        let block = plan_of("def f():$0", false);
+        assert!(stops(&block, "\n    a\n\ndef") && !stops(&block, "\n    a\n\n"));
+        assert!(!stops(&plan_of("def f():$0", true), "\n    a\n\ndef"));
+    }
+}

@@ -1,0 +1,69 @@
+//! The flags that both binaries share: which model, and where it runs.
+//!
+//! It must not know what is done with the model.
+
+use std::path::PathBuf;
+
+use codegemma_model::{Device, LoadOptions};
+
+use crate::model_path;
+
+/// Which model to use and where to run it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EngineFlags {
+    /// A known name (gemma-3-270m), a .gguf file, or a folder with config.json, safetensors and tokenizer.json
+    #[arg(long, value_name = "NAME|PATH", env = "CODEGEMMA_MODEL")]
+    model: Option<String>,
+
+    /// Where the model runs: auto or cpu
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    device: Device,
+
+    /// How many layers run on the GPU; this build has no GPU support, so only 0 is accepted
+    #[arg(long, value_name = "N", value_parser = parse_gpu_layers)]
+    gpu_layers: Option<u32>,
+
+    /// How many threads compute; by default as many as the machine has cores
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<usize>,
+}
+
+impl EngineFlags {
+    /// The file or folder of the model.
+    pub fn model_path(&self) -> Result<PathBuf, String> {
+        model_path::resolve(self.model.as_deref())
+    }
+
+    /// How to load it.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            device: self.device,
+            threads: self.threads,
+            ..LoadOptions::default()
+        }
+    }
+}
+
+fn parse_device(name: &str) -> Result<Device, String> {
+    match name.split_once(':').map_or(name, |(kind, _)| kind) {
+        "auto" => Ok(Device::Auto),
+        "cpu" => Ok(Device::Cpu),
+        "cuda" | "metal" => Err("this build runs on the processor only; use auto or cpu".to_owned()),
+        _ => Err("there is no such device; use auto or cpu".to_owned()),
+    }
+}
+
+fn parse_gpu_layers(number: &str) -> Result<u32, String> {
+    match number.parse() {
+        Ok(0) => Ok(0),
+        Ok(_) => Err("this build runs on the processor only; use 0 or leave the flag out".to_owned()),
+        Err(_) => Err("expected a number".to_owned()),
+    }
+}
+
+fn parse_threads(number: &str) -> Result<usize, String> {
+    match number.parse() {
+        Ok(threads) if threads > 0 => Ok(threads),
+        _ => Err("expected a number above 0".to_owned()),
+    }
+}

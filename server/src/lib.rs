@@ -1,0 +1,20 @@
+//! CodeGemma LSP: the language server and the command line around the engine in `codegemma-model`.
+//!
+//! [`complete`] is the pipeline of one request and is what both share; [`lsp`] is the only place that knows the
+//! protocol. This crate must not know tensors or token ids.
+
+pub mod cli;
+pub mod complete;
+pub mod config;
+pub mod document;
+pub mod flight;
+pub mod logging;
+pub mod lsp;
+pub mod model_path;
+pub mod position;
+pub mod postprocess;
+pub mod prompt_path;
+pub mod reason;
+pub mod session;
+pub mod settings;
+pub mod trigger;

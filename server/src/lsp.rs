@@ -1,0 +1,208 @@
+//! The language server: it turns the protocol's messages into changes of the [`Session`] and requests to the engine.
+//!
+//! Protocol types exist only here and below. Every handler changes the session, or takes its snapshot, before it first
+//! awaits, because all handlers are polled in one task; none computes.
+//!
+//! [`Session`]: crate::session::Session
+
+mod capabilities;
+mod convert;
+mod framing;
+mod outbox;
+mod shared;
+mod status;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
+use tower_lsp::ls_types::{
+    CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
+    DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, ExecuteCommandParams,
+    InitializeParams, InitializeResult, InitializedParams, InlineCompletionList, InlineCompletionParams,
+};
+use tower_lsp::{Client, LanguageServer, LspService, Server};
+
+use crate::config::EngineFlags;
+use crate::flight::Arrival;
+use crate::trigger::Trigger;
+use outbox::Courier;
+use shared::Shared;
+
+/// A popup that comes later than this disturbs: what exists by then is shown.
+const POPUP_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Requests that may be under way at once. With tower-lsp's default of four, that many slow ones keep edits and
+/// cancellations from being read.
+const CONCURRENCY: usize = 256;
+
+/// Bytes between the sieve and the protocol's reader.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// Serves one client on stdin and stdout until it leaves, and says whether it left in good order: after `shutdown`.
+pub async fn serve(flags: EngineFlags) -> bool {
+    let (outbox, courier) = outbox::outbox();
+    let shared = Arc::new(Shared::new(flags, outbox));
+    let (service, socket) = LspService::build(|client| Backend {
+        shared: shared.clone(),
+        client,
+        courier: Mutex::new(Some(courier)),
+    })
+    .custom_method("textDocument/inlineCompletion", Backend::inline_completion)
+    .custom_method(framing::MALFORMED, Backend::malformed)
+    .finish();
+    let (sieved, pipe) = tokio::io::duplex(PIPE_BYTES);
+    let reading = shared.clone();
+    tokio::spawn(async move {
+        if let Err(error) = framing::sieve(tokio::io::stdin(), pipe).await {
+            tracing::warn!("the client's messages cannot be read any more: {error}");
+        }
+        reading.lock().end();
+    });
+    Server::new(sieved, tokio::io::stdout(), socket)
+        .concurrency_level(CONCURRENCY)
+        .serve(service)
+        .await;
+    let mut session = shared.lock();
+    session.end();
+    session.shut_down
+}
+
+struct Backend {
+    shared: Arc<Shared>,
+    client: Client,
+    /// Taken when the client is initialized: nothing may be sent before.
+    courier: Mutex<Option<Courier>>,
+}
+
+impl Backend {
+    async fn inline_completion(&self, params: InlineCompletionParams) -> Result<InlineCompletionList> {
+        let trigger = convert::trigger(params.context.trigger_kind);
+        let Some((mut waiting, passenger)) = self.shared.board(&params.text_document_position, trigger) else {
+            return Ok(InlineCompletionList { items: Vec::new() });
+        };
+        let answer = passenger.landed().await;
+        let suggestion = waiting.judge(Arrival::Landed(answer));
+        let item = suggestion.map(|suggestion| convert::inline_item(waiting.text(), &suggestion, waiting.encoding()));
+        Ok(InlineCompletionList {
+            items: item.into_iter().collect(),
+        })
+    }
+
+    /// Answers a message that the sieve could not read.
+    async fn malformed(&self, params: Value) -> Result<()> {
+        let code = params
+            .get("code")
+            .and_then(Value::as_i64)
+            .map_or(ErrorCode::InvalidRequest, ErrorCode::from);
+        let message = params
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or("the message cannot be read");
+        Err(Error {
+            message: message.to_owned().into(),
+            ..Error::new(code)
+        })
+    }
+}
+
+impl LanguageServer for Backend {
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let encoding = capabilities::encoding(&params.capabilities);
+        {
+            let mut session = self.shared.lock();
+            session.encoding = encoding;
+            session.roots = capabilities::roots(&params);
+        }
+        if let Some(options) = params.initialization_options.filter(|options| !options.is_null()) {
+            self.shared.configure(options.get("codegemma").unwrap_or(&options));
+        }
+        let progress = capabilities::shows_progress(&params.capabilities).then(|| self.client.clone());
+        self.shared.start_loading(progress);
+        Ok(capabilities::answer(encoding))
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        let courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(courier) = courier {
+            tokio::spawn(courier.run(self.client.clone()));
+        }
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        let mut session = self.shared.lock();
+        session.shut_down = true;
+        session.end();
+        Ok(())
+    }
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        let document = params.text_document;
+        let path = convert::file_path(&document.uri);
+        let name = document.uri.as_str().to_owned();
+        let mut session = self.shared.lock();
+        session.open(
+            name,
+            path.as_deref(),
+            &document.language_id,
+            document.version,
+            &document.text,
+        );
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        let changes: Vec<_> = params.content_changes.into_iter().map(convert::change).collect();
+        let uri = params.text_document.uri.as_str();
+        let version = params.text_document.version;
+        match self.shared.lock().change(uri, version, &changes) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(
+                    "{uri}: version {version} cannot be applied ({error}); nothing is suggested there until its whole text is sent"
+                );
+            }
+            None => tracing::warn!("{uri}: a change of a document that is not open is ignored"),
+        }
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.shared.lock().close(params.text_document.uri.as_str());
+    }
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        // Clients that only say that something changed, with null, want to be asked; they said it all at the start.
+        if let Some(section) = params.settings.get("codegemma") {
+            self.shared.configure(section);
+        }
+    }
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        // Popups come while typing, whatever the client calls it: most cannot tell.
+        let boarded = self.shared.board(&params.text_document_position, Trigger::Automatic);
+        let mut items = Vec::new();
+        if let Some((mut waiting, passenger)) = boarded {
+            let arrival = passenger.arrives_within(POPUP_PATIENCE).await;
+            if let Some(suggestion) = waiting.judge(arrival) {
+                items.push(convert::popup_item(waiting.text(), &suggestion, waiting.encoding()));
+            }
+        }
+        Ok(Some(CompletionResponse::List(CompletionList {
+            is_incomplete: true,
+            items,
+        })))
+    }
+
+    /// Everything is in the item already.
+    async fn completion_resolve(&self, item: CompletionItem) -> Result<CompletionItem> {
+        Ok(item)
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        if params.command != capabilities::ACCEPTED {
+            return Err(Error::invalid_params(format!("there is no command {}", params.command)));
+        }
+        tracing::debug!("a suggestion was accepted");
+        Ok(None)
+    }
+}

@@ -1,0 +1,79 @@
+//! What the client can do and what this server offers it.
+//!
+//! It must not know the session.
+
+use std::path::PathBuf;
+
+use tower_lsp::ls_types::{
+    ClientCapabilities, CompletionOptions, ExecuteCommandOptions, InitializeParams, InitializeResult, OneOf,
+    PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions,
+};
+
+use super::convert;
+use crate::position::Encoding;
+
+/// The command that a client runs when a suggestion was accepted.
+pub(super) const ACCEPTED: &str = "codegemma.accepted";
+
+/// UTF-8 where the client offers it, as documents are UTF-8 here; else what every client has.
+pub(super) fn encoding(client: &ClientCapabilities) -> Encoding {
+    let offered = client
+        .general
+        .as_ref()
+        .and_then(|general| general.position_encodings.as_ref());
+    if offered.is_some_and(|offered| offered.contains(&PositionEncodingKind::UTF8)) {
+        Encoding::Utf8
+    } else {
+        Encoding::Utf16
+    }
+}
+
+/// Whether the client shows progress.
+pub(super) fn shows_progress(client: &ClientCapabilities) -> bool {
+    client.window.as_ref().and_then(|window| window.work_done_progress) == Some(true)
+}
+
+/// The folders that the client has open.
+pub(super) fn roots(params: &InitializeParams) -> Vec<PathBuf> {
+    let folders = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
+    #[expect(
+        deprecated,
+        reason = "clients without workspace folders still say where they are this way"
+    )]
+    let root = params.root_uri.iter();
+    folders.chain(root).filter_map(convert::file_path).collect()
+}
+
+/// The answer to `initialize`.
+pub(super) fn answer(encoding: Encoding) -> InitializeResult {
+    InitializeResult {
+        capabilities: ServerCapabilities {
+            position_encoding: Some(match encoding {
+                Encoding::Utf8 => PositionEncodingKind::UTF8,
+                Encoding::Utf16 => PositionEncodingKind::UTF16,
+                Encoding::Utf32 => PositionEncodingKind::UTF32,
+            }),
+            text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+                open_close: Some(true),
+                change: Some(TextDocumentSyncKind::INCREMENTAL),
+                ..TextDocumentSyncOptions::default()
+            })),
+            completion_provider: Some(CompletionOptions {
+                resolve_provider: Some(true),
+                ..CompletionOptions::default()
+            }),
+            inline_completion_provider: Some(OneOf::Left(true)),
+            execute_command_provider: Some(ExecuteCommandOptions {
+                commands: vec![ACCEPTED.to_owned()],
+                ..ExecuteCommandOptions::default()
+            }),
+            ..ServerCapabilities::default()
+        },
+        server_info: Some(ServerInfo {
+            name: "codegemma-lsp".to_owned(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        }),
+        offset_encoding: None,
+    }
+}

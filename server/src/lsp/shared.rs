@@ -1,0 +1,189 @@
+//! What handlers, the loading thread and waiting requests have in common: the session behind its lock, and the outbox.
+//!
+//! Statuses are put into the outbox under the lock, so that they arrive in the order of what they tell. It must not
+//! know the shapes of answers.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use codegemma_model::{Engine, Finish, RequestError};
+use ropey::Rope;
+use serde_json::Value;
+use tokio::sync::watch;
+use tower_lsp::Client;
+use tower_lsp::ls_types::{MessageType, TextDocumentPositionParams};
+
+use super::convert;
+use super::outbox::{self, Outbox};
+use super::status::{self, LastRequest};
+use crate::complete::{Plan, Snapshot, Suggestion};
+use crate::config::EngineFlags;
+use crate::flight::{Arrival, Passenger};
+use crate::position::Encoding;
+use crate::reason::Reason;
+use crate::session::{EngineState, Session};
+use crate::trigger::Trigger;
+
+pub(super) struct Shared {
+    session: Mutex<Session>,
+    outbox: Outbox,
+    flags: EngineFlags,
+}
+
+/// A request that waits for the engine. It is dropped when it is answered, or when the client cancels it.
+pub(super) struct Waiting {
+    shared: Arc<Shared>,
+    document: String,
+    snapshot: Snapshot,
+    version: i32,
+    encoding: Encoding,
+    plan: Plan,
+    last_request: Option<LastRequest>,
+}
+
+impl Shared {
+    pub(super) fn new(flags: EngineFlags, outbox: Outbox) -> Self {
+        Self {
+            session: Mutex::default(),
+            outbox,
+            flags,
+        }
+    }
+
+    /// A panic elsewhere does not spoil the session: no change of it is left half done.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over settings of the client.
+    pub(super) fn configure(&self, section: &Value) {
+        let refused = self.lock().settings.update(section);
+        for message in refused {
+            self.outbox.message(MessageType::WARNING, message);
+        }
+    }
+
+    /// Reads the model in a thread of its own, with progress for a client that shows it.
+    pub(super) fn start_loading(self: &Arc<Self>, progress: Option<Client>) {
+        self.outbox.status(status::status(&self.lock(), None));
+        let (loaded, watch) = watch::channel(false);
+        if let Some(client) = progress {
+            self.outbox.begin(outbox::show_loading(client, watch));
+        }
+        let shared = self.clone();
+        let load = move || {
+            let engine = std::panic::catch_unwind(AssertUnwindSafe(|| load(&shared.flags)))
+                .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
+            shared.loaded(engine);
+            loaded.send_replace(true);
+        };
+        if let Err(error) = std::thread::Builder::new().name("load".to_owned()).spawn(load) {
+            self.loaded(Err(format!(
+                "there is no thread to load the model in ({error}); close other programs"
+            )));
+        }
+    }
+
+    fn loaded(&self, engine: Result<Engine, String>) {
+        let mut session = self.lock();
+        session.engine = match engine {
+            Ok(engine) => EngineState::Ready(Arc::new(engine)),
+            Err(message) => {
+                tracing::error!("{message}");
+                self.outbox.message(MessageType::ERROR, format!("CodeGemma: {message}"));
+                EngineState::Failed(message)
+            }
+        };
+        self.outbox.status(status::status(&session, None));
+    }
+
+    /// Begins a completion; `None` if nothing will be suggested.
+    pub(super) fn board(
+        self: &Arc<Self>,
+        at: &TextDocumentPositionParams,
+        trigger: Trigger,
+    ) -> Option<(Waiting, Passenger)> {
+        let mut session = self.lock();
+        let document = at.text_document.uri.as_str();
+        match session.board(document, convert::line_column(at.position), trigger) {
+            Ok(boarding) => {
+                session.waiting += 1;
+                if session.waiting == 1 {
+                    self.outbox.status(status::status(&session, None));
+                }
+                let waiting = Waiting {
+                    shared: self.clone(),
+                    document: document.to_owned(),
+                    snapshot: boarding.snapshot,
+                    version: boarding.version,
+                    encoding: session.encoding,
+                    plan: boarding.plan,
+                    last_request: None,
+                };
+                Some((waiting, boarding.passenger))
+            }
+            Err(reason) => {
+                tracing::debug!("nothing is suggested: {}", reason.as_str());
+                self.outbox
+                    .status(status::status(&session, Some(LastRequest::new(None, Some(reason)))));
+                None
+            }
+        }
+    }
+}
+
+fn load(flags: &EngineFlags) -> Result<Engine, String> {
+    Engine::load(&flags.model_path()?, &flags.load_options()).map_err(|error| error.to_string())
+}
+
+impl Waiting {
+    /// The text that is completed.
+    pub(super) fn text(&self) -> &Rope {
+        &self.snapshot.text
+    }
+
+    /// How the client counts columns.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Makes a suggestion of what arrived, unless the document is not what it was.
+    pub(super) fn judge(&mut self, arrival: Arrival) -> Option<Suggestion> {
+        let current = self.shared.lock().is_at(&self.document, self.version);
+        let (stats, suggestion) = match arrival {
+            Arrival::Underway(text) => (None, self.plan.suggest(&text, Finish::Deadline)),
+            Arrival::Landed(Ok(completion)) => (
+                Some(completion.stats),
+                self.plan.suggest(&completion.text, completion.finish),
+            ),
+            Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
+        };
+        let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
+        let reason = suggestion.as_ref().err().copied();
+        if let Some(reason) = reason {
+            tracing::debug!("nothing is suggested: {}", reason.as_str());
+        }
+        self.last_request = Some(LastRequest::new(stats.as_ref(), reason));
+        suggestion.ok()
+    }
+}
+
+fn reason(error: &RequestError) -> Reason {
+    match error {
+        RequestError::Superseded => Reason::Superseded,
+        RequestError::Invalid(_) | RequestError::Failed(_) | RequestError::Stopped => {
+            tracing::error!("{error}");
+            Reason::Failed
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut session = self.shared.lock();
+        session.waiting -= 1;
+        self.shared
+            .outbox
+            .status(status::status(&session, self.last_request.take()));
+    }
+}

@@ -1,0 +1,108 @@
+//! The notification `codegemma/status`: what the server is doing, and what its last request took.
+//!
+//! It must not know how it is sent.
+
+use codegemma_model::Stats;
+use serde::{Deserialize, Serialize};
+use tower_lsp::ls_types::notification::Notification;
+
+use crate::reason::Reason;
+use crate::session::{EngineState, Session};
+
+/// The notification.
+pub(super) enum Status {}
+
+impl Notification for Status {
+    type Params = StatusParams;
+    const METHOD: &'static str = "codegemma/status";
+}
+
+/// What the server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    Loading,
+    Ready,
+    Busy,
+    Error,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatusParams {
+    pub(super) state: State,
+    message: String,
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_request: Option<LastRequest>,
+}
+
+/// What a request took, for those who measure. Its names are those of `--json`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct LastRequest {
+    prompt_tokens: usize,
+    reused_tokens: usize,
+    forwarded_tokens: usize,
+    generated_tokens: usize,
+    drafted_tokens: usize,
+    accepted_tokens: usize,
+    source: String,
+    reason: Option<String>,
+    anchor: Option<String>,
+    queue_ms: u64,
+    prefill_ms: u64,
+    decode_ms: u64,
+}
+
+impl LastRequest {
+    /// A request; without `stats` the model took no part in it.
+    pub(super) fn new(stats: Option<&Stats>, reason: Option<Reason>) -> Self {
+        let reason = reason.map(|reason| reason.as_str().to_owned());
+        let Some(stats) = stats else {
+            return Self {
+                source: "none".to_owned(),
+                reason,
+                ..Self::default()
+            };
+        };
+        let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            prompt_tokens: stats.prompt_tokens,
+            reused_tokens: stats.reused_tokens,
+            forwarded_tokens: stats.forwarded_tokens,
+            generated_tokens: stats.generated_tokens,
+            drafted_tokens: stats.drafted_tokens,
+            accepted_tokens: stats.accepted_tokens,
+            source: "model".to_owned(),
+            reason,
+            anchor: None,
+            queue_ms: millis(stats.queue),
+            prefill_ms: millis(stats.prefill),
+            decode_ms: millis(stats.decode),
+        }
+    }
+}
+
+/// The status of a session.
+pub(super) fn status(session: &Session, last_request: Option<LastRequest>) -> StatusParams {
+    let (state, message, model) = match &session.engine {
+        EngineState::Loading => (State::Loading, "the model is being loaded".to_owned(), None),
+        EngineState::Failed(message) => (State::Error, message.clone(), None),
+        EngineState::Ready(engine) => {
+            let info = engine.info();
+            let state = if session.waiting > 0 { State::Busy } else { State::Ready };
+            let message = if info.fill_in_the_middle {
+                "completions are served"
+            } else {
+                "completions are served; this model was not trained to fill in the middle, so the text after the cursor is not used"
+            };
+            (state, message.to_owned(), Some(info.name.clone()))
+        }
+    };
+    StatusParams {
+        state,
+        message,
+        model,
+        last_request,
+    }
+}

@@ -1,0 +1,321 @@
+//! From what the model wrote to what is suggested, or a named reason for nothing.
+//!
+//! Models repeat what stands right of the cursor, run on past the end of a block, and write `\n` whatever the document
+//! has. Pure: it sees the lines around the cursor, and must not know documents, tokens or a clock.
+
+use crate::reason::Reason;
+use crate::trigger::Extent;
+
+/// The surroundings of the cursor that decide what is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The cursor's line, left of the cursor.
+    pub before: String,
+    /// The cursor's line, right of the cursor, without its line break.
+    pub after: String,
+    /// The first line below the cursor that is not blank.
+    pub next_line: Option<String>,
+    /// How the document ends its lines.
+    pub newline: &'static str,
+    /// How much to complete.
+    pub extent: Extent,
+    /// The model does not end a completion by itself, so that the end of the block has to be guessed.
+    pub runs_on: bool,
+}
+
+/// What to insert, and how much of the line right of the cursor it takes the place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The text, with the document's line breaks and no trailing whitespace.
+    pub text: String,
+    /// How many bytes right of the cursor it replaces; it repeats them.
+    pub replaces: usize,
+}
+
+/// Whether there is nothing to gain from generating more.
+pub fn is_complete(text: &str, place: &Place) -> bool {
+    end(text, place).is_some()
+}
+
+/// Makes a suggestion of what the model wrote.
+pub fn refine(text: &str, place: &Place) -> Result<Edit, Reason> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut text = text.as_str();
+    if let Some(end) = end(text, place) {
+        text = &text[..end];
+    }
+    text = text.trim_end();
+    if text.trim_start().is_empty() {
+        return Err(Reason::Blank);
+    }
+    if let Some(repeat) = repeats_next_line(text, place) {
+        text = text[..repeat].trim_end();
+        if text.trim_start().is_empty() {
+            return Err(Reason::Repeats);
+        }
+    }
+    let replaces = covered(text, place.after.trim_end());
+    if text == &place.after[..replaces] {
+        return Err(Reason::Repeats);
+    }
+    Ok(Edit {
+        text: text.replace('\n', place.newline),
+        replaces,
+    })
+}
+
+/// Where the completion ends inside `text`, as soon as that can be seen.
+fn end(text: &str, place: &Place) -> Option<usize> {
+    match place.extent {
+        Extent::Line => text.find(['\n', '\r']),
+        Extent::Block if place.runs_on => block_end(text, &place.before),
+        Extent::Block => None,
+    }
+}
+
+/// A block ends before a line that is indented less than the cursor's, and at a blank line unless deeper text follows.
+fn block_end(text: &str, before: &str) -> Option<usize> {
+    let base = indentation(before);
+    let mut has_text = !before.trim().is_empty();
+    let mut blank = None;
+    let mut start = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        if line.trim().is_empty() {
+            if i > 0 && has_text && line.ends_with('\n') {
+                blank = blank.or(Some(start));
+            }
+        } else {
+            let indent = indentation(line);
+            if i > 0 && (indent < base || (indent == base && blank.is_some())) {
+                return Some(blank.unwrap_or(start));
+            }
+            has_text = true;
+            blank = None;
+        }
+        start += line.len();
+    }
+    None
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Where in `text` the line begins that stands below the cursor already, with the same indentation.
+fn repeats_next_line(text: &str, place: &Place) -> Option<usize> {
+    let next = place.next_line.as_deref()?.trim_end();
+    if place.extent == Extent::Line && !place.after.trim().is_empty() {
+        return None;
+    }
+    let mut start = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        let same = if i == 0 {
+            next.strip_prefix(&place.before) == Some(line.trim_end())
+        } else {
+            line.trim_end() == next
+        };
+        if same {
+            return Some(start);
+        }
+        start += line.len();
+    }
+    None
+}
+
+/// How many bytes of `after` the text repeats: the closers that an editor paired in and the text closes itself, or
+/// whatever the text ends with that `after` begins with.
+fn covered(text: &str, after: &str) -> usize {
+    let closers = unmatched_closers(text);
+    paired_closers(&closers, after).max(overlap(text, &closers, after))
+}
+
+fn paired_closers(closers: &[char], after: &str) -> usize {
+    let mut closers = closers.iter();
+    let mut covered = 0;
+    for (i, c) in after.char_indices() {
+        if c.is_whitespace() {
+            continue;
+        }
+        if !is_closer(c) || !closers.any(|&closer| closer == c) {
+            break;
+        }
+        covered = i + c.len_utf8();
+    }
+    covered
+}
+
+/// A closer that the text opened itself is not the one that stands after the cursor: `foo($0)` completed with `bar()`
+/// needs both.
+fn overlap(text: &str, closers: &[char], after: &str) -> usize {
+    let blank = indentation(after);
+    after
+        .char_indices()
+        .map(|(i, c)| i + c.len_utf8())
+        .rev()
+        .find(|&end| {
+            let common = if text.ends_with(&after[..end]) {
+                &after[..end]
+            } else {
+                after[..end].get(blank..).unwrap_or_default()
+            };
+            let needed = common.chars().filter(|&c| is_closer(c)).count();
+            let opened = common.chars().any(|c| matches!(c, '(' | '[' | '{'));
+            !common.is_empty() && text.ends_with(common) && (opened || needed <= closers.len())
+        })
+        .unwrap_or(0)
+}
+
+fn is_closer(c: char) -> bool {
+    matches!(c, ')' | ']' | '}' | '"' | '\'' | '`')
+}
+
+/// The closing brackets that close nothing in `text`, and the quotes that are odd in it, in order.
+fn unmatched_closers(text: &str) -> Vec<char> {
+    let mut open = Vec::new();
+    let mut unmatched = Vec::new();
+    for c in text.chars() {
+        match c {
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            ')' | ']' | '}' => {
+                if open.last() == Some(&c) {
+                    open.pop();
+                } else {
+                    unmatched.push(c);
+                }
+            }
+            '"' | '\'' | '`' => {
+                let odd = text.matches(c).count() % 2 == 1;
+                if odd && !unmatched.contains(&c) {
+                    unmatched.push(c);
+                }
+            }
+            _ => {}
+        }
+    }
+    unmatched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(marked: &str, extent: Extent) -> Place {
+        let (before, after) = marked.split_once("$0").unwrap();
+        let mut below = after.lines();
+        let rest = below.next().unwrap_or_default();
+        Place {
+            before: before.lines().last().unwrap_or_default().to_owned(),
+            after: rest.to_owned(),
+            next_line: below.find(|line| !line.trim().is_empty()).map(str::to_owned),
+            newline: if marked.contains("\r\n") { "\r\n" } else { "\n" },
+            extent,
+            runs_on: false,
+        }
+    }
+
+    /// Shows the document after accepting, or the reason.
+    fn check_extent(extent: Extent, marked: &str, written: &str, expected: &str) {
+        let shown = match refine(written, &place(marked, extent)) {
+            Ok(edit) => {
+                let (before, after) = marked.split_once("$0").unwrap();
+                format!("{before}{}{}", edit.text, &after[edit.replaces..])
+            }
+            Err(reason) => reason.as_str().to_owned(),
+        };
+        assert_eq!(shown, expected, "{marked:?} + {written:?}");
+    }
+
+    fn check(marked: &str, written: &str, expected: &str) {
+        check_extent(Extent::Block, marked, written, expected);
+    }
+
+    #[test]
+    fn trailing_whitespace_goes() {
+        check("a = $0\n", "1  \n\n", "a = 1\n");
+        check("a = $0", " \n\t\n", "blank");
+        check("a = $0", "", "blank");
+    }
+
+    #[test]
+    fn one_line_is_cut_at_its_end() {
+        check_extent(Extent::Line, "a = $0 + 2", "1\nb = 3", "a = 1 + 2");
+        check_extent(Extent::Line, "if x {$0", "\n    y\n}", "blank");
+        assert!(is_complete("1\n", &place("a = $0 + 2", Extent::Line)));
+        assert!(!is_complete("1", &place("a = $0 + 2", Extent::Line)));
+    }
+
+    #[test]
+    fn a_paired_closer_is_not_repeated() {
+        check("foo($0)", "a, b)", "foo(a, b)");
+        check("foo($0)", "a, b);", "foo(a, b);");
+        check("foo($0);", "a, b);", "foo(a, b);");
+        check("foo([$0])", "1, 2])", "foo([1, 2])");
+        check("foo([$0])", "1, 2]", "foo([1, 2])");
+        check("s = \"$0\"", "hello\"", "s = \"hello\"");
+        check("f(\"$0\")", "hello\", x)", "f(\"hello\", x)");
+        check("if x {$0}", "\n    y\n}", "if x {\n    y\n}");
+        check("foo($0 )", "a)", "foo(a)");
+    }
+
+    #[test]
+    fn a_closer_of_its_own_is_kept() {
+        check("foo($0)", "bar()", "foo(bar())");
+        check("foo($0)", "a, b", "foo(a, b)");
+        check("foo($0)", "\"x\"", "foo(\"x\")");
+        check("x = [$0]", "f([1])", "x = [f([1])]");
+        check("$0\"", "\"a\" + ", "\"a\" +\"");
+    }
+
+    #[test]
+    fn what_follows_on_the_line_is_not_repeated() {
+        check_extent(Extent::Line, "let x = $0 + 1;", "y + 1;", "let x = y + 1;");
+        check_extent(Extent::Line, "let x = $0;", "y;", "let x = y;");
+        check_extent(Extent::Line, "f(a$0, b)", ", b)", "repeats-what-follows");
+        check_extent(Extent::Line, "f($0) + g(1)", "x) + g(1)", "f(x) + g(1)");
+        check("foo($0)", ")", "repeats-what-follows");
+    }
+
+    #[test]
+    fn the_next_line_is_not_repeated() {
+        check("if x {\n    $0\n}", "y();\n}\nz();", "if x {\n    y();\n}");
+        check("    $0\n    b();\n", "a();\n    b();\n    c();", "    a();\n    b();\n");
+        check("$0\nreturn x\n", "return x", "repeats-what-follows");
+        check("    $0\n    return x\n", "return x\n", "repeats-what-follows");
+        // The same words at another depth are another line.
+        check(
+            "    $0\n}",
+            "if x {\n        y\n    }",
+            "    if x {\n        y\n    }\n}",
+        );
+    }
+
+    #[test]
+    fn line_breaks_are_the_documents() {
+        check("if x {$0\r\n", "\n    y\n}", "if x {\r\n    y\r\n}\r\n");
+        check("if x {$0\r\n", "\r\n    y\r\n}", "if x {\r\n    y\r\n}\r\n");
+        check("if x {$0\n", "\r\n    y\r\n}", "if x {\n    y\n}\n");
+    }
+
+    #[test]
+    fn a_model_that_runs_on_is_stopped_after_the_block() {
+        let ends = |marked: &str, written: &str, expected: &str| {
+            let place = Place {
+                runs_on: true,
+                ..place(marked, Extent::Block)
+            };
+            assert_eq!(
+                refine(written, &place).unwrap().text,
+                expected,
+                "{marked:?} + {written:?}"
+            );
+        };
+        ends("def f():$0", "\n    a\n\n    b\n\ndef g():", "\n    a\n\n    b");
+        ends("    return $0", "1\n\n    def g():", "1");
+        ends("    $0", "a\n    b\nc", "a\n    b");
+        ends("fn f() {$0", "\n    a\n}\n\nfn g() {", "\n    a\n}");
+        ends("x = $0", "1\ny = 2\n", "1\ny = 2");
+        ends("$0", "\n\ndef f():\n    a\n\nb", "\n\ndef f():\n    a");
+    }
+}

@@ -1,0 +1,240 @@
+//! What the server knows at one moment: the open documents, the settings, and how far the engine is.
+//!
+//! It has one owner, behind one mutex that is never held across an await; requests work on snapshots. It must not know
+//! the protocol's types or send anything.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codegemma_model::{CompletionRequest, Engine};
+
+use crate::complete::{self, Plan, Snapshot};
+use crate::document::{Change, ChangeError, Document};
+use crate::flight::{Flight, Key, Passenger};
+use crate::position::{self, Encoding, LineColumn};
+use crate::prompt_path;
+use crate::reason::Reason;
+use crate::settings::Settings;
+use crate::trigger::Trigger;
+
+/// How far the engine is.
+#[derive(Clone)]
+pub enum EngineState {
+    /// The model is being read.
+    Loading,
+    /// Requests are served.
+    Ready(Arc<Engine>),
+    /// The model could not be loaded; the message says what to do.
+    Failed(String),
+}
+
+/// The state of the server.
+pub struct Session {
+    /// How the client counts columns.
+    pub encoding: Encoding,
+    /// The folders that are open.
+    pub roots: Vec<PathBuf>,
+    /// What the client set.
+    pub settings: Settings,
+    /// How far the engine is.
+    pub engine: EngineState,
+    /// How many requests wait for the engine.
+    pub waiting: usize,
+    /// The client said that it is going to leave.
+    pub shut_down: bool,
+    documents: HashMap<String, Document>,
+    flight: Option<Flight>,
+    closed: bool,
+}
+
+/// A request that waits for the engine.
+pub struct Boarding {
+    /// What it completes.
+    pub snapshot: Snapshot,
+    /// The version of the document that it completes.
+    pub version: i32,
+    /// What becomes of the answer.
+    pub plan: Plan,
+    /// The wait itself.
+    pub passenger: Passenger,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            encoding: Encoding::default(),
+            roots: Vec::new(),
+            settings: Settings::default(),
+            engine: EngineState::Loading,
+            waiting: 0,
+            shut_down: false,
+            documents: HashMap::new(),
+            flight: None,
+            closed: false,
+        }
+    }
+}
+
+impl Session {
+    /// A document was opened, or opened again.
+    pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
+        self.cancel_in(&name);
+        let path = path.and_then(|path| {
+            let root = self.roots.iter().find(|root| path.starts_with(root));
+            prompt_path::name(path, root.map(PathBuf::as_path))
+        });
+        self.documents
+            .insert(name, Document::new(text, version, language, path));
+    }
+
+    /// A document was edited. `None` if it is not open.
+    pub fn change(&mut self, name: &str, version: i32, changes: &[Change]) -> Option<Result<(), ChangeError>> {
+        self.cancel_in(name);
+        Some(self.documents.get_mut(name)?.apply(version, changes, self.encoding))
+    }
+
+    /// A document was closed.
+    pub fn close(&mut self, name: &str) {
+        self.cancel_in(name);
+        self.documents.remove(name);
+    }
+
+    /// The client goes: what runs is stopped, and nothing new begins.
+    pub fn end(&mut self) {
+        self.closed = true;
+        if let Some(flight) = self.flight.take() {
+            flight.cancel();
+        }
+    }
+
+    /// Whether a document still is what it was when a request began.
+    pub fn is_at(&self, name: &str, version: i32) -> bool {
+        self.documents
+            .get(name)
+            .is_some_and(|document| document.version == version && document.is_current())
+    }
+
+    /// Begins a completion, or says why there is none.
+    pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
+        if self.closed {
+            return Err(Reason::Cancelled);
+        }
+        let engine = match &self.engine {
+            EngineState::Loading => return Err(Reason::Loading),
+            EngineState::Failed(_) => return Err(Reason::NoModel),
+            EngineState::Ready(engine) => engine.clone(),
+        };
+        let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
+        if !document.is_current() {
+            return Err(Reason::StaleDocument);
+        }
+        if !self.settings.is_enabled(&document.language) {
+            return Err(Reason::Disabled);
+        }
+        let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
+        let version = document.version;
+        let snapshot = Snapshot {
+            text: document.text.clone(),
+            offset,
+            path: document.path.as_deref().map(str::to_owned),
+            files: Vec::new(),
+        };
+        let plan = complete::plan(&snapshot, engine.info(), self.settings.multiline, trigger)?;
+        let key = Key {
+            document: name.to_owned(),
+            version,
+            offset,
+            extent: plan.extent(),
+        };
+        let passenger = match self.flight.as_ref().and_then(|flight| flight.join(&key)) {
+            Some(passenger) => passenger,
+            None => {
+                let request = CompletionRequest {
+                    deadline: std::time::Instant::now().checked_add(self.settings.deadline),
+                    ..plan.request(self.settings.max_tokens)
+                };
+                let (flight, passenger) = Flight::start(&engine, key, request);
+                self.flight = Some(flight);
+                passenger
+            }
+        };
+        Ok(Boarding {
+            snapshot,
+            version,
+            plan,
+            passenger,
+        })
+    }
+
+    /// Stops what runs for a document whose text is about to change: nobody can use the answer.
+    fn cancel_in(&mut self, name: &str) {
+        if let Some(flight) = self.flight.take_if(|flight| flight.is_in(name)) {
+            flight.cancel();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(session: &mut Session) -> Option<Reason> {
+        session
+            .board("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked)
+            .err()
+    }
+
+    #[test]
+    fn without_an_engine_the_reason_is_its_state() {
+        let mut session = Session::default();
+        assert_eq!(start(&mut session), Some(Reason::Loading));
+        session.engine = EngineState::Failed("no".to_owned());
+        assert_eq!(start(&mut session), Some(Reason::NoModel));
+        session.end();
+        assert_eq!(start(&mut session), Some(Reason::Cancelled));
+    }
+
+    #[test]
+    fn documents_are_named_after_the_folder_that_holds_them() {
+        let folder = std::env::temp_dir();
+        let mut session = Session {
+            roots: vec![folder.join("other"), folder.join("repo")],
+            ..Session::default()
+        };
+        session.open(
+            "a".to_owned(),
+            Some(&folder.join("repo").join("src").join("a.rs")),
+            "rust",
+            1,
+            "",
+        );
+        session.open("b".to_owned(), Some(&folder.join("b.rs")), "rust", 1, "");
+        session.open("c".to_owned(), None, "rust", 1, "");
+        assert_eq!(session.documents["a"].path.as_deref(), Some("src/a.rs"));
+        assert_eq!(session.documents["b"].path.as_deref(), Some("b.rs"));
+        assert_eq!(session.documents["c"].path, None);
+    }
+
+    #[test]
+    fn an_edit_moves_the_version_and_a_failed_one_makes_the_document_stale() {
+        let mut session = Session::default();
+        assert!(session.change("a", 2, &[]).is_none());
+        session.open("a".to_owned(), None, "rust", 1, "x");
+        assert!(session.is_at("a", 1));
+        let insert = |line| Change {
+            range: Some((LineColumn { line, column: 0 }, LineColumn { line, column: 0 })),
+            text: "y".to_owned(),
+        };
+        assert_eq!(session.change("a", 2, &[insert(0)]), Some(Ok(())));
+        assert!(session.is_at("a", 2) && !session.is_at("a", 1));
+        assert!(
+            session
+                .change("a", 3, &[insert(9)])
+                .is_some_and(|applied| applied.is_err())
+        );
+        assert!(!session.is_at("a", 3));
+        session.close("a");
+        assert!(session.change("a", 4, &[]).is_none());
+    }
+}
