@@ -39,14 +39,6 @@ struct Layer {
     post_ffn_norm: Option<Tensor>,
 }
 
-/// For which of the forwarded tokens logits are wanted. The head is a large part of the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Logits {
-    None,
-    Last,
-    All,
-}
-
 impl Decoder {
     /// Takes every tensor that the configuration asks for, and nothing may be left over.
     pub(crate) fn new(config: ModelConfig, mut tensors: Tensors) -> std::result::Result<Self, LoadError> {
@@ -98,11 +90,15 @@ impl Decoder {
         }
     }
 
-    /// Reads `tokens` after those in the cache and appends their keys and values. Gives [rows, vocab_size] for the
-    /// wanted rows, `None` where none are. An error leaves the cache as it was.
-    pub(crate) fn forward(&self, tokens: &[u32], cache: &mut KvCache, logits: Logits) -> Result<Option<Tensor>> {
+    /// Reads `tokens` after those in the cache and appends their keys and values. Gives the logits after each of the
+    /// last `wanted` of them, [wanted, vocab_size], `None` where `wanted` is 0: the head is a large part of the work.
+    /// An error leaves the cache as it was.
+    pub(crate) fn forward(&self, tokens: &[u32], cache: &mut KvCache, wanted: usize) -> Result<Option<Tensor>> {
         if tokens.is_empty() {
             candle_core::bail!("a forward pass over no tokens");
+        }
+        if wanted > tokens.len() {
+            candle_core::bail!("logits of {wanted} out of {} tokens", tokens.len());
         }
         if cache.len() + tokens.len() > cache.capacity() {
             candle_core::bail!("{} tokens after {} in a cache of {}", tokens.len(), cache.len(), cache.capacity());
@@ -117,11 +113,10 @@ impl Decoder {
             x = layer.forward(&self.config, index, &x, &cos, &sin, cache)?;
         }
         cache.advance(tokens.len());
-        let x = match logits {
-            Logits::None => return Ok(None),
-            Logits::Last => x.narrow(0, tokens.len() - 1, 1)?,
-            Logits::All => x,
-        };
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let x = x.narrow(0, tokens.len() - wanted, wanted)?;
         let x = ops::rms_norm(&x, &self.final_norm, self.config.norm_epsilon)?;
         let x = ops::matmul(&x, &self.embedding)?;
         Ok(Some(match self.config.logit_softcap {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::LoadError;
-use crate::decoder::{Decoder, Logits};
+use crate::decoder::Decoder;
 use crate::kv_cache::KvCache;
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
@@ -124,12 +124,11 @@ impl LanguageModel for Model {
     }
 
     fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        let wanted = if want_logits { Logits::Last } else { Logits::None };
         let Self {
             decoder, cache, pool, ..
         } = self;
         let logits = pool.install(|| {
-            let logits = decoder.forward(tokens, cache, wanted)?;
+            let logits = decoder.forward(tokens, cache, usize::from(want_logits))?;
             logits.map(|logits| logits.squeeze(0)?.to_vec1()).transpose()
         });
         logits.map_err(|error| error.to_string())

@@ -23,8 +23,10 @@ struct Raw {
     attn_logit_softcapping: Option<f64>,
     final_logit_softcapping: Option<f64>,
     sliding_window: Option<usize>,
-    #[serde(alias = "_sliding_window_pattern")]
     sliding_window_pattern: Option<usize>,
+    /// What transformers 5 calls the same; a file may have both.
+    #[serde(rename = "_sliding_window_pattern")]
+    private_sliding_window_pattern: Option<usize>,
     layer_types: Option<Vec<String>>,
     rope_theta: Option<f64>,
     rope_local_base_freq: Option<f64>,
@@ -37,11 +39,13 @@ struct Raw {
     use_bidirectional_attention: Option<bool>,
 }
 
-/// A rotary embedding as JSON; `rope_type` was `type` once.
+/// A rotary embedding as JSON.
 #[derive(Deserialize, Clone, Default)]
 struct RawRope {
-    #[serde(alias = "type")]
     rope_type: Option<String>,
+    /// What `rope_type` was called once; a file may have both.
+    #[serde(rename = "type")]
+    old_rope_type: Option<String>,
     rope_theta: Option<f64>,
     factor: Option<f64>,
 }
@@ -110,7 +114,7 @@ fn layers(raw: &Raw, architecture: Architecture) -> Result<Vec<LayerConfig>, Str
     };
     let window = raw.sliding_window.unwrap_or(4096);
     let Some(types) = &raw.layer_types else {
-        let pattern = raw.sliding_window_pattern.unwrap_or(default_pattern);
+        let pattern = raw.sliding_window_pattern.or(raw.private_sliding_window_pattern).unwrap_or(default_pattern);
         if pattern == 0 {
             return Err("sliding_window_pattern is 0".to_owned());
         }
@@ -161,7 +165,7 @@ fn ropes(raw: &Raw, architecture: Architecture) -> Result<(Rope, Rope), String> 
 }
 
 fn rope(raw: RawRope, default_base: f64) -> Result<Rope, String> {
-    let factor = match raw.rope_type.as_deref() {
+    let factor = match raw.rope_type.or(raw.old_rope_type).as_deref() {
         None | Some("default") => 1.0,
         Some("linear") => raw.factor.ok_or("rope scaling of type linear without a factor")?,
         Some(other) => return Err(format!("rope scaling of type {other:?}, expected default or linear")),

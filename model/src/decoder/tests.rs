@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Decoder, Logits};
+use super::Decoder;
 use crate::kv_cache::KvCache;
 use crate::weights::Weights;
 
@@ -40,7 +40,7 @@ impl Golden {
 
     /// The logits of `tokens` read after what is in the cache.
     fn forward(&self, tokens: &[u32], cache: &mut KvCache) -> Vec<Vec<f32>> {
-        self.decoder.forward(tokens, cache, Logits::All).unwrap().unwrap().to_vec2().unwrap()
+        self.decoder.forward(tokens, cache, tokens.len()).unwrap().unwrap().to_vec2().unwrap()
     }
 }
 
@@ -106,10 +106,10 @@ fn truncating_and_growing_again_changes_nothing() {
 fn the_last_logits_are_those_of_the_whole_pass() {
     let golden = Golden::load("gemma3");
     let whole = golden.forward(&golden.tokens, &mut golden.cache());
-    let last = golden.decoder.forward(&golden.tokens, &mut golden.cache(), Logits::Last).unwrap().unwrap();
+    let last = golden.decoder.forward(&golden.tokens, &mut golden.cache(), 1).unwrap().unwrap();
     assert_eq!(last.to_vec2::<f32>().unwrap(), whole[whole.len() - 1..]);
     let mut cache = golden.cache();
-    assert!(golden.decoder.forward(&golden.tokens, &mut cache, Logits::None).unwrap().is_none());
+    assert!(golden.decoder.forward(&golden.tokens, &mut cache, 0).unwrap().is_none());
     assert_eq!(cache.len(), golden.tokens.len());
 }
 
@@ -120,7 +120,7 @@ fn a_refused_forward_pass_leaves_the_cache_alone() {
     golden.forward(&golden.tokens[..10], &mut cache);
     let too_long = vec![1; cache.capacity()];
     for (tokens, expected) in [(&[][..], "no tokens"), (&[1 << 20], "vocabulary"), (&too_long, "in a cache of")] {
-        let error = golden.decoder.forward(tokens, &mut cache, Logits::All).unwrap_err().to_string();
+        let error = golden.decoder.forward(tokens, &mut cache, 0).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(cache.len(), 10);
     }

@@ -27,7 +27,7 @@ impl Lookup {
             longest: 0,
         };
         for id in ids {
-            let Some(piece) = vocabulary.piece(id).map(str::as_bytes) else {
+            let Some(piece) = vocabulary.piece_bytes(id) else {
                 continue;
             };
             let hash = hash(piece);
@@ -53,7 +53,7 @@ impl Lookup {
         let mut at = hash as usize & mask;
         loop {
             let slot = self.slots[at];
-            let same = || vocabulary.piece(slot.id).is_some_and(|other| other.as_bytes() == piece);
+            let same = || vocabulary.piece_bytes(slot.id) == Some(piece);
             if slot.id == EMPTY || (slot.tag == tag(hash) && same()) {
                 return at;
             }

@@ -138,8 +138,8 @@ pub(super) struct SentencePiece {
     pieces: Lookup,
     /// Each token's score as a number of the same order.
     order: Vec<u32>,
-    /// User-defined tokens by their first byte, longest first.
-    user_defined: Vec<Vec<u32>>,
+    /// User-defined tokens by their first byte, longest first, with their pieces.
+    user_defined: Vec<Vec<(Box<[u8]>, u32)>>,
 }
 
 impl SentencePiece {
@@ -149,12 +149,13 @@ impl SentencePiece {
             !vocabulary.is_control(*id) && kind != TokenKind::Byte && !parts.pieces[*id as usize].is_empty()
         };
         let ids = || (0..vocabulary.len() as u32).filter(is_text);
-        let mut user_defined = vec![Vec::new(); 256];
+        let mut user_defined: Vec<Vec<(Box<[u8]>, u32)>> = vec![Vec::new(); 256];
         for id in ids().filter(|&id| parts.kinds[id as usize] == TokenKind::UserDefined) {
-            user_defined[usize::from(parts.pieces[id as usize].as_bytes()[0])].push(id);
+            let piece = parts.pieces[id as usize].as_bytes();
+            user_defined[usize::from(piece[0])].push((Box::from(piece), id));
         }
         for candidates in &mut user_defined {
-            candidates.sort_by_key(|&id| Reverse(parts.pieces[id as usize].len()));
+            candidates.sort_by_key(|(piece, _)| Reverse(piece.len()));
         }
         Self {
             pieces: Lookup::new(vocabulary, ids()),
@@ -169,7 +170,7 @@ impl SentencePiece {
         let mut merger = Merger::new(self, vocabulary);
         let (mut begin, mut at) = (0, 0);
         while at < text.len() {
-            match self.user_defined_at(vocabulary, &text.as_bytes()[at..]) {
+            match self.user_defined_at(&text.as_bytes()[at..]) {
                 Some((id, len)) => {
                     merger.encode(&text[begin..at], &mut ids);
                     ids.push(id);
@@ -185,12 +186,14 @@ impl SentencePiece {
     }
 
     /// The longest user-defined token that `text` begins with, and its length.
-    fn user_defined_at(&self, vocabulary: &Vocabulary, text: &[u8]) -> Option<(u32, usize)> {
+    fn user_defined_at(&self, text: &[u8]) -> Option<(u32, usize)> {
         let candidates = &self.user_defined[usize::from(*text.first()?)];
-        candidates.iter().find_map(|&id| {
-            let piece = vocabulary.piece(id)?.as_bytes();
-            text.starts_with(piece).then_some((id, piece.len()))
-        })
+        // Dozens begin with `<`, and most differ in their last byte already.
+        let begins = |piece: &[u8]| text.get(piece.len() - 1) == piece.last() && text.starts_with(piece);
+        candidates
+            .iter()
+            .find(|(piece, _)| begins(piece))
+            .map(|(piece, id)| (*id, piece.len()))
     }
 }
 

@@ -217,6 +217,7 @@ fn text_never_becomes_a_control_token() {
             ("<bos", -1.0),
             (">", -1.0),
             ("<0x4", -1.0),
+            ("▁", -9.0),
             ("1>", -1.0),
         ])
         .normal(&[
@@ -537,4 +538,52 @@ fn a_stream_gives_whole_characters_as_soon_as_they_are_complete() {
     assert_eq!(text, "a🦀\u{fffd}");
     stream.finish(&mut text);
     assert_eq!(text, "a🦀\u{fffd}", "nothing is left");
+}
+
+#[test]
+fn zz_measure() {
+    let home = std::env::home_dir().unwrap();
+    let mut text = String::new();
+    for d in ["rust", "python", "go", "js", "cpp", "java", "html", "c", "rb"] {
+        for f in std::fs::read_dir(home.join(".cache/codegemma-lsp/sources/pygments-2.19.2").join(d)).unwrap() {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(f.unwrap().path()).unwrap()));
+        }
+    }
+    let small: String = text.chars().take(32000).collect();
+    for f in ["models/gemma-3-270m-q4_k_m.gguf", "tokenizers/gemma"] {
+        for _ in 0..3 {
+            let t = std::time::Instant::now();
+            let tok = Tokenizer::load(&home.join(".cache/codegemma-lsp").join(f)).unwrap();
+            let l = t.elapsed();
+            for (n, x) in [
+                ("code", text.clone()),
+                ("small", small.clone()),
+                ("a", "a".repeat(1_000_000)),
+                ("sp", " ".repeat(1_000_000)),
+                ("lt", "<".repeat(1_000_000)),
+            ] {
+                let t = std::time::Instant::now();
+                let n2 = tok.encode(&x).len();
+                let e = t.elapsed();
+                println!(
+                    "{f} load {l:?} {n} {} bytes -> {n2} in {e:?}: {:.1} MB/s",
+                    x.len(),
+                    x.len() as f64 / 1e6 / e.as_secs_f64()
+                );
+            }
+        }
+    }
+}
+#[test]
+fn zz_dump() {
+    let home = std::env::home_dir().unwrap();
+    for (f, o) in [
+        ("models/gemma-3-270m-q4_k_m.gguf", "/tmp/ids_gguf.json"),
+        ("tokenizers/gemma", "/tmp/ids_json.json"),
+    ] {
+        let tok = Tokenizer::load(&home.join(".cache/codegemma-lsp").join(f)).unwrap();
+        let texts: Vec<String> = serde_json::from_slice(&std::fs::read("/tmp/texts.json").unwrap()).unwrap();
+        let ids: Vec<Vec<u32>> = texts.iter().map(|t| tok.encode(t)).collect();
+        std::fs::write(o, serde_json::to_vec(&ids).unwrap()).unwrap();
+    }
 }

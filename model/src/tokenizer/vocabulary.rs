@@ -1,5 +1,7 @@
 //! The tokens of a vocabulary: how each is spelled, the text it stands for, and whether it is a control token.
 
+use std::ops::Range;
+
 use super::control::is_control_name;
 
 /// What a space is spelled with.
@@ -8,9 +10,9 @@ pub(super) const SPACE: char = '▁';
 /// Every token's piece and text, each in one buffer instead of hundreds of thousands of strings.
 pub(super) struct Vocabulary {
     pieces: String,
-    piece_ends: Vec<usize>,
+    piece_ends: Vec<u32>,
     texts: Vec<u8>,
-    text_ends: Vec<usize>,
+    text_ends: Vec<u32>,
     control: Vec<bool>,
     byte_tokens: [u32; 256],
 }
@@ -70,9 +72,11 @@ impl Vocabulary {
                 Use::Control => {}
             }
             vocabulary.control.push(role == Use::Control);
-            vocabulary.text_ends.push(vocabulary.texts.len());
             vocabulary.pieces.push_str(piece);
-            vocabulary.piece_ends.push(vocabulary.pieces.len());
+            // A token's text is never longer than its piece.
+            let end = u32::try_from(vocabulary.pieces.len()).map_err(|_| "the pieces are longer than 4 GiB")?;
+            vocabulary.piece_ends.push(end);
+            vocabulary.text_ends.push(vocabulary.texts.len() as u32);
         }
         for (byte_token, plain) in vocabulary.byte_tokens.iter_mut().zip(plain) {
             if *byte_token == u32::MAX {
@@ -93,6 +97,11 @@ impl Vocabulary {
 
     pub(super) fn piece(&self, id: u32) -> Option<&str> {
         self.pieces.get(range(&self.piece_ends, id)?)
+    }
+
+    /// [`Self::piece`] as bytes, without looking for the boundaries of characters.
+    pub(super) fn piece_bytes(&self, id: u32) -> Option<&[u8]> {
+        self.pieces.as_bytes().get(range(&self.piece_ends, id)?)
     }
 
     pub(super) fn bytes(&self, id: u32) -> &[u8] {
@@ -125,8 +134,9 @@ pub(super) fn named_byte(piece: &str) -> Option<u8> {
         .flatten()
 }
 
-fn range(ends: &[usize], id: u32) -> Option<std::ops::Range<usize>> {
+fn range(ends: &[u32], id: u32) -> Option<Range<usize>> {
     let id = id as usize;
     let end = *ends.get(id)?;
-    Some(id.checked_sub(1).map_or(0, |before| ends[before])..end)
+    let start = if id == 0 { 0 } else { ends[id - 1] };
+    Some(start as usize..end as usize)
 }

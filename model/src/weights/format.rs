@@ -44,6 +44,12 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.layout().0 == id)
     }
 
+    /// The format's GGUF tensor type id.
+    #[cfg(test)]
+    pub(crate) fn ggml_id(self) -> u32 {
+        self.layout().0
+    }
+
     /// The format behind a safetensors dtype, if the engine runs it.
     pub(crate) fn from_safetensors(dtype: safetensors::Dtype) -> Option<Self> {
         match dtype {

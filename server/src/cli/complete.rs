@@ -283,10 +283,14 @@ fn diff(flags: &Flags, snapshot: &Snapshot, suggestion: &Suggestion) -> String {
         .clone()
         .unwrap_or_else(|| flags.target.file.display().to_string());
     let (old, new) = (snapshot.text.to_string(), accepted(&snapshot.text, suggestion));
-    similar::TextDiff::from_lines(&old, &new)
+    let mut diff = similar::TextDiff::from_lines(&old, &new)
         .unified_diff()
         .header(&format!("a/{name}"), &format!("b/{name}"))
-        .to_string()
+        .to_string();
+    if !diff.ends_with('\n') {
+        diff.push('\n');
+    }
+    diff
 }
 
 fn parse_temperature(number: &str) -> Result<f64, String> {

@@ -1,1 +1,298 @@
-//! stub
+//! Every kernel against a naive loop, in every form that this machine runs, and its independence of the rows beside it.
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+use super::{Attention, Isa, attention, gelu_mul, log_sum_exp, matmul};
+use crate::ops::Matrix;
+use crate::weights::{Bytes, Format};
+
+/// Numbers that look random, from -1 to 1.
+fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
+    };
+    std::iter::repeat_with(step).take(len).collect()
+}
+
+fn tensor(numbers: &[f32], shape: &[usize]) -> Tensor {
+    Tensor::from_slice(numbers, shape, &Device::Cpu).unwrap()
+}
+
+/// Weights in `format`, and the same numbers as candle's own dequantization reads them.
+fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix, Vec<f32>) {
+    let dtype = match format {
+        Format::F32 => GgmlDType::F32,
+        Format::F16 => GgmlDType::F16,
+        Format::BF16 => GgmlDType::BF16,
+        Format::Q4_0 => GgmlDType::Q4_0,
+        Format::Q4_1 => GgmlDType::Q4_1,
+        Format::Q5_0 => GgmlDType::Q5_0,
+        Format::Q5_1 => GgmlDType::Q5_1,
+        Format::Q8_0 => GgmlDType::Q8_0,
+        Format::Q2_K => GgmlDType::Q2K,
+        Format::Q3_K => GgmlDType::Q3K,
+        Format::Q4_K => GgmlDType::Q4K,
+        Format::Q5_K => GgmlDType::Q5K,
+        Format::Q6_K => GgmlDType::Q6K,
+    };
+    let stored = QTensor::quantize(&tensor(numbers, &[rows, cols]), dtype).unwrap();
+    let numbers = stored.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let matrix = Matrix::new(format, rows, cols, Bytes::of(&stored.data().unwrap())).expect("whole blocks");
+    (matrix, numbers)
+}
+
+fn columns(format: Format) -> [usize; 2] {
+    match format.block_len() {
+        1 => [5, 100],
+        len => [len, 3 * len],
+    }
+}
+
+#[test]
+fn rows_are_dequantized_as_another_implementation_does() {
+    for format in Format::ALL {
+        let cols = 512;
+        for scale in [1e-3, 1.0, 300.0] {
+            let numbers: Vec<_> = noise(7, 3 * cols).iter().map(|x| x * scale).collect();
+            let (matrix, expected) = weights(format, 3, cols, &numbers);
+            for isa in Isa::available() {
+                for row in 0..3 {
+                    let mut found = vec![0.0; cols];
+                    super::dequantize_row(*isa, &matrix, row, &mut found);
+                    for (found, expected) in found.iter().zip(&expected[row * cols..]) {
+                        let tolerance = 1e-6 * scale + 1e-5 * expected.abs();
+                        assert!((found - expected).abs() <= tolerance, "{format:?} {isa:?}: {found} for {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_are_those_of_a_naive_loop() {
+    for format in Format::ALL {
+        for cols in columns(format) {
+            for rows in [1, 3, 4, 17, 33] {
+                let (matrix, w) = weights(format, rows, cols, &noise(rows as u64, rows * cols));
+                for n in [1, 2, 9] {
+                    let x = noise(100 + n as u64, n * cols);
+                    for isa in Isa::available() {
+                        let found = matmul(*isa, &tensor(&x, &[n, cols]), &matrix).unwrap().to_vec2::<f32>().unwrap();
+                        for (found, x) in found.iter().zip(x.chunks_exact(cols)) {
+                            for (found, w) in found.iter().zip(w.chunks_exact(cols)) {
+                                let expected: f64 = w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                                // Activations are rounded to 8 bits: half a step of at most 1/127 for each weight.
+                                let total: f32 = w.iter().map(|w| w.abs()).sum();
+                                let tolerance = if format.block_len() == 1 { 1e-5 } else { total / 254.0 + 1e-5 };
+                                let error = (f64::from(*found) - expected).abs();
+                                assert!(error <= f64::from(tolerance), "{format:?} {rows}x{cols} {isa:?}: {error}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// With activations that 8 bits hold exactly, nothing is left but the rounding of sums.
+#[test]
+fn products_with_whole_numbers_are_exact() {
+    for format in Format::ALL.into_iter().filter(|format| format.block_len() > 1) {
+        let cols = 512;
+        let (matrix, w) = weights(format, 8, cols, &noise(3, 8 * cols));
+        let mut x: Vec<f32> = noise(4, cols).iter().map(|x| (x * 127.0).round()).collect();
+        x.iter_mut().step_by(32).for_each(|x| *x = 127.0);
+        for isa in Isa::available() {
+            let found = matmul(*isa, &tensor(&x, &[1, cols]), &matrix).unwrap().flatten_all().unwrap();
+            for (found, w) in found.to_vec1::<f32>().unwrap().iter().zip(w.chunks_exact(cols)) {
+                let expected: f64 = w.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                let error = (f64::from(*found) - expected).abs();
+                assert!(error < 5e-2, "{format:?} {isa:?}: {found} for {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_bytes_do_not_overflow() {
+    // Q8_0 with every weight at -128 and +127, which no quantizer writes but a file may hold.
+    for weight in [-128_i8, 127] {
+        let mut row = half::f16::ONE.to_le_bytes().to_vec();
+        row.extend([weight.cast_unsigned(); 32]);
+        let matrix = Matrix::new(Format::Q8_0, 1, 32, Bytes::of(&row)).unwrap();
+        for sign in [-1.0, 1.0] {
+            let x = tensor(&[sign * 127.0; 32], &[1, 32]);
+            for isa in Isa::available() {
+                let found = matmul(*isa, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()[0][0];
+                assert_eq!(found, sign * 127.0 * f32::from(weight) * 32.0, "{isa:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_rows_beside_it_or_on_threads() {
+    let pools = [1, 2, 5].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+    for format in Format::ALL {
+        let cols = columns(format)[1];
+        let (matrix, _) = weights(format, 100, cols, &noise(5, 100 * cols));
+        let x = noise(6, 19 * cols);
+        for isa in Isa::available() {
+            let product = |x: &[f32]| {
+                let x = tensor(x, &[x.len() / cols, cols]);
+                matmul(*isa, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()
+            };
+            let whole = pools[0].install(|| product(&x));
+            for pool in &pools {
+                assert_eq!(pool.install(|| product(&x)), whole, "{format:?} {isa:?}");
+                for (row, x) in whole.iter().zip(x.chunks_exact(cols)) {
+                    assert_eq!(pool.install(|| product(x)), std::slice::from_ref(row), "{format:?} {isa:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_shows() {
+    for format in [Format::F32, Format::Q8_0, Format::Q4_K] {
+        let (matrix, _) = weights(format, 4, 256, &noise(1, 1024));
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut x = noise(2, 256);
+            x[40] = bad;
+            for isa in Isa::available() {
+                let found = matmul(*isa, &tensor(&x, &[1, 256]), &matrix).unwrap().to_vec2::<f32>().unwrap();
+                assert!(found[0].iter().all(|x| !x.is_finite()), "{format:?} {isa:?} {bad}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_product_of_the_wrong_width_is_refused() {
+    let (matrix, _) = weights(Format::F32, 4, 8, &noise(1, 32));
+    let error = matmul(Isa::Portable, &tensor(&noise(1, 9), &[1, 9]), &matrix).unwrap_err().to_string();
+    assert!(error.contains("a matrix of 8 columns"), "{error}");
+}
+
+/// Attention as its formula says, in `f64`.
+fn naive_attention(q: &[f32], keys: &[f32], values: &[f32], shape: [usize; 4], params: Attention) -> Vec<f64> {
+    let [n, heads, kv_heads, width] = shape;
+    let mut out = Vec::new();
+    for (row, head) in (0..n).flat_map(|row| (0..heads).map(move |head| (row, head))) {
+        let position = params.start + row;
+        let kv_head = head * kv_heads / heads;
+        let visible: Vec<usize> =
+            (0..=position).filter(|p| params.window.is_none_or(|window| position - p < window)).collect();
+        let at = |buffer: &[f32], p: usize, i: usize| f64::from(buffer[(p * kv_heads + kv_head) * width + i]);
+        let scores: Vec<f64> = (visible.iter())
+            .map(|p| {
+                let q = &q[(row * heads + head) * width..];
+                let product: f64 = (0..width).map(|i| f64::from(q[i]) * at(keys, *p, i)).sum();
+                let score = product * f64::from(params.scale);
+                params.softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh()).exp()
+            })
+            .collect();
+        let total: f64 = scores.iter().sum();
+        for i in 0..width {
+            out.push(visible.iter().zip(&scores).map(|(p, score)| score / total * at(values, *p, i)).sum());
+        }
+    }
+    out
+}
+
+#[test]
+fn attention_is_that_of_the_formula() {
+    let capacity = 40;
+    for (heads, kv_heads, width) in [(4, 1, 32), (4, 2, 12), (3, 3, 7), (8, 4, 16)] {
+        for (start, n) in [(0, 1), (0, 9), (17, 1), (17, 20)] {
+            for (window, softcap) in [(None, None), (Some(1), None), (Some(8), Some(2.0)), (Some(100), None)] {
+                let params = Attention { start, window, scale: 0.7, softcap };
+                let q = noise(1, n * heads * width).iter().map(|x| 3.0 * x).collect::<Vec<_>>();
+                let size = capacity * kv_heads * width;
+                // Numbers that f16 holds exactly serve both cache formats.
+                let [keys, values] = [2, 3].map(|seed| {
+                    noise(seed, size).iter().map(|x| (x * 256.0).round() / 128.0).collect::<Vec<_>>()
+                });
+                let expected = naive_attention(&q, &keys, &values, [n, heads, kv_heads, width], params);
+                for isa in Isa::available() {
+                    for dtype in [candle_core::DType::F32, candle_core::DType::F16] {
+                        let cache = |numbers: &[f32]| {
+                            tensor(numbers, &[capacity, kv_heads, width]).to_dtype(dtype).unwrap()
+                        };
+                        let q = tensor(&q, &[n, heads, width]);
+                        let found = attention(*isa, &q, &cache(&keys), &cache(&values), params).unwrap();
+                        let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                        for (found, expected) in found.iter().zip(&expected) {
+                            let error = (f64::from(*found) - expected).abs();
+                            assert!(error < 1e-5, "{heads}/{kv_heads} {params:?} {isa:?} {dtype:?}: {error}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_past_the_cache_is_refused() {
+    let q = tensor(&noise(1, 32), &[2, 1, 16]);
+    let cache = tensor(&noise(2, 64), &[4, 1, 16]);
+    let params = Attention { start: 3, window: None, scale: 1.0, softcap: None };
+    assert!(attention(Isa::Portable, &q, &cache, &cache, params).is_err());
+}
+
+#[test]
+fn the_gated_activation_is_that_of_the_formula() {
+    let gate: Vec<f32> = noise(1, 1000).iter().map(|x| 12.0 * x).chain([0.0, -0.0, 80.0, -80.0, 1e-20]).collect();
+    let up = noise(2, gate.len());
+    for isa in Isa::available() {
+        let shape = [1, gate.len()];
+        let found = gelu_mul(*isa, &tensor(&gate, &shape), &tensor(&up, &shape)).unwrap().to_vec2::<f32>().unwrap();
+        for ((found, gate), up) in found[0].iter().zip(&gate).zip(&up) {
+            let x = f64::from(*gate);
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+            let expected = 0.5 * x * (1.0 + u.tanh()) * f64::from(*up);
+            assert!((f64::from(*found) - expected).abs() < 2e-6 * (1.0 + x.abs()), "{isa:?} at {gate}: {found}");
+        }
+    }
+}
+
+#[test]
+fn elementary_functions_are_close_to_the_library_s() {
+    for step in -2000..=2000 {
+        let x = step as f32 / 20.0;
+        let expected = f64::from(x).exp();
+        let found = f64::from(super::math::exp(x));
+        if x < -87.0 {
+            assert_eq!(found, 0.0);
+        } else if x <= 88.0 {
+            assert!((found - expected).abs() <= 2e-7 * expected, "exp {x}: {found} for {expected}");
+        }
+        let error = f64::from(super::math::tanh(x)) - f64::from(x).tanh();
+        assert!(error.abs() < 4e-7, "tanh {x}: {error}");
+    }
+    assert!(super::math::exp(f32::NAN).is_nan());
+}
+
+#[test]
+fn log_sum_exp_is_that_of_the_formula() {
+    for len in [1, 7, 8, 100, 4099] {
+        let x: Vec<f32> = noise(9, len).iter().map(|x| 40.0 * x).collect();
+        let expected = x.iter().map(|x| f64::from(*x).exp()).sum::<f64>().ln();
+        for isa in Isa::available() {
+            let error = f64::from(log_sum_exp(*isa, &x)) - expected;
+            assert!(error.abs() < 1e-5, "{len} {isa:?}: {error}");
+            let mut bad = x.clone();
+            bad[len / 2] = f32::NAN;
+            assert!(!log_sum_exp(*isa, &bad).is_finite());
+        }
+    }
+}

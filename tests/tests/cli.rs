@@ -1,0 +1,271 @@
+//! `codegemma-complete` on the real model: what it prints, and the shapes of its JSON.
+
+use std::fs;
+
+use codegemma_tests::{complete, complete_with, repository};
+use serde_json::{Value, json};
+
+const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return";
+
+/// A file with this text, and a target at the end of it.
+fn file(text: &str) -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sum.py").to_str().unwrap().to_owned();
+    fs::write(&path, text).unwrap();
+    let line = text.split('\n').count();
+    let column = text.rsplit('\n').next().unwrap().trim_end_matches('\r').chars().count() + 1;
+    (folder, path.clone(), format!("{path}:{line}:{column}"))
+}
+
+#[track_caller]
+fn keys(value: &Value) -> Vec<&str> {
+    value
+        .as_object()
+        .unwrap_or_else(|| panic!("not an object: {value}"))
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[track_caller]
+fn assert_keys(value: &Value, expected: &[&str]) {
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(keys(value), expected);
+}
+
+const STATS: [&str; 8] = [
+    "prompt_tokens",
+    "reused_tokens",
+    "generated_tokens",
+    "drafted_tokens",
+    "accepted_tokens",
+    "load_ms",
+    "prefill_ms",
+    "decode_ms",
+];
+
+#[test]
+fn completes_a_function_of_this_repository() {
+    // Everything up to the body of a function in the real source; the rest of the file is after the cursor.
+    let path = "server/src/prompt_path.rs";
+    let source = fs::read_to_string(repository().join(path)).unwrap();
+    let line = source
+        .lines()
+        .position(|line| line.contains("let parts: Vec<_> = relative"))
+        .unwrap()
+        + 1;
+    let column = "    let parts: Vec<_> = ".len() + 1;
+    let output = complete(&[&format!("{path}:{line}:{column}"), "--max-tokens", "16"]);
+    assert!(
+        output.stderr.contains("not trained to fill in the middle"),
+        "{output:?}"
+    );
+    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+    let text = output.success();
+    assert!(!text.trim().is_empty() && text == text.trim_end(), "{text:?}");
+    assert!(
+        !text.contains('\n'),
+        "code follows on the line, so one line is completed: {text:?}"
+    );
+}
+
+#[test]
+fn the_completion_is_sensible_exact_and_the_same_every_time() {
+    let (_folder, _, target) = file(SUM);
+    let first = complete(&["complete", &target, "--max-tokens", "8"]).success();
+    assert!(first.starts_with(" a + b"), "{first:?}");
+    assert_eq!(complete(&[&target, "--max-tokens", "8"]).success(), first);
+    let random = [
+        "--max-tokens",
+        "8",
+        "--temperature",
+        "1.5",
+        "--top-k",
+        "40",
+        "--top-p",
+        "0.95",
+        "--seed",
+        "7",
+    ];
+    let args: Vec<&str> = [target.as_str()].into_iter().chain(random).collect();
+    assert_eq!(complete(&args).success(), complete(&args).success());
+}
+
+#[test]
+fn json_has_the_promised_shape() {
+    let (_folder, _, target) = file(&format!("x = '😀'\n{SUM}"));
+    let answer = complete(&[&target, "--json", "--max-tokens", "6"]).json();
+    assert_keys(
+        &answer,
+        &["text", "range", "finish", "reason", "model", "candidates", "stats"],
+    );
+    assert!(answer["text"].as_str().unwrap().starts_with(" a + b"), "{answer}");
+    let cursor = json!({"line": 4, "column": 11});
+    assert_eq!(answer["range"], json!({"start": cursor, "end": cursor}));
+    assert!(
+        ["stop", "length"].contains(&answer["finish"].as_str().unwrap()),
+        "{answer}"
+    );
+    assert_eq!(answer["reason"], Value::Null);
+    assert_keys(&answer["model"], &["name", "architecture", "quantization"]);
+    assert_eq!(answer["model"]["architecture"], "gemma3");
+    assert_eq!(answer["candidates"].as_array().unwrap().len(), 1);
+    assert_keys(&answer["candidates"][0], &["text", "logprob"]);
+    assert!(answer["candidates"][0]["logprob"].as_f64().unwrap() < 0.0);
+    assert_keys(&answer["stats"], &STATS);
+    assert!(answer["stats"]["prompt_tokens"].as_u64().unwrap() > 20, "{answer}");
+}
+
+#[test]
+fn nothing_to_suggest_is_an_empty_success_with_a_reason() {
+    let (_folder, _, target) = file(SUM);
+    let output = complete(&[&target, "--max-tokens", "0"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), ""), "{output:?}");
+    let answer = complete(&[&target, "--deadline", "1", "--json"]).json();
+    assert_eq!(
+        (&answer["finish"], &answer["reason"]),
+        (&json!("deadline"), &json!("deadline"))
+    );
+    assert_eq!((&answer["text"], &answer["candidates"]), (&json!(""), &json!([])));
+}
+
+#[test]
+fn candidates_differ_and_the_likeliest_is_first() {
+    let (_folder, _, target) = file("import ");
+    let args = [
+        &target,
+        "--json",
+        "--max-tokens",
+        "3",
+        "--candidates",
+        "4",
+        "--temperature",
+        "1.5",
+        "--seed",
+        "3",
+    ];
+    let answer = complete(&args).json();
+    let candidates = answer["candidates"].as_array().unwrap();
+    assert!((2..=4).contains(&candidates.len()), "{answer}");
+    assert_eq!(answer["text"], candidates[0]["text"]);
+    let logprobs: Vec<f64> = candidates
+        .iter()
+        .map(|candidate| candidate["logprob"].as_f64().unwrap())
+        .collect();
+    assert!(logprobs.is_sorted_by(|a, b| a >= b), "{answer}");
+    let texts: std::collections::HashSet<_> = candidates.iter().map(|candidate| candidate["text"].as_str()).collect();
+    assert_eq!(texts.len(), candidates.len(), "{answer}");
+}
+
+#[test]
+fn in_place_changes_the_file_and_diff_shows_the_change() {
+    let (_folder, path, target) = file(&SUM.replace('\n', "\r\n"));
+    let diff = complete(&[&target, "--diff", "--max-tokens", "5"]).success();
+    assert!(diff.starts_with("--- a/sum.py\n+++ b/sum.py\n@@"), "{diff}");
+    assert!(
+        diff.contains("\n-    return ") && diff.contains("\n+    return a + b"),
+        "{diff}"
+    );
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        SUM.replace('\n', "\r\n"),
+        "--diff alone changes nothing"
+    );
+    let output = complete(&[&target, "--in-place", "--max-tokens", "5"]).success();
+    assert_eq!(output, "");
+    let changed = fs::read_to_string(&path).unwrap();
+    assert!(
+        changed.starts_with(&SUM.replace('\n', "\r\n")) && changed.contains("return a + b"),
+        "{changed:?}"
+    );
+    assert!(
+        !changed.replace("\r\n", "").contains('\n'),
+        "every line ends as the file's lines do: {changed:?}"
+    );
+    assert_eq!(
+        fs::read_dir(_folder.path()).unwrap().count(),
+        1,
+        "nothing is left beside the file"
+    );
+}
+
+#[test]
+fn multiline_decides_how_much() {
+    let (_folder, _, target) = file("def f(x):\n    \"\"\"Print x three times.\"\"\"");
+    let block = complete(&[&target, "--max-tokens", "24", "--multiline", "always"]).success();
+    assert!(block.contains('\n'), "{block:?}");
+    let (_folder, _, target) = file("for name in names:\n    print(");
+    let line = complete(&[&target, "--max-tokens", "24", "--multiline", "never"]).success();
+    assert!(!line.is_empty() && !line.contains('\n'), "{line:?}");
+}
+
+#[test]
+fn text_from_stdin_is_completed() {
+    let text = complete_with(
+        &["-:3:11", "--path", "src/sum.py", "--max-tokens", "5"],
+        Some(codegemma_tests::MODEL),
+        SUM.as_bytes(),
+    );
+    assert!(text.success().starts_with(" a + b"));
+}
+
+#[test]
+fn raw_continues_a_text_with_its_probabilities() {
+    let (_folder, path, _) = file("def fibonacci(n):\n");
+    let text = complete(&["raw", "--prompt-file", &path, "--max-tokens", "8"]).success();
+    assert!(text.starts_with("    if n == 0:"), "{text:?}");
+    let args = [
+        "raw",
+        "--prompt-file",
+        &path,
+        "--max-tokens",
+        "8",
+        "--logprobs",
+        "3",
+        "--json",
+    ];
+    let answer = complete(&args).json();
+    assert_keys(
+        &answer,
+        &["text", "tokens", "finish", "prompt_tokens", "logprobs", "stats"],
+    );
+    assert_eq!(answer["text"], text.as_str());
+    assert_eq!(answer["finish"], "length");
+    assert_eq!(answer["prompt_tokens"][0], 2);
+    assert_keys(&answer["stats"], &STATS);
+    let tokens = answer["tokens"].as_array().unwrap();
+    let logprobs = answer["logprobs"].as_array().unwrap();
+    assert_eq!((tokens.len(), logprobs.len()), (8, 8));
+    for (token, logprob) in tokens.iter().zip(logprobs) {
+        assert_keys(logprob, &["token", "logprob", "top"]);
+        assert_eq!(&logprob["token"], token);
+        let top = logprob["top"].as_array().unwrap();
+        assert_eq!(
+            (top.len(), &top[0][0]),
+            (3, token),
+            "greedy takes the most likely token"
+        );
+        assert_eq!(top[0][1], logprob["logprob"]);
+        assert!(logprob["logprob"].as_f64().unwrap() <= 0.0 && top[1][1].as_f64() <= top[0][1].as_f64());
+    }
+}
+
+#[test]
+fn tokens_are_listed() {
+    let (_folder, path, _) = file("def f():\n\tpass <eos>");
+    let answer = complete(&["tokens", &path, "--json"]).json();
+    assert_keys(&answer, &["ids", "pieces"]);
+    let (ids, pieces) = (answer["ids"].as_array().unwrap(), answer["pieces"].as_array().unwrap());
+    assert_eq!(ids.len(), pieces.len());
+    assert_eq!((&ids[0], &pieces[0]), (&json!(2), &json!("<bos>")));
+    assert!(!ids.contains(&json!(1)), "text never becomes a control token: {answer}");
+    let text: String = pieces[1..]
+        .iter()
+        .map(|piece| piece.as_str().unwrap().replace('▁', " "))
+        .collect();
+    assert_eq!(text, "def f():\n\tpass <eos>");
+    let lines = complete(&["tokens", &path]).success();
+    assert_eq!(lines.lines().count(), ids.len(), "{lines}");
+    assert!(lines.starts_with("2\t<bos>\n"), "{lines}");
+}
