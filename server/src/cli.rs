@@ -41,7 +41,7 @@ enum Command {
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let done = match Cli::parse_from(with_subcommand(args.into_iter().collect())).command {
+    let done = match Cli::parse_from(normalize(args.into_iter().collect())).command {
         Command::Complete(flags) => complete::run(&flags),
         Command::Raw(flags) => raw::run(&flags),
         Command::Tokens(flags) => tokens::run(&flags),
@@ -60,12 +60,50 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Puts in `complete` where no subcommand was named.
-fn with_subcommand(mut args: Vec<OsString>) -> Vec<OsString> {
+/// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be
+/// taken for a flag.
+fn normalize(mut args: Vec<OsString>) -> Vec<OsString> {
     const KNOWN: [&str; 8] = ["complete", "raw", "tokens", "help", "-h", "--help", "-V", "--version"];
     let named = args.get(1).is_none_or(|first| KNOWN.iter().any(|known| first == known));
     if !named {
         args.insert(1, "complete".into());
     }
+    let in_stdin = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-:");
+    if let Some(at) = args
+        .iter()
+        .position(in_stdin)
+        .filter(|_| !args.iter().any(|arg| arg == "--"))
+    {
+        let place = args.remove(at);
+        args.extend(["--".into(), place]);
+    }
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(given: &str, expected: &str) {
+        let args = given.split(' ').map(OsString::from).collect();
+        let expected: Vec<OsString> = expected.split(' ').map(OsString::from).collect();
+        assert_eq!(normalize(args), expected);
+    }
+
+    #[test]
+    fn the_short_form_is_spelled_out() {
+        check("x a.rs:1:1 --json", "x complete a.rs:1:1 --json");
+        check("x --json a.rs:1:1", "x complete --json a.rs:1:1");
+        check("x complete a.rs:1:1", "x complete a.rs:1:1");
+        check("x tokens a.rs", "x tokens a.rs");
+        check("x --help", "x --help");
+        check("x", "x");
+        check("x -:3:1 --path a.rs", "x complete --path a.rs -- -:3:1");
+        check("x -- -:3:1", "x complete -- -:3:1");
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
 }

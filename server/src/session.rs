@@ -45,7 +45,7 @@ pub struct Session {
     pub shut_down: bool,
     documents: HashMap<String, Document>,
     flight: Option<Flight>,
-    closed: bool,
+    ended: bool,
 }
 
 /// A request that waits for the engine.
@@ -71,7 +71,7 @@ impl Default for Session {
             shut_down: false,
             documents: HashMap::new(),
             flight: None,
-            closed: false,
+            ended: false,
         }
     }
 }
@@ -102,10 +102,15 @@ impl Session {
 
     /// The client goes: what runs is stopped, and nothing new begins.
     pub fn end(&mut self) {
-        self.closed = true;
+        self.ended = true;
         if let Some(flight) = self.flight.take() {
             flight.cancel();
         }
+    }
+
+    /// Whether the client is going or gone.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether a document still is what it was when a request began.
@@ -117,7 +122,7 @@ impl Session {
 
     /// Begins a completion, or says why there is none.
     pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
-        if self.closed {
+        if self.ended {
             return Err(Reason::Cancelled);
         }
         let engine = match &self.engine {

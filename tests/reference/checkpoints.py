@@ -16,7 +16,10 @@ where <name> is
     gemma3-scaled   as Gemma 3 4B and up: positions of the global layers divided by 8
 
 Weights are seeded: the same versions give the same files. They are large enough for every part to matter, which the
-script checks: with a softcap, the window, a rope setting or the query scale changed, the logits must come out different.
+script checks: with a softcap, the window, a rope setting or the query scale changed, the logits must come out
+different.
+
+Needs Python 3.10 or newer.
 """
 
 import json

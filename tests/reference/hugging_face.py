@@ -9,6 +9,8 @@ Writes tests/reference/golden/codegemma/tokens.json in the form that llama_cpp.p
 
 The reference parses no control tokens in text (`encode_special_tokens`). The published file marks only some of them as
 special; the others (`<mask>`, `<unused7>`, ...) are marked here first, so that they are ordinary text as well.
+
+Needs Python 3.10 or newer.
 """
 
 import json

@@ -27,7 +27,8 @@ SNIPPETS_EACH = 12
 # words, so llama.cpp finds them in text; this project holds them to be control tokens. "</s>" is not here either: it is
 # HTML's closing tag among Gemma's ordinary words, but llama.cpp takes it for another model's end of text and spells it.
 WORDS = "<bos> <eos> <pad> <unk> <mask> <2mass> [@BOS@] <unused0> <unused61> <unused6241>".split()
-WORDS += "<start_of_turn> <end_of_turn> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> <|file_separator|> <0x0A> <0x00> <0xFF> <s> <em>".split()
+WORDS += "<start_of_turn> <end_of_turn> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> <|file_separator|>".split()
+WORDS += "<0x0A> <0x00> <0xFF> <s> <em>".split()
 WORDS += "<table> </td> <h1> <code> <strong>".split()
 
 TEXTS = [
@@ -132,16 +133,13 @@ def at_character(data, place):
 
 def write_goldens(path, about, encode):
     """Compact JSON: `about`, then what `encode` makes of each snippet and text."""
-    lines = [
-        '"snippets":[\n' + ",\n".join(dump([name, start, end, encode(text)]) for name, start, end, text in snippets()) + "]",
-        '"texts":[\n' + ",\n".join(dump([text, encode(text)]) for text in TEXTS) + "]",
-    ]
-    head = dump({**about, "sources": SOURCES})[1:-1]
-    body = "{" + head + ",\n" + ",\n".join(lines) + "}\n"
-    json.loads(body)
+    spans = [dump([name, start, end, encode(text)]) for name, start, end, text in snippets()]
+    texts = [dump([text, encode(text)]) for text in TEXTS]
+    body = dump({**about, "sources": SOURCES})[:-1]
+    body += ',\n"snippets":[\n' + ",\n".join(spans) + '],\n"texts":[\n' + ",\n".join(texts) + "]}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(body, encoding="utf-8", newline="\n")
-    print(f"{path}: {len(snippets())} snippets, {len(TEXTS)} texts, {os.path.getsize(path)} bytes")
+    print(f"{path}: {len(spans)} snippets, {len(texts)} texts, {os.path.getsize(path)} bytes")
 
 
 def dump(value):

@@ -98,7 +98,7 @@ fn the_newest_request_wins_and_older_ones_are_answered_with_nothing() {
     client.open(URI, &text);
     client.open("file:///work/short.py", SUM);
     let older: Vec<i64> = (0..5)
-        .map(|i| client.ask_inline(URI, &position(text.lines().count() - i, 0)))
+        .map(|i| client.ask_inline(URI, &position(text.lines().count() - 1 - i, 1000)))
         .collect();
     let newest = client.ask_inline("file:///work/short.py", &position(2, 10));
     for id in older {

@@ -1,1 +1,122 @@
-//! stub
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use super::Engine;
+use crate::request::{CompletionRequest, Finish, Prompt};
+use crate::testing::{ScriptedModel, info, tokenizer};
+use crate::{Completion, RequestError};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn engine(model: ScriptedModel) -> Engine {
+    Engine::start(info(), Arc::new(tokenizer(true)), Box::new(model))
+}
+
+fn request(text: &str) -> CompletionRequest {
+    CompletionRequest::new(Prompt::Plain(text.to_owned()), 5)
+}
+
+type Answer = Result<Completion, RequestError>;
+
+fn submit(engine: &Engine, request: CompletionRequest) -> mpsc::Receiver<Answer> {
+    let (sender, receiver) = mpsc::channel();
+    engine.submit(request, move |answer| sender.send(answer).unwrap());
+    receiver
+}
+
+/// A model that always says `a`. It reports each forward pass and, where `gated`, waits for leave to go on.
+fn gated() -> (ScriptedModel, mpsc::Receiver<usize>, mpsc::Sender<()>) {
+    let (entered, entries) = mpsc::channel();
+    let (leave, leaves) = mpsc::channel::<()>();
+    let a = tokenizer(true).encode("a")[0];
+    let mut model = ScriptedModel::new(256, move |_| a);
+    model.on_forward(move |forwards| {
+        // The test may have ended; then nobody listens and nothing holds the model back.
+        let _ = entered.send(forwards);
+        let _ = leaves.recv();
+    });
+    (model, entries, leave)
+}
+
+#[test]
+fn requests_are_answered_one_after_the_other() {
+    let engine = engine(ScriptedModel::saying("xyz", tokenizer(true).encode(">")[0]));
+    for _ in 0..3 {
+        let completion = engine.complete(request("say >")).unwrap();
+        assert_eq!((completion.text.as_str(), completion.finish), ("xyz", Finish::Stop));
+    }
+    assert_eq!(engine.info().name, "scripted");
+}
+
+#[test]
+fn the_newest_request_wins_and_each_is_answered_once() {
+    let (model, entries, leave) = gated();
+    let engine = engine(model);
+    let running = submit(&engine, request("one"));
+    entries.recv_timeout(PATIENCE).unwrap();
+    let waiting: Vec<_> = (0..5).map(|_| submit(&engine, request("two"))).collect();
+    let newest = submit(&engine, request("three"));
+    for older in &waiting {
+        // Answered while the first forward pass is still under way.
+        assert_eq!(older.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Superseded);
+    }
+    drop(leave);
+    assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Superseded);
+    assert_eq!(newest.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
+    for receiver in waiting.iter().chain([&running, &newest]) {
+        assert!(receiver.try_recv().is_err(), "a second answer");
+    }
+}
+
+#[test]
+fn a_cancelled_request_stops_within_one_step() {
+    let (model, entries, leave) = gated();
+    let log = Arc::clone(&model.log);
+    let engine = engine(model);
+    let wanted = request("text");
+    let cancel = wanted.cancel.clone();
+    let answer = submit(&engine, wanted);
+    entries.recv_timeout(PATIENCE).unwrap();
+    leave.send(()).unwrap();
+    entries.recv_timeout(PATIENCE).unwrap();
+    cancel.cancel();
+    leave.send(()).unwrap();
+    let completion = answer.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!((completion.text.as_str(), completion.finish), ("a", Finish::Cancelled));
+    assert_eq!(log.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_panic_fails_one_request() {
+    let a = tokenizer(true).encode("a")[0];
+    let mut model = ScriptedModel::new(256, move |_| a);
+    model.on_forward(|forwards| assert_ne!(forwards, 2, "a kernel fell over"));
+    let engine = engine(model);
+    let error = engine.complete(request("text")).unwrap_err();
+    assert!(matches!(&error, RequestError::Failed(what) if what.contains("a kernel fell over")), "{error}");
+    let completion = engine.complete(request("text")).unwrap();
+    assert_eq!(completion.text, "aaaaa");
+    assert_eq!(completion.stats.reused_tokens, 0, "nothing of the failed run is trusted");
+}
+
+#[test]
+fn a_panicking_receiver_does_not_stop_the_engine() {
+    let engine = engine(ScriptedModel::saying("x", 3));
+    engine.submit(request("one"), |_| panic!("the receiver fell over"));
+    std::thread::sleep(Duration::from_millis(50));
+    engine.complete(request("two")).unwrap();
+}
+
+#[test]
+fn dropping_the_engine_answers_everyone() {
+    let (model, entries, leave) = gated();
+    let engine = engine(model);
+    let running = submit(&engine, request("one"));
+    entries.recv_timeout(PATIENCE).unwrap();
+    let waiting = submit(&engine, request("two"));
+    let dropped = std::thread::spawn(move || drop(engine));
+    assert_eq!(waiting.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Stopped);
+    drop(leave);
+    assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Superseded);
+    dropped.join().unwrap();
+}

@@ -1,1 +1,220 @@
-//! stub
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{CHUNK, Interrupt, generate};
+use crate::request::{Completion, CompletionRequest, FimPrompt, Finish, Prompt, Sampling};
+use crate::sequence::Sequence;
+use crate::testing::{ScriptedModel, tokenizer};
+use crate::{CancelToken, RequestError};
+
+/// The id of `<|fim_middle|>` in the test vocabulary, after which scripted models answer.
+const MIDDLE: u32 = 5;
+
+fn fim(prefix: &str, suffix: &str) -> Prompt {
+    Prompt::Fim(FimPrompt {
+        prefix: prefix.to_owned(),
+        suffix: suffix.to_owned(),
+        ..FimPrompt::default()
+    })
+}
+
+struct Fixture {
+    sequence: Sequence,
+    log: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Fixture {
+    fn new(model: ScriptedModel) -> Self {
+        Self {
+            log: Arc::clone(&model.log),
+            sequence: Sequence::new(Box::new(model)),
+        }
+    }
+
+    fn saying(text: &str) -> Self {
+        Self::new(ScriptedModel::saying(text, MIDDLE))
+    }
+
+    fn run(&mut self, mut request: CompletionRequest) -> Result<Completion, RequestError> {
+        let cancel = request.cancel.clone();
+        let interrupt = Interrupt {
+            cancel: &cancel,
+            superseded: &CancelToken::default(),
+            deadline: request.deadline,
+        };
+        generate(&mut self.sequence, &tokenizer(true), &mut request, &interrupt)
+    }
+
+    /// The sizes of the forward passes since the last call.
+    fn forwards(&self) -> Vec<usize> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+}
+
+#[test]
+fn the_answer_ends_where_the_model_ends_it() {
+    let mut fixture = Fixture::saying("x + 1;");
+    let completion = fixture.run(CompletionRequest::new(fim("let y = ", "\n"), 50)).unwrap();
+    assert_eq!((completion.text.as_str(), completion.finish), ("x + 1;", Finish::Stop));
+    assert_eq!(completion.tokens.len(), 6);
+    assert_eq!(completion.stats.generated_tokens, 6);
+    assert_eq!(completion.stats.prompt_tokens, completion.prompt_tokens.len());
+    assert_eq!(fixture.forwards(), [13, 1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn max_tokens_are_the_most() {
+    let mut fixture = Fixture::saying("abcdef");
+    for max in 0..6 {
+        let completion = fixture.run(CompletionRequest::new(fim("", ""), max)).unwrap();
+        assert_eq!((completion.text.as_str(), completion.finish), (&"abcdef"[..max], Finish::Length));
+    }
+    assert_eq!(fixture.run(CompletionRequest::new(fim("", ""), 7)).unwrap().finish, Finish::Stop);
+}
+
+#[test]
+fn the_last_token_is_not_forwarded_for_nothing() {
+    let mut fixture = Fixture::saying("abcdef");
+    fixture.run(CompletionRequest::new(fim("", ""), 3)).unwrap();
+    assert_eq!(fixture.forwards(), [4, 1, 1]);
+}
+
+#[test]
+fn the_caller_s_rule_stops_at_its_token() {
+    let mut request = CompletionRequest::new(fim("", ""), 50);
+    request.stop_when = Some(Box::new(|text| text.ends_with('\n')));
+    let mut fixture = Fixture::saying("one\ntwo\n");
+    let completion = fixture.run(request).unwrap();
+    assert_eq!((completion.text.as_str(), completion.finish), ("one\n", Finish::Stop));
+}
+
+#[test]
+fn a_long_prompt_is_read_in_chunks_and_only_once() {
+    let mut fixture = Fixture::saying("a");
+    let long = "x".repeat(2 * CHUNK);
+    fixture.run(CompletionRequest::new(fim(&long, ""), 1)).unwrap();
+    assert_eq!(fixture.forwards(), [CHUNK, CHUNK, 4]);
+
+    // Typing in front of an empty suffix changes what follows the prefix: the new character and the three ends.
+    let completion = fixture.run(CompletionRequest::new(fim(&format!("{long}y"), ""), 1)).unwrap();
+    assert_eq!(fixture.forwards(), [3]);
+    assert_eq!(completion.stats.reused_tokens, 2 * CHUNK + 2);
+    assert_eq!(completion.stats.forwarded_tokens, 3);
+
+    // The same again needs the last token's logits only.
+    let completion = fixture.run(CompletionRequest::new(fim(&format!("{long}y"), ""), 1)).unwrap();
+    assert_eq!(fixture.forwards(), [1]);
+    assert_eq!(completion.stats.forwarded_tokens, 1);
+}
+
+/// The next token depends on every token before it, so that a stale one would change the text.
+fn hash(held: &[u32]) -> u32 {
+    let hash = held.iter().fold(7_u32, |hash, token| hash.wrapping_mul(31).wrapping_add(*token));
+    270 + (hash >> 7) % 90
+}
+
+#[test]
+fn what_is_reused_changes_nothing() {
+    let prompts: Vec<_> = ["abc", "abcd", "ab", "", "abcdefgh", "xbcdefgh"].map(|text| fim(text, "suffix")).into();
+    let mut warm = Fixture::new(ScriptedModel::new(256, hash));
+    for prompt in prompts.iter().chain(prompts.iter().rev()) {
+        for max in [1, 20] {
+            let mut cold = Fixture::new(ScriptedModel::new(256, hash));
+            let warm = warm.run(CompletionRequest::new(prompt.clone(), max)).unwrap();
+            let cold = cold.run(CompletionRequest::new(prompt.clone(), max)).unwrap();
+            assert_eq!((warm.text, warm.tokens, warm.logprob), (cold.text, cold.tokens, cold.logprob));
+        }
+    }
+}
+
+#[test]
+fn the_context_s_end_is_an_end() {
+    let mut fixture = Fixture::new(ScriptedModel::new(32, hash));
+    let request = CompletionRequest::new(Prompt::Plain("some text that is much longer than all of it".to_owned()), 100);
+    let completion = fixture.run(request).unwrap();
+    assert_eq!(completion.finish, Finish::Length);
+    assert!(completion.truncated_tokens > 0);
+    assert!(completion.prompt_tokens.len() <= 16, "half of the context is the prompt's");
+    // The token after the last forwarded one is known without a place for it.
+    assert_eq!(completion.prompt_tokens.len() + completion.tokens.len(), 33);
+}
+
+#[test]
+fn cancelling_stops_before_the_next_chunk_or_step() {
+    for (at, expected) in [(1, ""), (3, "a"), (5, "abc")] {
+        let request = CompletionRequest::new(fim(&"x".repeat(CHUNK), ""), 50);
+        let cancel = request.cancel.clone();
+        let mut saying = ScriptedModel::saying("abcdef", MIDDLE);
+        let log = Arc::clone(&saying.log);
+        saying.on_forward(move |forwards| {
+            if forwards == at {
+                cancel.cancel();
+            }
+        });
+        let mut fixture = Fixture::new(saying);
+        let completion = fixture.run(request).unwrap();
+        assert_eq!((completion.text.as_str(), completion.finish), (expected, Finish::Cancelled));
+        assert_eq!(log.lock().unwrap().len(), at, "no forward pass after the one that was under way");
+    }
+}
+
+#[test]
+fn the_deadline_gives_back_what_there_is() {
+    let mut model = ScriptedModel::saying("abcdef", MIDDLE);
+    model.on_forward(|forwards| {
+        if forwards == 3 {
+            std::thread::sleep(Duration::from_millis(60));
+        }
+    });
+    let mut request = CompletionRequest::new(fim("", ""), 50);
+    request.deadline = Some(Instant::now() + Duration::from_millis(50));
+    let completion = Fixture::new(model).run(request).unwrap();
+    assert_eq!((completion.text.as_str(), completion.finish), ("ab", Finish::Deadline));
+
+    let mut late = CompletionRequest::new(fim("", ""), 50);
+    late.deadline = Some(Instant::now());
+    let mut fixture = Fixture::saying("abc");
+    let completion = fixture.run(late).unwrap();
+    assert_eq!((completion.text.as_str(), completion.finish), ("", Finish::Deadline));
+    assert!(fixture.forwards().is_empty());
+}
+
+#[test]
+fn a_character_of_several_tokens_is_whole_or_absent() {
+    for (max, expected) in [(3, "a\u{fffd}"), (5, "a😀"), (6, "a😀b")] {
+        let completion = Fixture::saying("a😀b").run(CompletionRequest::new(fim("", ""), max)).unwrap();
+        assert_eq!(completion.text, expected);
+    }
+    // While it is decoded, nothing of it is shown.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut request = CompletionRequest::new(fim("", ""), 9);
+    let sink = Arc::clone(&seen);
+    request.stop_when = Some(Box::new(move |text| {
+        sink.lock().unwrap().push(text.to_owned());
+        false
+    }));
+    Fixture::saying("a😀b").run(request).unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["a", "a", "a", "a", "a😀", "a😀b"]);
+}
+
+#[test]
+fn log_probabilities_cover_each_token() {
+    let mut request = CompletionRequest::new(fim("", ""), 50);
+    request.logprobs = Some(2);
+    let completion = Fixture::saying("ab").run(request).unwrap();
+    assert_eq!(completion.logprobs.len(), 2);
+    let sum: f32 = completion.logprobs.iter().map(|entry| entry.logprob).sum();
+    assert!((f64::from(sum) - completion.logprob).abs() < 1e-6);
+    // One logit of 10 among 399 of 0.
+    let expected = 10.0 - (10_f64.exp() + 399.0).ln();
+    assert!((f64::from(completion.logprobs[0].logprob) - expected).abs() < 1e-5);
+    assert_eq!(completion.logprobs[0].top[0], (completion.tokens[0], completion.logprobs[0].logprob));
+}
+
+#[test]
+fn a_request_that_cannot_be_served_is_refused() {
+    let mut request = CompletionRequest::new(fim("", ""), 5);
+    request.sampling = Sampling { temperature: -1.0, ..Sampling::default() };
+    let error = Fixture::saying("a").run(request).unwrap_err();
+    assert!(matches!(&error, RequestError::Invalid(what) if what.contains("temperature")), "{error}");
+}

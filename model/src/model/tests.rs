@@ -1,1 +1,85 @@
-//! stub
+//! The real Gemma 3 270M against llama.cpp.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{LoadOptions, Model};
+use crate::kv_cache::KvCache;
+use crate::sequence::LanguageModel;
+
+/// Where `tests/fetch.py` puts the model.
+fn real_model() -> PathBuf {
+    let cache = std::env::var_os("CODEGEMMA_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(dirs::cache_dir()?.join("codegemma-lsp"))).expect("a cache folder");
+    let path = cache.join("models/gemma-3-270m-q4_k_m.gguf");
+    assert!(path.exists(), "{} is missing; run `python3 tests/fetch.py --tests`", path.display());
+    path
+}
+
+#[derive(serde::Deserialize)]
+struct Greedy {
+    cases: Vec<Case>,
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    prompt: String,
+    prompt_ids: Vec<u32>,
+    continuation_ids: Vec<u32>,
+}
+
+fn argmax(logits: &Tensor) -> Vec<u32> {
+    logits.argmax(1).unwrap().to_vec1().unwrap()
+}
+
+/// Forced along the reference's tokens, so that one disagreement does not spoil the steps after it.
+#[test]
+fn greedy_steps_agree_with_llama_cpp() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma-3-270m/greedy.json");
+    let golden: Greedy = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(golden.cases.len(), 20);
+    let model = Model::load(&real_model(), &LoadOptions::default()).unwrap();
+    let (mut steps, mut agreed) = (0, 0);
+    for case in &golden.cases {
+        let mut prompt = model.tokenizer.encode(&case.prompt);
+        prompt.splice(0..0, model.tokenizer.begin_of_text());
+        assert_eq!(prompt, case.prompt_ids, "{:?}", case.prompt);
+        let forced = &case.continuation_ids;
+        assert_eq!(forced.len(), 64);
+        prompt.extend(&forced[..63]);
+        let mut cache = KvCache::new(model.decoder.config(), prompt.len(), DType::F16).unwrap();
+        let logits = model.pool.install(|| model.decoder.forward(&prompt, &mut cache, 64)).unwrap().unwrap();
+        steps += forced.len();
+        agreed += argmax(&logits).iter().zip(forced).filter(|(found, expected)| found == expected).count();
+    }
+    println!("{agreed} of {steps} greedy steps agree with llama.cpp");
+    assert!(agreed * 100 >= steps * 95, "{agreed} of {steps} steps agree, expected 95 %");
+}
+
+#[test]
+fn cutting_a_real_prompt_changes_nothing() {
+    let mut model = Model::load(&real_model(), &LoadOptions::default()).unwrap();
+    let tokens = model.tokenizer.encode(&include_str!("tests.rs")[..1200]);
+    let whole = model.forward(&tokens, true).unwrap().unwrap();
+    for cut in [1, 7, 64, tokens.len() - 1] {
+        model.truncate(0);
+        model.forward(&tokens[..cut], false).unwrap();
+        let parts = model.forward(&tokens[cut..], true).unwrap().unwrap();
+        assert!(parts == whole, "cut at {cut}: bit for bit");
+    }
+    assert_eq!(Tensor::new(whole, &Device::Cpu).unwrap().dims(), [262_144]);
+}
+
+#[test]
+fn a_model_that_is_not_there_is_named() {
+    let refused = |path: &Path| match Model::load(path, &LoadOptions::default()) {
+        Ok(_) => panic!("{} was accepted", path.display()),
+        Err(error) => error.to_string(),
+    };
+    let error = refused(Path::new("no/such/model.gguf"));
+    assert!(error.contains("no such file or folder") && error.contains("check the path"), "{error}");
+    // The committed checkpoints come without a tokenizer.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma");
+    assert!(refused(&folder).contains("tokenizer.json"));
+}

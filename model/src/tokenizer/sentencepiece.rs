@@ -82,23 +82,16 @@ pub(super) fn read(gguf: &Gguf<'_>) -> Result<Tokenizer, String> {
     ] {
         for key in keys {
             let key = format!("tokenizer.ggml.{key}");
-            let Some(id) = gguf.unsigned(&key)? else { continue };
+            let Some(found) = gguf.unsigned(&key)? else { continue };
             let size = parts.pieces.len();
-            let id = u32::try_from(id).ok().filter(|&id| (id as usize) < size);
-            let id = id.ok_or_else(|| format!("{key} is {}, the vocabulary has {size} tokens", show(gguf, &key)))?;
+            let id = u32::try_from(found).ok().filter(|&id| (id as usize) < size);
+            let id = id.ok_or_else(|| format!("{key} is {found}, but the vocabulary has {size} tokens"))?;
             declared.push((role, id));
         }
     }
     // llama.cpp adds the token where a SentencePiece vocabulary does not say.
     let add_begin_of_text = gguf.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true);
     build(&parts, &declared, add_begin_of_text)
-}
-
-fn show(gguf: &Gguf<'_>, key: &str) -> String {
-    gguf.unsigned(key)
-        .ok()
-        .flatten()
-        .map_or_else(|| "missing".to_owned(), |id| id.to_string())
 }
 
 /// Checks the parts and makes the tokenizer; `declared` are the ids that the file gives for roles.

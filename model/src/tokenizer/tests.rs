@@ -122,9 +122,9 @@ fn json(pieces: &[&str], merges: &[&str], added: &str) -> String {
 }
 
 fn added(id: u32, content: &str, special: bool) -> String {
-    format!(
-        r#"{{"id":{id},"content":{content:?},"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":{special}}}"#
-    )
+    serde_json::json!({"id": id, "content": content, "special": special, "normalized": false,
+                       "single_word": false, "lstrip": false, "rstrip": false})
+    .to_string()
 }
 
 #[test]
@@ -394,6 +394,72 @@ fn a_vocabulary_that_does_not_fit_together_is_refused() {
     assert_eq!(unordered.error(), "the score of token 260 is not a number");
 }
 
+/// A GGUF file without tensors that holds `sample`, the given numbers and `model` as the tokenizer's kind.
+fn gguf(sample: &Sample, model: &str, numbers: &[(&str, u32)]) -> Vec<u8> {
+    fn text(file: &mut Vec<u8>, text: &str) {
+        file.extend((text.len() as u64).to_le_bytes());
+        file.extend(text.as_bytes());
+    }
+    fn array(file: &mut Vec<u8>, key: &str, kind: u32, len: usize) {
+        text(file, key);
+        file.extend([9, kind].map(u32::to_le_bytes).concat());
+        file.extend((len as u64).to_le_bytes());
+    }
+    let mut file = b"GGUF\x03\0\0\0".to_vec();
+    file.extend([0, numbers.len() as u64 + 4].map(u64::to_le_bytes).concat());
+    text(&mut file, "tokenizer.ggml.model");
+    file.extend(8_u32.to_le_bytes());
+    text(&mut file, model);
+    array(&mut file, "tokenizer.ggml.tokens", 8, sample.pieces.len());
+    sample.pieces.iter().for_each(|piece| text(&mut file, piece));
+    array(&mut file, "tokenizer.ggml.scores", 6, sample.scores.len());
+    file.extend(sample.scores.iter().flat_map(|score| score.to_le_bytes()));
+    array(&mut file, "tokenizer.ggml.token_type", 5, sample.kinds.len());
+    file.extend(sample.kinds.iter().flat_map(|&kind| (kind as i32 + 1).to_le_bytes()));
+    for (key, number) in numbers {
+        text(&mut file, key);
+        file.extend([4, *number].map(u32::to_le_bytes).concat());
+    }
+    file
+}
+
+#[test]
+fn a_gguf_vocabulary_is_read_and_its_declared_ids_are_checked() {
+    let sample = Sample::new()
+        .normal(&[("a", -1.0), ("b", -2.0), ("ab", -3.0)])
+        .user_defined(&["\n"]);
+    let read = |model: &str, numbers: &[(&str, u32)]| {
+        let file = gguf(&sample, model, numbers);
+        sentencepiece::read(&Gguf::parse(&file).expect("a sound header"))
+    };
+    let tokenizer = read("llama", &[("tokenizer.ggml.eos_token_id", PAD)]).expect("a sound vocabulary");
+    assert_eq!(spelled(&tokenizer, "aab\n"), ["a", "ab", "\n"]);
+    assert_eq!(
+        (tokenizer.begin_of_text(), tokenizer.control().eos),
+        (Some(BOS), Some(PAD))
+    );
+
+    let error = |model: &str, numbers: &[(&str, u32)]| read(model, numbers).err().expect("an error");
+    assert_eq!(
+        error("gpt2", &[]),
+        "its tokenizer is of the kind \"gpt2\", expected SentencePiece (\"llama\")"
+    );
+    assert_eq!(
+        error("llama", &[("tokenizer.ggml.bos_token_id", 264)]),
+        "tokenizer.ggml.bos_token_id is 264, but the vocabulary has 264 tokens"
+    );
+    let file = gguf(&sample, "llama", &[]);
+    let at = file
+        .windows(21)
+        .position(|window| window == b"tokenizer.ggml.scores")
+        .expect("the key is there");
+    let mut without_scores = file;
+    without_scores[at + 20] = b'd';
+    let without_scores = Gguf::parse(&without_scores).expect("a sound header");
+    let error = sentencepiece::read(&without_scores).err().expect("an error");
+    assert_eq!(error, "the key tokenizer.ggml.scores is missing");
+}
+
 #[test]
 fn ids_past_the_end_are_nothing() {
     let tokenizer = Sample::new().build();
@@ -538,52 +604,4 @@ fn a_stream_gives_whole_characters_as_soon_as_they_are_complete() {
     assert_eq!(text, "a🦀\u{fffd}");
     stream.finish(&mut text);
     assert_eq!(text, "a🦀\u{fffd}", "nothing is left");
-}
-
-#[test]
-fn zz_measure() {
-    let home = std::env::home_dir().unwrap();
-    let mut text = String::new();
-    for d in ["rust", "python", "go", "js", "cpp", "java", "html", "c", "rb"] {
-        for f in std::fs::read_dir(home.join(".cache/codegemma-lsp/sources/pygments-2.19.2").join(d)).unwrap() {
-            text.push_str(&String::from_utf8_lossy(&std::fs::read(f.unwrap().path()).unwrap()));
-        }
-    }
-    let small: String = text.chars().take(32000).collect();
-    for f in ["models/gemma-3-270m-q4_k_m.gguf", "tokenizers/gemma"] {
-        for _ in 0..3 {
-            let t = std::time::Instant::now();
-            let tok = Tokenizer::load(&home.join(".cache/codegemma-lsp").join(f)).unwrap();
-            let l = t.elapsed();
-            for (n, x) in [
-                ("code", text.clone()),
-                ("small", small.clone()),
-                ("a", "a".repeat(1_000_000)),
-                ("sp", " ".repeat(1_000_000)),
-                ("lt", "<".repeat(1_000_000)),
-            ] {
-                let t = std::time::Instant::now();
-                let n2 = tok.encode(&x).len();
-                let e = t.elapsed();
-                println!(
-                    "{f} load {l:?} {n} {} bytes -> {n2} in {e:?}: {:.1} MB/s",
-                    x.len(),
-                    x.len() as f64 / 1e6 / e.as_secs_f64()
-                );
-            }
-        }
-    }
-}
-#[test]
-fn zz_dump() {
-    let home = std::env::home_dir().unwrap();
-    for (f, o) in [
-        ("models/gemma-3-270m-q4_k_m.gguf", "/tmp/ids_gguf.json"),
-        ("tokenizers/gemma", "/tmp/ids_json.json"),
-    ] {
-        let tok = Tokenizer::load(&home.join(".cache/codegemma-lsp").join(f)).unwrap();
-        let texts: Vec<String> = serde_json::from_slice(&std::fs::read("/tmp/texts.json").unwrap()).unwrap();
-        let ids: Vec<Vec<u32>> = texts.iter().map(|t| tok.encode(t)).collect();
-        std::fs::write(o, serde_json::to_vec(&ids).unwrap()).unwrap();
-    }
 }

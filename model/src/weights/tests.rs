@@ -1,1 +1,170 @@
-//! stub
+//! What a checkpoint must be to load: every tensor there, of the right shape, and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use super::{Format, Weights};
+use crate::decoder::Decoder;
+use crate::testing::{GgufWriter, Meta, vocabulary};
+
+/// A whole Gemma of one layer.
+fn tiny() -> GgufWriter {
+    let mut gguf = GgufWriter::default();
+    gguf.set("general.architecture", Meta::Text("gemma".to_owned()));
+    gguf.set("general.name", Meta::Text("tiny".to_owned()));
+    for (key, value) in [
+        ("embedding_length", 32),
+        ("block_count", 1),
+        ("feed_forward_length", 64),
+        ("attention.head_count", 2),
+        ("attention.head_count_kv", 1),
+        ("attention.key_length", 16),
+        ("attention.value_length", 16),
+        ("context_length", 128),
+    ] {
+        gguf.set(&format!("gemma.{key}"), Meta::U32(value));
+    }
+    gguf.set("gemma.attention.layer_norm_rms_epsilon", Meta::F32(1e-6));
+    vocabulary(&mut gguf, true);
+    gguf.zeros("token_embd.weight", &[361, 32], Format::Q8_0);
+    gguf.zeros("output_norm.weight", &[32], Format::F32);
+    for (part, shape) in [
+        ("attn_norm", &[32][..]),
+        ("attn_q", &[32, 32]),
+        ("attn_k", &[16, 32]),
+        ("attn_v", &[16, 32]),
+        ("attn_output", &[32, 32]),
+        ("ffn_norm", &[32]),
+        ("ffn_gate", &[64, 32]),
+        ("ffn_up", &[64, 32]),
+        ("ffn_down", &[32, 64]),
+    ] {
+        let format = if shape.len() == 1 { Format::F32 } else { Format::Q4_0 };
+        gguf.zeros(&format!("blk.0.{part}.weight"), shape, format);
+    }
+    gguf
+}
+
+/// Loads a file as the engine does; an error is the line that a user sees.
+fn load(gguf: &GgufWriter) -> Result<Decoder, String> {
+    let file = tempfile::Builder::new().suffix(".gguf").tempfile().unwrap();
+    std::fs::write(file.path(), gguf.bytes()).unwrap();
+    let weights = Weights::open(file.path()).map_err(|error| error.to_string())?;
+    Decoder::new(weights.config, weights.tensors).map_err(|error| error.to_string())
+}
+
+fn refused(gguf: &GgufWriter) -> String {
+    match load(gguf) {
+        Ok(_) => panic!("a broken checkpoint was accepted"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_whole_checkpoint_loads() {
+    let decoder = load(&tiny()).unwrap();
+    assert_eq!(decoder.config().vocab_size, 361);
+    assert_eq!(decoder.main_format(), Format::Q4_0);
+}
+
+#[test]
+fn harmless_tensors_are_passed_over() {
+    let mut gguf = tiny();
+    gguf.zeros("output.weight", &[361, 32], Format::Q8_0);
+    gguf.zeros("rope_freqs.weight", &[8], Format::F32);
+    load(&gguf).unwrap();
+}
+
+#[test]
+fn a_tensor_that_does_not_fit_is_named() {
+    for at in 0..tiny().tensors.len() {
+        let mut gguf = tiny();
+        let (name, shape, ..) = gguf.tensors.remove(at);
+        let error = refused(&gguf);
+        assert!(error.contains(&format!("tensor {name} is missing, expected {shape:?}")), "{error}");
+
+        let mut wrong = shape.clone();
+        wrong[0] += 1;
+        let format = if shape.len() == 1 { Format::F32 } else { Format::Q8_0 };
+        gguf.zeros(&name, &wrong, format);
+        let error = refused(&gguf);
+        assert!(error.contains(&format!("tensor {name} is {wrong:?}, expected {shape:?}")), "{error}");
+    }
+    let mut gguf = tiny();
+    gguf.zeros("blk.0.attn_q.bias", &[32], Format::F32);
+    assert!(refused(&gguf).contains("unknown tensor blk.0.attn_q.bias"));
+}
+
+#[test]
+fn a_configuration_that_cannot_run_is_named() {
+    let with = |key: &str, value: Meta| {
+        let mut gguf = tiny();
+        gguf.set(key, value);
+        refused(&gguf)
+    };
+    let text = |text: &str| Meta::Text(text.to_owned());
+    assert!(with("general.architecture", text("llama")).contains("architecture \"llama\" is not a Gemma"));
+    assert!(with("gemma.block_count", Meta::U32(0)).contains("key gemma.block_count is 0"));
+    assert!(with("gemma.block_count", Meta::U32(u32::MAX)).contains("gemma.block_count is 4294967295"));
+    assert!(with("gemma.block_count", Meta::U32(2)).contains("tensor blk.1."));
+    assert!(with("gemma.attention.head_count_kv", Meta::U32(3)).contains("cannot share 3 key/value heads"));
+    assert!(with("gemma.attention.key_length", Meta::U32(15)).contains("values are 16 wide and keys 15"));
+    assert!(with("gemma.rope.scaling.type", text("yarn")).contains("rope scaling \"yarn\""));
+    assert!(with("gemma.attention.layer_norm_rms_epsilon", Meta::F32(f32::NAN)).contains("norm epsilon"));
+    assert!(with("gemma.embedding_length", text("32")).contains("expected an unsigned integer, found \"32\""));
+    let pieces = vec!["a".to_owned(); 360];
+    let error = with("tokenizer.ggml.tokens", Meta::Texts(pieces));
+    assert!(error.contains("tensor token_embd.weight is [361, 32], expected [360, 32]"), "{error}");
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden").join(name)
+}
+
+/// A copy of a committed Hugging Face folder, to break.
+fn copy(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(golden(name)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    folder
+}
+
+fn refused_folder(folder: &Path) -> String {
+    let weights = Weights::open(folder).map_err(|error| error.to_string());
+    match weights.and_then(|weights| Decoder::new(weights.config, weights.tensors).map_err(|error| error.to_string())) {
+        Ok(_) => panic!("a broken folder was accepted"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_whole_is_refused() {
+    let folder = copy("gemma3");
+    std::fs::remove_file(folder.path().join("model-00002-of-00002.safetensors")).unwrap();
+    assert!(refused_folder(folder.path()).contains("model-00002-of-00002.safetensors: cannot be read"));
+
+    let folder = copy("gemma3");
+    let index = folder.path().join("model.safetensors.index.json");
+    std::fs::write(&index, r#"{"weight_map": {"a": "../model.safetensors"}}"#).unwrap();
+    assert!(refused_folder(folder.path()).contains("expected the name of a file in this folder"));
+    std::fs::write(&index, "{").unwrap();
+    assert!(refused_folder(folder.path()).contains("not valid JSON"));
+
+    let folder = copy("gemma");
+    let file = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 4]).unwrap();
+    assert!(refused_folder(folder.path()).contains("not a whole safetensors file"));
+
+    let folder = copy("gemma");
+    let config = std::fs::read_to_string(folder.path().join("config.json")).unwrap();
+    let larger = config.replace("\"vocab_size\": 96", "\"vocab_size\": 97");
+    assert_ne!(config, larger);
+    std::fs::write(folder.path().join("config.json"), larger).unwrap();
+    let error = refused_folder(folder.path());
+    assert!(error.contains("tensor model.embed_tokens.weight is [96, 32], expected [97, 32]"), "{error}");
+
+    let empty = tempfile::tempdir().unwrap();
+    assert!(refused_folder(empty.path()).contains("config.json: cannot be read"));
+}

@@ -107,23 +107,24 @@ fn check(body: Vec<u8>) -> Vec<u8> {
 /// A request with wrong parameters is answered with an error, but a notification would be dropped without a word, and
 /// the document would no longer be the client's.
 fn warn_if_lost(request: &Request) {
-    fn read<T: serde::de::DeserializeOwned>(params: Value) -> Option<serde_json::Error> {
-        serde_json::from_value::<T>(params).err()
+    fn fits<'a, T: serde::Deserialize<'a>>(params: &'a Value) -> bool {
+        T::deserialize(params).is_ok()
     }
-    let params = request.params().cloned().unwrap_or_default();
-    let error = match request.method() {
-        "textDocument/didOpen" => read::<DidOpenTextDocumentParams>(params),
-        "textDocument/didChange" => read::<DidChangeTextDocumentParams>(params),
-        "textDocument/didClose" => read::<DidCloseTextDocumentParams>(params),
-        _ => None,
+    let params = request.params().unwrap_or(&Value::Null);
+    let fits = match request.method() {
+        "textDocument/didOpen" => fits::<DidOpenTextDocumentParams>(params),
+        "textDocument/didChange" => fits::<DidChangeTextDocumentParams>(params),
+        "textDocument/didClose" => fits::<DidCloseTextDocumentParams>(params),
+        _ => true,
     };
-    if let Some(error) = error {
-        tracing::warn!("{} has wrong parameters and is ignored: {error}", request.method());
+    if !fits {
+        tracing::warn!("{} has parameters of the wrong shape and is ignored", request.method());
     }
 }
 
 fn malformed(id: Value, code: i64, message: &str) -> Vec<u8> {
-    tracing::warn!("a malformed message was skipped: {message}");
+    // The message may quote the document, so it is for the client only.
+    tracing::warn!("a malformed message was skipped; it is answered with error {code}");
     let params = json!({"code": code, "message": message});
     json!({"jsonrpc": "2.0", "id": id, "method": MALFORMED, "params": params})
         .to_string()

@@ -55,6 +55,13 @@ impl Shared {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells the client how the session is, unless it is leaving.
+    fn tell(&self, session: &Session, last_request: Option<LastRequest>) {
+        if !session.has_ended() {
+            self.outbox.status(status::status(session, last_request));
+        }
+    }
+
     /// Takes over settings of the client.
     pub(super) fn configure(&self, section: &Value) {
         let refused = self.lock().settings.update(section);
@@ -65,7 +72,7 @@ impl Shared {
 
     /// Reads the model in a thread of its own, with progress for a client that shows it.
     pub(super) fn start_loading(self: &Arc<Self>, progress: Option<Client>) {
-        self.outbox.status(status::status(&self.lock(), None));
+        self.tell(&self.lock(), None);
         let (loaded, watch) = watch::channel(false);
         if let Some(client) = progress {
             self.outbox.begin(outbox::show_loading(client, watch));
@@ -94,7 +101,7 @@ impl Shared {
                 EngineState::Failed(message)
             }
         };
-        self.outbox.status(status::status(&session, None));
+        self.tell(&session, None);
     }
 
     /// Begins a completion; `None` if nothing will be suggested.
@@ -109,7 +116,7 @@ impl Shared {
             Ok(boarding) => {
                 session.waiting += 1;
                 if session.waiting == 1 {
-                    self.outbox.status(status::status(&session, None));
+                    self.tell(&session, None);
                 }
                 let waiting = Waiting {
                     shared: self.clone(),
