@@ -132,7 +132,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let plan = complete::plan(&snapshot, engine.info(), flags.multiline, Trigger::Invoked)
         .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;
     if !engine.info().fill_in_the_middle {
-        output::note("this model was not trained to fill in the middle; the text after the cursor is not used");
+        output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }
     let completions = generate(flags, &engine, &plan)?;
     let (best, suggestion) = completions.first().expect("--candidates is at least 1");
@@ -165,7 +165,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 pub(super) fn note_truncation(completion: &Completion) {
     if completion.truncated_tokens > 0 {
         output::note(&format!(
-            "{} tokens at the start of the prompt did not fit and were left out",
+            "at least {} tokens of the prompt did not fit into the model's context and were left out",
             completion.truncated_tokens
         ));
     }

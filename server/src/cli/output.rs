@@ -62,3 +62,38 @@ fn write_beside_and_rename(path: &Path, text: &str) -> io::Result<()> {
     new.persist(&path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_its_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "old").unwrap();
+        #[cfg(unix)]
+        let file = {
+            use std::os::unix::fs::{PermissionsExt, symlink};
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o741)).unwrap();
+            let link = folder.path().join("link");
+            symlink(&file, &link).unwrap();
+            link
+        };
+        replace_file(&file, "new").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("a")).unwrap(), "new");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert!(file.is_symlink());
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o741);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_an_error() {
+        assert!(replace_file(Path::new("no/such/file"), "x").is_err());
+    }
+}

@@ -94,7 +94,7 @@ pub(super) fn status(session: &Session, last_request: Option<LastRequest>) -> St
             let message = if info.fill_in_the_middle {
                 "completions are served"
             } else {
-                "completions are served; this model was not trained to fill in the middle, so the text after the cursor is not used"
+                "completions are served; this model was not trained to fill in the middle and sees the text before the cursor only"
             };
             (state, message.to_owned(), Some(info.name.clone()))
         }

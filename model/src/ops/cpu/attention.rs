@@ -91,40 +91,38 @@ impl AttentionOp {
             static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
         }
         let Heads { heads, kv_heads, width } = shape;
-        let rows = out.par_chunks_exact_mut(width).zip(q.par_chunks_exact(width)).enumerate();
-        rows.for_each(|(at, (out, q))| {
-            let end = self.params.start + at / heads + 1;
+        let group = heads / kv_heads;
+        // Query heads that share a key/value head read it together, but not so many that threads go idle.
+        let threads = rayon::current_num_threads();
+        let together = [4, 2].into_iter().find(|size| group.is_multiple_of(*size) && q.len() / width / size >= threads);
+        let together = together.unwrap_or(1);
+        let tasks = out.par_chunks_exact_mut(together * width).zip(q.par_chunks_exact(together * width)).enumerate();
+        tasks.for_each(|(task, (out, q))| {
+            let (row, head) = (task * together / heads, task * together % heads);
+            let end = self.params.start + row + 1;
             let first = self.params.window.map_or(0, |window| end.saturating_sub(window));
-            let kv_head = at % heads / (heads / kv_heads);
-            let row = Row {
-                q,
-                keys: &keys[(first * kv_heads + kv_head) * width..],
-                values: &values[(first * kv_heads + kv_head) * width..],
+            let begin = (first * kv_heads + head / group) * width;
+            let seen = Seen {
+                keys: &keys[begin..],
+                values: &values[begin..],
                 stride: kv_heads * width,
                 len: end - first,
             };
             SCORES.with_borrow_mut(|scores| {
-                scores.resize(row.len, 0.0);
-                match self.isa {
-                    Isa::Portable => row.attend::<Plain>(self.params, scores, out),
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: `Isa::Avx2` exists only where the processor has AVX2, FMA and F16C.
-                    Isa::Avx2 => unsafe { attend_avx2(&row, self.params, scores, out) },
+                scores.resize(together * seen.len, 0.0);
+                let queries = Queries { q, width, scores, out };
+                match together {
+                    4 => attend::<E, 4>(self.isa, self.params, &seen, queries),
+                    2 => attend::<E, 2>(self.isa, self.params, &seen, queries),
+                    _ => attend::<E, 1>(self.isa, self.params, &seen, queries),
                 }
             });
         });
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn attend_avx2<E: Element>(row: &Row<'_, E>, params: Attention, scores: &mut [f32], out: &mut [f32]) {
-    row.attend::<avx2::Avx2>(params, scores, out);
-}
-
-/// One query head at one position, with the keys and values that it sees.
-struct Row<'a, E> {
-    q: &'a [f32],
+/// The keys and values that a row sees.
+struct Seen<'a, E> {
     /// Begins at the first visible position; the next one is `stride` elements on.
     keys: &'a [E],
     values: &'a [E],
@@ -132,30 +130,89 @@ struct Row<'a, E> {
     len: usize,
 }
 
-impl<E: Element> Row<'_, E> {
-    /// Scores, softmax and the weighted sum of values, position by position in order.
+impl<'a, E> Seen<'a, E> {
     #[inline(always)]
-    fn attend<V: Vector>(&self, params: Attention, scores: &mut [f32], out: &mut [f32]) {
-        let width = self.q.len();
-        let mut largest = f32::NEG_INFINITY;
-        for (at, score) in scores.iter_mut().enumerate() {
-            let product = V::dot(self.q, &self.keys[at * self.stride..][..width]) * params.scale;
-            *score = match params.softcap {
-                Some(cap) => cap * tanh(product / cap),
-                None => product,
-            };
-            largest = largest.max(*score);
-        }
-        let mut total = 0.0;
-        for score in scores.iter_mut() {
-            *score = exp(*score - largest);
-            total += *score;
-        }
-        out.fill(0.0);
-        for (at, score) in scores.iter().enumerate() {
-            V::add_scaled(*score / total, &self.values[at * self.stride..][..width], out);
+    fn key(&self, at: usize, width: usize) -> &'a [E] {
+        &self.keys[at * self.stride..][..width]
+    }
+
+    #[inline(always)]
+    fn value(&self, at: usize, width: usize) -> &'a [E] {
+        &self.values[at * self.stride..][..width]
+    }
+}
+
+/// Query heads at one position that share a key/value head.
+struct Queries<'a> {
+    /// [heads, width]
+    q: &'a [f32],
+    width: usize,
+    /// [heads, positions], to work in.
+    scores: &'a mut [f32],
+    /// [heads, width]
+    out: &'a mut [f32],
+}
+
+/// Attention of `G` query heads. The arithmetic for a head is the same whatever `G` is.
+fn attend<E: Element, const G: usize>(isa: Isa, params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
+    match isa {
+        Isa::Portable => generic::<E, Plain, G>(params, seen, queries),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2, FMA and F16C.
+        Isa::Avx2 => unsafe { attend_avx2::<E, G>(params, seen, queries) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn attend_avx2<E: Element, const G: usize>(params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
+    generic::<E, avx2::Avx2, G>(params, seen, queries);
+}
+
+/// Scores, softmax and the weighted sum of values, position by position in order.
+#[inline(always)]
+fn generic<E: Element, V: Vector, const G: usize>(params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
+    let Queries { q, width, scores, out } = queries;
+    for at in 0..seen.len {
+        let products = V::dots::<E, G>(q, seen.key(at, width));
+        for (head, product) in products.into_iter().enumerate() {
+            scores[head * seen.len + at] = product * params.scale;
         }
     }
+    for scores in scores.chunks_exact_mut(seen.len) {
+        if let Some(cap) = params.softcap {
+            scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
+        }
+        softmax(scores);
+    }
+    out.fill(0.0);
+    let mut at = 0;
+    while at + STEP <= seen.len {
+        V::add_scaled::<E, G, STEP>(scores, at, seen, width, out);
+        at += STEP;
+    }
+    while at < seen.len {
+        V::add_scaled::<E, G, 1>(scores, at, seen, width, out);
+        at += 1;
+    }
+}
+
+/// Positions whose values are added in one pass over the output.
+const STEP: usize = 4;
+
+#[inline(always)]
+fn softmax(scores: &mut [f32]) {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    scores.iter_mut().for_each(|score| *score = exp(*score - largest));
+    let (chunks, rest) = scores.as_chunks::<8>();
+    let mut lanes = [0.0_f32; 8];
+    for chunk in chunks {
+        for lane in 0..8 {
+            lanes[lane] += chunk[lane];
+        }
+    }
+    let inverse = 1.0 / (lanes.iter().sum::<f32>() + rest.iter().sum::<f32>());
+    scores.iter_mut().for_each(|score| *score *= inverse);
 }
 
 /// A number format of the cache.
@@ -199,22 +256,45 @@ impl Element for f16 {
 
 /// How whole rows are multiplied and added.
 trait Vector {
-    fn dot<E: Element>(a: &[f32], b: &[E]) -> f32;
-    fn add_scaled<E: Element>(factor: f32, v: &[E], out: &mut [f32]);
+    /// The products of `G` rows of `q`, one after the other, with one key.
+    fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G];
+
+    /// Adds the values at `N` positions from `at` to each of the `G` rows of `out`, times their scores.
+    fn add_scaled<E: Element, const G: usize, const N: usize>(
+        scores: &[f32],
+        at: usize,
+        seen: &Seen<'_, E>,
+        width: usize,
+        out: &mut [f32],
+    );
 }
 
 struct Plain;
 
 impl Vector for Plain {
     #[inline(always)]
-    fn dot<E: Element>(a: &[f32], b: &[E]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| a * b.widen()).sum()
+    fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G] {
+        std::array::from_fn(|head| {
+            let q = &q[head * key.len()..][..key.len()];
+            q.iter().zip(key).map(|(q, key)| q * key.widen()).sum()
+        })
     }
 
     #[inline(always)]
-    fn add_scaled<E: Element>(factor: f32, v: &[E], out: &mut [f32]) {
-        for (out, v) in out.iter_mut().zip(v) {
-            *out += factor * v.widen();
+    fn add_scaled<E: Element, const G: usize, const N: usize>(
+        scores: &[f32],
+        at: usize,
+        seen: &Seen<'_, E>,
+        width: usize,
+        out: &mut [f32],
+    ) {
+        for (head, out) in out.chunks_exact_mut(width).enumerate() {
+            for position in at..at + N {
+                let score = scores[head * seen.len + position];
+                for (out, value) in out.iter_mut().zip(seen.value(position, width)) {
+                    *out += score * value.widen();
+                }
+            }
         }
     }
 }
@@ -223,41 +303,70 @@ impl Vector for Plain {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{Element, Vector};
+    use super::{Element, Seen, Vector};
 
     /// Used only inside `attend_avx2`, which enables AVX2, FMA and F16C.
     pub(super) struct Avx2;
 
     impl Vector for Avx2 {
         #[inline(always)]
-        fn dot<E: Element>(a: &[f32], b: &[E]) -> f32 {
-            let (a_chunks, a_rest) = a.as_chunks::<8>();
-            let (b_chunks, b_rest) = b.as_chunks::<8>();
-            // SAFETY: loads are of eight numbers each; the features are enabled by the only caller.
-            let sum = unsafe {
-                // Two sums, so that one addition need not wait for the other.
-                let mut acc = [_mm256_setzero_ps(); 2];
-                for (at, (a, b)) in a_chunks.iter().zip(b_chunks).enumerate() {
-                    acc[at % 2] = _mm256_fmadd_ps(_mm256_loadu_ps(a.as_ptr()), E::widen8(b), acc[at % 2]);
+        fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G] {
+            let width = key.len();
+            assert!(q.len() == G * width, "as many rows as heads");
+            let (chunks, rest) = key.as_chunks::<8>();
+            // SAFETY: loads are of eight numbers within a row each; the features are enabled by the only caller.
+            let sums = unsafe {
+                // Two sums a head, so that one addition need not wait for the other.
+                let mut acc = [[_mm256_setzero_ps(); 2]; G];
+                for (at, key) in chunks.iter().enumerate() {
+                    let key = E::widen8(key);
+                    for (head, acc) in acc.iter_mut().enumerate() {
+                        let q = _mm256_loadu_ps(q.as_ptr().add(head * width + 8 * at));
+                        acc[at % 2] = _mm256_fmadd_ps(q, key, acc[at % 2]);
+                    }
                 }
-                super::super::dot::avx2::sum(_mm256_add_ps(acc[0], acc[1]))
+                acc.map(|acc| super::super::dot::avx2::sum(_mm256_add_ps(acc[0], acc[1])))
             };
-            a_rest.iter().zip(b_rest).fold(sum, |sum, (a, b)| sum + a * b.widen())
+            std::array::from_fn(|head| {
+                let q_rest = &q[head * width + 8 * chunks.len()..][..rest.len()];
+                q_rest.iter().zip(rest).fold(sums[head], |sum, (q, key)| sum + q * key.widen())
+            })
         }
 
         #[inline(always)]
-        fn add_scaled<E: Element>(factor: f32, v: &[E], out: &mut [f32]) {
-            let (v_chunks, v_rest) = v.as_chunks::<8>();
-            let (out_chunks, out_rest) = out.as_chunks_mut::<8>();
-            for (out, v) in out_chunks.iter_mut().zip(v_chunks) {
-                // SAFETY: loads and stores are of eight numbers each; the features are enabled by the only caller.
+        fn add_scaled<E: Element, const G: usize, const N: usize>(
+            scores: &[f32],
+            at: usize,
+            seen: &Seen<'_, E>,
+            width: usize,
+            out: &mut [f32],
+        ) {
+            assert!(out.len() == G * width, "as many rows as heads");
+            let factors: [[f32; N]; G] =
+                std::array::from_fn(|head| std::array::from_fn(|step| scores[head * seen.len + at + step]));
+            let values: [&[E]; N] = std::array::from_fn(|step| seen.value(at + step, width));
+            let whole = width / 8;
+            for chunk in 0..whole {
+                // SAFETY: loads and stores are of eight numbers within a row each, as 8 * chunk + 8 <= width; the
+                // features are enabled by the only caller.
                 unsafe {
-                    let sum = _mm256_fmadd_ps(_mm256_set1_ps(factor), E::widen8(v), _mm256_loadu_ps(out.as_ptr()));
-                    _mm256_storeu_ps(out.as_mut_ptr(), sum);
+                    let values = values.map(|value| E::widen8(&*value.as_ptr().add(8 * chunk).cast()));
+                    for (head, factors) in factors.iter().enumerate() {
+                        let out = out.as_mut_ptr().add(head * width + 8 * chunk);
+                        let mut sum = _mm256_loadu_ps(out);
+                        for (factor, value) in factors.iter().zip(values) {
+                            sum = _mm256_fmadd_ps(_mm256_set1_ps(*factor), value, sum);
+                        }
+                        _mm256_storeu_ps(out, sum);
+                    }
                 }
             }
-            for (out, v) in out_rest.iter_mut().zip(v_rest) {
-                *out += factor * v.widen();
+            for (head, factors) in factors.iter().enumerate() {
+                for column in 8 * whole..width {
+                    for (factor, value) in factors.iter().zip(values) {
+                        out[head * width + column] += factor * value[column].widen();
+                    }
+                }
             }
         }
     }

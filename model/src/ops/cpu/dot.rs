@@ -14,38 +14,61 @@ pub(super) struct QuantizedActivations {
     pub(super) q: Vec<i8>,
     /// One scale a group of 32.
     pub(super) scale: Vec<f32>,
-    /// `scale` times the sum of `q`, over each group of 16.
+    /// `scale` times the sum of `q`, over each group of 16; with zeros up to [`padded`] groups.
     pub(super) sum16: Vec<f32>,
     /// The same over each group of 32.
     pub(super) sum32: Vec<f32>,
 }
 
+/// The length of rows of minima and sums: whole vectors, the last filled up with zeros.
+pub(super) fn padded(groups: usize) -> usize {
+    groups.next_multiple_of(8)
+}
+
 impl QuantizedActivations {
     /// Quantizes a row whose length is a multiple of 32. A row with a number that is not finite gives scales that are
     /// not finite, so that the fault shows in the result.
-    pub(super) fn new(x: &[f32]) -> Self {
+    pub(super) fn new(isa: Isa, x: &[f32]) -> Self {
         let groups = x.len() / 32;
         let mut row = Self {
             q: vec![0; x.len()],
-            scale: Vec::with_capacity(groups),
-            sum16: Vec::with_capacity(2 * groups),
-            sum32: Vec::with_capacity(groups),
+            scale: vec![0.0; groups],
+            sum16: vec![0.0; padded(2 * groups)],
+            sum32: vec![0.0; padded(groups)],
         };
-        for (x, q) in x.as_chunks::<32>().0.iter().zip(row.q.as_chunks_mut::<32>().0) {
+        match isa {
+            Isa::Portable => row.fill(x),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA.
+            Isa::Avx2 => unsafe { row.fill_avx2(x) },
+        }
+        row
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn fill_avx2(&mut self, x: &[f32]) {
+        self.fill(x);
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, x: &[f32]) {
+        for (group, (x, q)) in x.as_chunks::<32>().0.iter().zip(self.q.as_chunks_mut::<32>().0).enumerate() {
             // The bits of absolute values order as the values do, with NaN above infinity.
             let largest = f32::from_bits(x.iter().fold(0, |largest, x| largest.max(x.abs().to_bits())));
             let scale = largest / 127.0;
             let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
             for (q, x) in q.iter_mut().zip(x) {
-                *q = (x * inverse).round_ties_even() as i8;
+                // At most 127 where the scale is a number; where it is not, any byte will do.
+                *q = (x * inverse).round_ties_even() as i32 as i8;
             }
             let sum = |q: &[i8]| q.iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
             let (low, high) = (sum(&q[..16]), sum(&q[16..]));
-            row.scale.push(scale);
-            row.sum16.extend([scale * low, scale * high]);
-            row.sum32.push(scale * (low + high));
+            self.scale[group] = scale;
+            self.sum16[2 * group] = scale * low;
+            self.sum16[2 * group + 1] = scale * high;
+            self.sum32[group] = scale * (low + high);
         }
-        row
     }
 }
 
@@ -55,7 +78,7 @@ pub(super) struct QuantizedRows<'a> {
     pub(super) q: &'a [u8],
     /// `ROWS` times the number of groups.
     pub(super) scale: &'a [f32],
-    /// `ROWS` times the number of groups.
+    /// `ROWS` times the [`padded`] number of groups.
     pub(super) min: &'a [f32],
     /// Weights in a group: 16 or 32.
     pub(super) group: usize,
@@ -70,10 +93,10 @@ pub(super) fn quantized(isa: Isa, w: &QuantizedRows<'_>, x: &QuantizedActivation
         len.is_multiple_of(32)
             && w.q.len() == ROWS * len
             && w.scale.len() == ROWS * len / w.group
-            && w.min.len() == w.scale.len()
+            && w.min.len() == ROWS * padded(len / w.group)
             && x.scale.len() == len / 32
-            && x.sum16.len() == len / 16
-            && x.sum32.len() == len / 32,
+            && x.sum16.len() == padded(len / 16)
+            && x.sum32.len() == padded(len / 32),
         "operands of one length"
     );
     match isa {
@@ -105,7 +128,7 @@ fn portable(w: &QuantizedRows<'_>, x: &QuantizedActivations) -> [f32; ROWS] {
             sum += w.scale[row * groups + group] * x.scale[group * w.group / 32] * product as f32;
         }
         let sums = if w.group == 16 { &x.sum16 } else { &x.sum32 };
-        let min = &w.min[row * groups..][..groups];
+        let min = &w.min[row * sums.len()..][..sums.len()];
         sum - min.iter().zip(sums).map(|(min, sum)| min * sum).sum::<f32>()
     })
 }
@@ -184,29 +207,20 @@ pub(super) mod avx2 {
                 }
             }
         }
-        let sums = if GROUP == 16 { &x.sum16 } else { &x.sum32 };
-        std::array::from_fn(|row| {
-            let product = sum(acc[row]);
-            if SIGNED {
-                return product;
+        if !SIGNED {
+            let sums = if GROUP == 16 { &x.sum16 } else { &x.sum32 };
+            for (at, chunk) in sums.as_chunks::<8>().0.iter().enumerate() {
+                // SAFETY: both rows are of the same padded length, whole eights.
+                unsafe {
+                    let x_sum = _mm256_loadu_ps(chunk.as_ptr());
+                    for (row, acc) in acc.iter_mut().enumerate() {
+                        let w_min = _mm256_loadu_ps(w.min.as_ptr().add(row * sums.len() + 8 * at));
+                        *acc = _mm256_fnmadd_ps(w_min, x_sum, *acc);
+                    }
+                }
             }
-            let min = &w.min[row * groups..][..groups];
-            product - dot(min, sums)
-        })
-    }
-
-    /// The product of two rows of one length.
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    pub(in super::super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-        let (a_chunks, a_rest) = a.as_chunks::<8>();
-        let (b_chunks, b_rest) = b.as_chunks::<8>();
-        let mut acc = _mm256_setzero_ps();
-        for (a, b) in a_chunks.iter().zip(b_chunks) {
-            // SAFETY: both point to eight numbers.
-            unsafe { acc = _mm256_fmadd_ps(_mm256_loadu_ps(a.as_ptr()), _mm256_loadu_ps(b.as_ptr()), acc) };
         }
-        a_rest.iter().zip(b_rest).fold(sum(acc), |sum, (a, b)| a.mul_add(*b, sum))
+        acc.map(|acc| sum(acc))
     }
 
     #[target_feature(enable = "avx2,fma")]

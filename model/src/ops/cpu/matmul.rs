@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::dot::{self, QuantizedActivations, QuantizedRows, ROWS};
+use super::dot::{self, QuantizedActivations, QuantizedRows, ROWS, padded};
 use super::unpack::{self, Grouping, QuantRow};
 use super::{Isa, SharedOut};
 use crate::ops::Matrix;
@@ -48,7 +48,7 @@ impl CustomOp1 for MatMul<'_> {
         let mut out = vec![0.0; n * self.w.rows()];
         match Grouping::of(self.w.format()) {
             Some(grouping) => {
-                let x: Vec<_> = x.par_chunks_exact(cols).map(QuantizedActivations::new).collect();
+                let x: Vec<_> = x.par_chunks_exact(cols).map(|x| QuantizedActivations::new(self.isa, x)).collect();
                 run(self.w, &mut out, |panel, rows, scratch, put| {
                     scratch.unpack_quantized(self.isa, self.w, grouping, panel, rows);
                     for (tile, x) in x.chunks(TILE).enumerate() {
@@ -131,12 +131,14 @@ impl Scratch {
         let room = rows.next_multiple_of(ROWS);
         self.q.resize(self.q.len().max(room * cols), 0);
         self.scale.resize(self.scale.len().max(room * groups), 0.0);
-        self.min.resize(self.min.len().max(room * groups), 0.0);
+        self.min.resize(self.min.len().max(room * padded(groups)), 0.0);
         for row in 0..rows {
+            let min = &mut self.min[row * padded(groups)..][..padded(groups)];
+            min[groups..].fill(0.0);
             let unpacked = QuantRow {
                 q: &mut self.q[row * cols..][..cols],
                 scale: &mut self.scale[row * groups..][..groups],
-                min: &mut self.min[row * groups..][..groups],
+                min: &mut min[..groups],
             };
             unpack::quantized(isa, w.format(), w.row(start + row), unpacked);
         }
@@ -147,7 +149,7 @@ impl Scratch {
         QuantizedRows {
             q: &self.q[first * cols..][..ROWS * cols],
             scale: &self.scale[first * groups..][..ROWS * groups],
-            min: &self.min[first * groups..][..ROWS * groups],
+            min: &self.min[first * padded(groups)..][..ROWS * padded(groups)],
             group: grouping.len,
             signed: grouping.signed,
         }
