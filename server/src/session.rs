@@ -159,7 +159,7 @@ impl Session {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
                     ..plan.request(self.settings.max_tokens)
                 };
-                let (flight, passenger) = Flight::start(&engine, key, request);
+                let (flight, passenger) = Flight::start(key, request, |request, reply| engine.submit(request, reply));
                 self.flight = Some(flight);
                 passenger
             }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use codegemma_tests::{Client, Encoding, MODEL, complete_with, position};
 use serde_json::{Value, json};
 
-const URI: &str = "file:///work/sum.py";
+const URI: &str = "file:///project/sum.py";
 const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return";
 
 /// Fails with one line that has all these words, and prints nothing.
@@ -155,7 +155,7 @@ fn a_closed_pipe_is_no_error() {
 /// The server still does its work.
 #[track_caller]
 fn assert_alive(client: &mut Client) {
-    let uri = "file:///work/alive.py";
+    let uri = "file:///project/alive.py";
     client.open(uri, SUM);
     assert_eq!(client.inline(uri, &position(2, 10)).len(), 1);
 }

@@ -3,7 +3,7 @@
 use codegemma_tests::{Client, Encoding, items, position};
 use serde_json::{Value, json};
 
-const URI: &str = "file:///work/sum.py";
+const URI: &str = "file:///project/sum.py";
 const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return";
 
 fn few_tokens() -> Value {

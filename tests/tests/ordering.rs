@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use codegemma_tests::{Client, Encoding, position};
 use serde_json::{Value, json};
 
-const URI: &str = "file:///work/sum.py";
+const URI: &str = "file:///project/sum.py";
 const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return";
 
 /// Long after the engine has looked at the flag, and long before a slow request would be done by itself.
@@ -14,13 +14,17 @@ const PROMPTLY: Duration = Duration::from_secs(10);
 
 /// A document that takes a long time to read, with no two lines alike.
 fn long_text() -> String {
+    long_text_called("value")
+}
+
+fn long_text_called(name: &str) -> String {
     use std::fmt::Write;
     let mut text = String::new();
     for i in 0..600u32 {
         let mixed = i.wrapping_mul(2_654_435_761);
         writeln!(
             text,
-            "value_{i} = compute_{mixed}(seed={}, name='{mixed:x}')",
+            "{name}_{i} = compute_{mixed}(seed={}, name='{mixed:x}')",
             mixed % 977
         )
         .unwrap();
@@ -66,8 +70,8 @@ fn changes_are_applied_in_order_and_the_answer_is_from_the_last_text() {
     let found = client.inline(URI, &position(line, column));
     let item = found.first().expect("the last text is complete");
     assert_eq!(item["range"]["start"], position(2, 10));
-    client.open("file:///work/whole.py", SUM);
-    let whole = client.inline("file:///work/whole.py", &position(2, 10));
+    client.open("file:///project/whole.py", SUM);
+    let whole = client.inline("file:///project/whole.py", &position(2, 10));
     assert_eq!(item["insertText"], whole[0]["insertText"]);
 }
 
@@ -76,7 +80,7 @@ fn a_cancelled_request_is_answered_at_once_and_the_engine_is_free() {
     let mut client = Client::ready(Encoding::Utf16, slow_settings());
     let text = long_text();
     client.open(URI, &text);
-    client.open("file:///work/short.py", SUM);
+    client.open("file:///project/short.py", SUM);
     let slow = client.ask_inline(URI, &position(text.lines().count(), 0));
     client.status(|status| status["state"] == "busy");
     let begin = Instant::now();
@@ -85,10 +89,47 @@ fn a_cancelled_request_is_answered_at_once_and_the_engine_is_free() {
     assert_eq!(response["error"]["code"], -32800, "{response}");
     assert!(begin.elapsed() < PROMPTLY, "{:?}", begin.elapsed());
     client.status(|status| status["state"] == "ready");
-    let id = client.ask_inline("file:///work/short.py", &position(2, 10));
+    let id = client.ask_inline("file:///project/short.py", &position(2, 10));
     let answer = client.result(id);
     assert_eq!(answer["items"].as_array().unwrap().len(), 1, "{answer}");
     assert!(client.last_request()["queue_ms"].as_u64().unwrap() < PROMPTLY.as_millis() as u64);
+}
+
+#[test]
+fn a_cancelled_request_stops_the_engine() {
+    const PAUSE: Duration = Duration::from_secs(2);
+    let mut client = Client::ready(Encoding::Utf16, json!(null));
+    let deadline = |client: &mut Client, time: Duration| {
+        let section = json!({"deadlineMs": time.as_millis() as u64});
+        client.notify(
+            "workspace/didChangeConfiguration",
+            json!({"settings": {"codegemma": section}}),
+        );
+    };
+    // How much this machine reads in that time now, in this build.
+    let text = long_text_called("first");
+    let end = position(text.lines().count(), 0);
+    client.open(URI, &text);
+    deadline(&mut client, PAUSE);
+    client.inline(URI, &end);
+    client.status(|status| status["state"] == "busy");
+    let possible = client.last_request()["forwarded_tokens"].as_u64().unwrap();
+    // What a cancelled run has read after as long, which the next run finds in the cache.
+    let other = "file:///project/other.py";
+    client.open(other, &long_text_called("second"));
+    deadline(&mut client, Duration::from_secs(600));
+    let slow = client.ask_inline(other, &end);
+    client.status(|status| status["state"] == "busy");
+    client.cancel(slow);
+    assert_eq!(client.response(slow)["error"]["code"], -32800);
+    std::thread::sleep(PAUSE);
+    deadline(&mut client, Duration::from_millis(1));
+    client.inline(other, &end);
+    let read = client.last_request()["reused_tokens"].as_u64().unwrap();
+    assert!(
+        read * 2 < possible,
+        "{read} tokens were read, and {possible} could have been"
+    );
 }
 
 #[test]
@@ -96,11 +137,11 @@ fn the_newest_request_wins_and_older_ones_are_answered_with_nothing() {
     let mut client = Client::ready(Encoding::Utf16, slow_settings());
     let text = long_text();
     client.open(URI, &text);
-    client.open("file:///work/short.py", SUM);
+    client.open("file:///project/short.py", SUM);
     let older: Vec<i64> = (0..5)
         .map(|i| client.ask_inline(URI, &position(text.lines().count() - 1 - i, 1000)))
         .collect();
-    let newest = client.ask_inline("file:///work/short.py", &position(2, 10));
+    let newest = client.ask_inline("file:///project/short.py", &position(2, 10));
     for id in older {
         assert_eq!(client.result(id), json!({"items": []}));
         assert_eq!(client.last_request()["reason"], "superseded");

@@ -308,6 +308,8 @@ mod avx2 {
     /// Used only inside `attend_avx2`, which enables AVX2, FMA and F16C.
     pub(super) struct Avx2;
 
+    // No closures below: one that the compiler does not inline would be compiled without the caller's target features.
+
     impl Vector for Avx2 {
         #[inline(always)]
         fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G] {
@@ -315,7 +317,7 @@ mod avx2 {
             assert!(q.len() == G * width, "as many rows as heads");
             let (chunks, rest) = key.as_chunks::<8>();
             // SAFETY: loads are of eight numbers within a row each; the features are enabled by the only caller.
-            let sums = unsafe {
+            let mut sums = unsafe {
                 // Two sums a head, so that one addition need not wait for the other.
                 let mut acc = [[_mm256_setzero_ps(); 2]; G];
                 for (at, key) in chunks.iter().enumerate() {
@@ -325,12 +327,19 @@ mod avx2 {
                         acc[at % 2] = _mm256_fmadd_ps(q, key, acc[at % 2]);
                     }
                 }
-                acc.map(|acc| super::super::dot::avx2::sum(_mm256_add_ps(acc[0], acc[1])))
+                let mut sums = [0.0; G];
+                for (sum, acc) in sums.iter_mut().zip(acc) {
+                    *sum = super::super::dot::avx2::sum(_mm256_add_ps(acc[0], acc[1]));
+                }
+                sums
             };
-            std::array::from_fn(|head| {
+            for (head, sum) in sums.iter_mut().enumerate() {
                 let q_rest = &q[head * width + 8 * chunks.len()..][..rest.len()];
-                q_rest.iter().zip(rest).fold(sums[head], |sum, (q, key)| sum + q * key.widen())
-            })
+                for (q, key) in q_rest.iter().zip(rest) {
+                    *sum += q * key.widen();
+                }
+            }
+            sums
         }
 
         #[inline(always)]
@@ -342,19 +351,27 @@ mod avx2 {
             out: &mut [f32],
         ) {
             assert!(out.len() == G * width, "as many rows as heads");
-            let factors: [[f32; N]; G] =
-                std::array::from_fn(|head| std::array::from_fn(|step| scores[head * seen.len + at + step]));
-            let values: [&[E]; N] = std::array::from_fn(|step| seen.value(at + step, width));
+            let mut factors = [[0.0; N]; G];
+            for (head, factors) in factors.iter_mut().enumerate() {
+                factors.copy_from_slice(&scores[head * seen.len + at..][..N]);
+            }
+            let mut values: [&[E]; N] = [&[]; N];
+            for (step, value) in values.iter_mut().enumerate() {
+                *value = seen.value(at + step, width);
+            }
             let whole = width / 8;
             for chunk in 0..whole {
                 // SAFETY: loads and stores are of eight numbers within a row each, as 8 * chunk + 8 <= width; the
                 // features are enabled by the only caller.
                 unsafe {
-                    let values = values.map(|value| E::widen8(&*value.as_ptr().add(8 * chunk).cast()));
+                    let mut wide = [_mm256_setzero_ps(); N];
+                    for (wide, value) in wide.iter_mut().zip(values) {
+                        *wide = E::widen8(&*value.as_ptr().add(8 * chunk).cast());
+                    }
                     for (head, factors) in factors.iter().enumerate() {
                         let out = out.as_mut_ptr().add(head * width + 8 * chunk);
                         let mut sum = _mm256_loadu_ps(out);
-                        for (factor, value) in factors.iter().zip(values) {
+                        for (factor, value) in factors.iter().zip(wide) {
                             sum = _mm256_fmadd_ps(_mm256_set1_ps(*factor), value, sum);
                         }
                         _mm256_storeu_ps(out, sum);

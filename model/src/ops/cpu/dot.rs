@@ -62,8 +62,9 @@ impl QuantizedActivations {
                 // At most 127 where the scale is a number; where it is not, any byte will do.
                 *q = (x * inverse).round_ties_even() as i32 as i8;
             }
-            let sum = |q: &[i8]| q.iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
-            let (low, high) = (sum(&q[..16]), sum(&q[16..]));
+            let (low, high) = q.split_at(16);
+            let low = low.iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
+            let high = high.iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
             self.scale[group] = scale;
             self.sum16[2 * group] = scale * low;
             self.sum16[2 * group + 1] = scale * high;
@@ -220,7 +221,11 @@ pub(super) mod avx2 {
                 }
             }
         }
-        acc.map(|acc| sum(acc))
+        let mut out = [0.0; ROWS];
+        for (out, acc) in out.iter_mut().zip(acc) {
+            *out = sum(acc);
+        }
+        out
     }
 
     #[target_feature(enable = "avx2,fma")]
@@ -235,9 +240,14 @@ pub(super) mod avx2 {
                 unsafe { *acc = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr()), _mm256_loadu_ps(x.as_ptr()), *acc) };
             }
         }
-        std::array::from_fn(|row| {
+        let mut out = [0.0; ROWS];
+        for (row, (out, acc)) in out.iter_mut().zip(acc).enumerate() {
+            *out = sum(acc);
             let w_rest = &w[row * len + len - rest.len()..][..rest.len()];
-            w_rest.iter().zip(rest).fold(sum(acc[row]), |sum, (w, x)| w.mul_add(*x, sum))
-        })
+            for (w, x) in w_rest.iter().zip(rest) {
+                *out += w * x;
+            }
+        }
+        out
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct QuantRow<'a> {
 /// Unpacks a row of a quantized format.
 pub(super) fn quantized(isa: Isa, format: Format, bytes: &[u8], row: QuantRow<'_>) {
     match isa {
-        Isa::Portable => quantized_generic::<SoftHalf>(format, bytes, row),
+        Isa::Portable => quantized_generic::<Portable>(format, bytes, row),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Isa::Avx2` exists only where the processor has AVX2, FMA and F16C.
         Isa::Avx2 => unsafe { quantized_avx2(format, bytes, row) },
@@ -49,7 +49,7 @@ pub(super) fn quantized(isa: Isa, format: Format, bytes: &[u8], row: QuantRow<'_
 /// Unpacks a row of any format to `f32`.
 pub(super) fn floats(isa: Isa, format: Format, bytes: &[u8], row: &mut [f32]) {
     match isa {
-        Isa::Portable => floats_generic::<SoftHalf>(format, bytes, row),
+        Isa::Portable => floats_generic::<Portable>(format, bytes, row),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Isa::Avx2 => unsafe { floats_avx2(format, bytes, row) },
@@ -59,49 +59,103 @@ pub(super) fn floats(isa: Isa, format: Format, bytes: &[u8], row: &mut [f32]) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn quantized_avx2(format: Format, bytes: &[u8], row: QuantRow<'_>) {
-    quantized_generic::<HardHalf>(format, bytes, row);
+    quantized_generic::<avx2::Avx2>(format, bytes, row);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn floats_avx2(format: Format, bytes: &[u8], row: &mut [f32]) {
-    floats_generic::<HardHalf>(format, bytes, row);
+    floats_generic::<avx2::Avx2>(format, bytes, row);
 }
 
-/// How a half-precision number is widened.
-trait Half {
+/// The few instructions that are worth writing out for each instruction set.
+trait Instructions {
+    /// A half-precision number.
     fn widen(bits: u16) -> f32;
+
+    /// `q = (packed >> right) & mask`, byte by byte.
+    fn put(q: &mut [u8; 32], packed: &[u8; 32], right: usize, mask: u8);
+
+    /// `q |= ((packed >> right) & mask) << left`, byte by byte.
+    fn add(q: &mut [u8; 32], packed: &[u8; 32], right: usize, mask: u8, left: usize);
 }
 
-struct SoftHalf;
+struct Portable;
 
-impl Half for SoftHalf {
+impl Instructions for Portable {
     #[inline(always)]
     fn widen(bits: u16) -> f32 {
         half::f16::from_bits(bits).to_f32()
     }
+
+    #[inline(always)]
+    fn put(q: &mut [u8; 32], packed: &[u8; 32], right: usize, mask: u8) {
+        for (q, packed) in q.iter_mut().zip(packed) {
+            *q = (packed >> right) & mask;
+        }
+    }
+
+    #[inline(always)]
+    fn add(q: &mut [u8; 32], packed: &[u8; 32], right: usize, mask: u8, left: usize) {
+        for (q, packed) in q.iter_mut().zip(packed) {
+            *q |= ((packed >> right) & mask) << left;
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
-struct HardHalf;
+mod avx2 {
+    use std::arch::x86_64::*;
 
-#[cfg(target_arch = "x86_64")]
-impl Half for HardHalf {
+    /// Used only inside the functions that enable AVX2, FMA and F16C.
+    pub(super) struct Avx2;
+
+    impl super::Instructions for Avx2 {
+        #[inline(always)]
+        fn widen(bits: u16) -> f32 {
+            // SAFETY: the callers enable F16C.
+            unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits)))) }
+        }
+
+        #[inline(always)]
+        fn put(q: &mut [u8; 32], packed: &[u8; 32], right: usize, mask: u8) {
+            // SAFETY: both arrays are 32 bytes; the callers enable AVX2.
+            unsafe { _mm256_storeu_si256(q.as_mut_ptr().cast(), shifted(packed, right, mask)) };
+        }
+
+        #[inline(always)]
+        fn add(q: &mut [u8; 32], packed: &[u8; 32], right: usize, mask: u8, left: usize) {
+            // SAFETY: both arrays are 32 bytes; the callers enable AVX2. Masked bits are few enough to stay within
+            // their byte when they are shifted left.
+            unsafe {
+                let bits = _mm256_sll_epi16(shifted(packed, right, mask), _mm_cvtsi32_si128(left as i32));
+                let sum = _mm256_or_si256(_mm256_loadu_si256(q.as_ptr().cast()), bits);
+                _mm256_storeu_si256(q.as_mut_ptr().cast(), sum);
+            }
+        }
+    }
+
+    /// # Safety
+    /// Needs AVX2.
     #[inline(always)]
-    fn widen(bits: u16) -> f32 {
-        use std::arch::x86_64::{_mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32};
-        // SAFETY: reached only from the functions above that enable F16C.
-        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits)))) }
+    unsafe fn shifted(packed: &[u8; 32], right: usize, mask: u8) -> __m256i {
+        // SAFETY: the array is 32 bytes; the caller vouches for AVX2. What a 16-bit shift moves in from the byte above
+        // is masked off.
+        unsafe {
+            let packed = _mm256_loadu_si256(packed.as_ptr().cast());
+            let right = _mm_cvtsi32_si128(right as i32);
+            _mm256_and_si256(_mm256_srl_epi16(packed, right), _mm256_set1_epi8(mask.cast_signed()))
+        }
     }
 }
 
 #[inline(always)]
-fn half_at<H: Half>(block: &[u8], at: usize) -> f32 {
-    H::widen(u16::from_le_bytes([block[at], block[at + 1]]))
+fn half_at<I: Instructions>(block: &[u8], at: usize) -> f32 {
+    I::widen(u16::from_le_bytes([block[at], block[at + 1]]))
 }
 
 #[inline(always)]
-fn floats_generic<H: Half>(format: Format, bytes: &[u8], row: &mut [f32]) {
+fn floats_generic<I: Instructions>(format: Format, bytes: &[u8], row: &mut [f32]) {
     match format {
         Format::F32 => {
             for (out, &bits) in row.iter_mut().zip(bytes.as_chunks().0) {
@@ -110,7 +164,7 @@ fn floats_generic<H: Half>(format: Format, bytes: &[u8], row: &mut [f32]) {
         }
         Format::F16 => {
             for (out, &bits) in row.iter_mut().zip(bytes.as_chunks().0) {
-                *out = H::widen(u16::from_le_bytes(bits));
+                *out = I::widen(u16::from_le_bytes(bits));
             }
         }
         Format::BF16 => {
@@ -128,7 +182,7 @@ fn floats_generic<H: Half>(format: Format, bytes: &[u8], row: &mut [f32]) {
                 scale: &mut scale,
                 min: &mut min,
             };
-            quantized_generic::<H>(format, bytes, unpacked);
+            quantized_generic::<I>(format, bytes, unpacked);
             for (group, out) in row.chunks_exact_mut(grouping.len).enumerate() {
                 for (out, &q) in out.iter_mut().zip(&q[group * grouping.len..]) {
                     let q = if grouping.signed { f32::from(q.cast_signed()) } else { f32::from(q) };
@@ -140,134 +194,207 @@ fn floats_generic<H: Half>(format: Format, bytes: &[u8], row: &mut [f32]) {
 }
 
 #[inline(always)]
-fn quantized_generic<H: Half>(format: Format, bytes: &[u8], row: QuantRow<'_>) {
+fn quantized_generic<I: Instructions>(format: Format, bytes: &[u8], row: QuantRow<'_>) {
     match format {
-        Format::Q4_0 => simple::<18>(bytes, row, |block, q| {
-            nibbles(block[2..].as_array().expect("16 bytes"), q);
-            (half_at::<H>(block, 0), Minimum::Offset(8.0))
-        }),
-        Format::Q4_1 => simple::<20>(bytes, row, |block, q| {
-            nibbles(block[4..].as_array().expect("16 bytes"), q);
-            (half_at::<H>(block, 0), Minimum::Added(half_at::<H>(block, 2)))
-        }),
-        Format::Q5_0 => simple::<22>(bytes, row, |block, q| {
-            nibbles(block[6..].as_array().expect("16 bytes"), q);
-            fifth_bits([block[2], block[3], block[4], block[5]], q);
-            (half_at::<H>(block, 0), Minimum::Offset(16.0))
-        }),
-        Format::Q5_1 => simple::<24>(bytes, row, |block, q| {
-            nibbles(block[8..].as_array().expect("16 bytes"), q);
-            fifth_bits([block[4], block[5], block[6], block[7]], q);
-            (half_at::<H>(block, 0), Minimum::Added(half_at::<H>(block, 2)))
-        }),
-        Format::Q8_0 => simple::<34>(bytes, row, |block, q| {
-            q.copy_from_slice(&block[2..]);
-            (half_at::<H>(block, 0), Minimum::Offset(0.0))
-        }),
-        Format::Q2_K => superblocks::<84, 16>(bytes, row, |block, q, scale, min| {
-            let (d, d_min) = (half_at::<H>(block, 80), half_at::<H>(block, 82));
-            two_bits(block[16..80].as_array().expect("64 bytes"), q);
-            for group in 0..16 {
-                scale[group] = d * f32::from(block[group] & 15);
-                min[group] = d_min * f32::from(block[group] >> 4);
-            }
-        }),
-        Format::Q3_K => superblocks::<110, 16>(bytes, row, |block, q, scale, min| {
-            let d = half_at::<H>(block, 108);
-            two_bits(block[32..96].as_array().expect("64 bytes"), q);
-            for (part, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-                for (q, high) in q.iter_mut().zip(&block[..32]) {
-                    *q |= ((high >> part) & 1) << 2;
-                }
-            }
-            let packed = &block[96..108];
-            for group in 0..16 {
-                let low = (packed[group % 8] >> (4 * (group / 8))) & 15;
-                let high = (packed[8 + group % 4] >> (2 * (group / 4))) & 3;
-                scale[group] = d * (f32::from(low | (high << 4)) - 32.0);
-                min[group] = 4.0 * scale[group];
-            }
-        }),
-        Format::Q4_K => superblocks::<144, 8>(bytes, row, |block, q, scale, min| {
-            k_scales::<H>(block, scale, min);
-            for (pair, q) in q.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-                let (low, high) = q.split_at_mut(32);
-                for ((low, high), byte) in low.iter_mut().zip(high).zip(&block[16 + 32 * pair..]) {
-                    *low = byte & 15;
-                    *high = byte >> 4;
-                }
-            }
-        }),
-        Format::Q5_K => superblocks::<176, 8>(bytes, row, |block, q, scale, min| {
-            k_scales::<H>(block, scale, min);
-            let high_bits: &[u8; 32] = block[16..48].as_array().expect("32 bytes");
-            for (pair, q) in q.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-                let nibbles: &[u8; 32] = block[48 + 32 * pair..][..32].as_array().expect("32 bytes");
-                for at in 0..32 {
-                    q[at] = (nibbles[at] & 15) | (((high_bits[at] >> (2 * pair)) & 1) << 4);
-                    q[at + 32] = (nibbles[at] >> 4) | (((high_bits[at] >> (2 * pair + 1)) & 1) << 4);
-                }
-            }
-        }),
-        Format::Q6_K => superblocks::<210, 16>(bytes, row, |block, q, scale, min| {
-            let d = half_at::<H>(block, 208);
-            for (half, q) in q.as_chunks_mut::<128>().0.iter_mut().enumerate() {
-                let low: &[u8; 64] = block[64 * half..][..64].as_array().expect("64 bytes");
-                let high: &[u8; 32] = block[128 + 32 * half..][..32].as_array().expect("32 bytes");
-                for at in 0..32 {
-                    q[at] = (low[at] & 15) | ((high[at] & 3) << 4);
-                    q[at + 32] = (low[at + 32] & 15) | (((high[at] >> 2) & 3) << 4);
-                    q[at + 64] = (low[at] >> 4) | (((high[at] >> 4) & 3) << 4);
-                    q[at + 96] = (low[at + 32] >> 4) | ((high[at] >> 6) << 4);
-                }
-            }
-            for group in 0..16 {
-                scale[group] = d * f32::from(block[192 + group].cast_signed());
-                min[group] = 32.0 * scale[group];
-            }
-        }),
+        Format::Q4_0 => simple::<I, Q4_0, 18>(bytes, row),
+        Format::Q4_1 => simple::<I, Q4_1, 20>(bytes, row),
+        Format::Q5_0 => simple::<I, Q5_0, 22>(bytes, row),
+        Format::Q5_1 => simple::<I, Q5_1, 24>(bytes, row),
+        Format::Q8_0 => simple::<I, Q8_0, 34>(bytes, row),
+        Format::Q2_K => superblocks::<I, Q2_K, 84, 16>(bytes, row),
+        Format::Q3_K => superblocks::<I, Q3_K, 110, 16>(bytes, row),
+        Format::Q4_K => superblocks::<I, Q4_K, 144, 8>(bytes, row),
+        Format::Q5_K => superblocks::<I, Q5_K, 176, 8>(bytes, row),
+        Format::Q6_K => superblocks::<I, Q6_K, 210, 16>(bytes, row),
         Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats have no groups"),
     }
 }
 
-/// What is added to `scale * q` in a simple format.
-enum Minimum {
-    /// The format stores `q` plus this.
-    Offset(f32),
-    /// The block stores this to be added.
-    Added(f32),
+/// A format with one scale for a block of 32. These are types with inlined functions rather than closures, because a
+/// closure that the compiler does not inline is compiled without the caller's target features.
+trait Simple<const BYTES: usize> {
+    /// Writes `q`; gives the scale and the minimum.
+    fn unpack<I: Instructions>(block: &[u8; BYTES], q: &mut [u8; 32]) -> (f32, f32);
 }
 
-/// The formats with 32 weights a block and one scale.
+/// A K format: 256 weights a block in `GROUPS` groups.
+trait Super<const BYTES: usize, const GROUPS: usize> {
+    fn unpack<I: Instructions>(
+        block: &[u8; BYTES],
+        q: &mut [u8; 256],
+        scale: &mut [f32; GROUPS],
+        min: &mut [f32; GROUPS],
+    );
+}
+
 #[inline(always)]
-fn simple<const BYTES: usize>(
-    bytes: &[u8],
-    row: QuantRow<'_>,
-    unpack: impl Fn(&[u8; BYTES], &mut [u8; 32]) -> (f32, Minimum),
-) {
+fn simple<I: Instructions, F: Simple<BYTES>, const BYTES: usize>(bytes: &[u8], row: QuantRow<'_>) {
     let blocks = bytes.as_chunks::<BYTES>().0.iter().zip(row.q.as_chunks_mut::<32>().0);
     for ((block, q), (scale, min)) in blocks.zip(row.scale.iter_mut().zip(row.min)) {
-        let (block_scale, minimum) = unpack(block, q);
-        *scale = block_scale;
-        *min = match minimum {
-            Minimum::Offset(offset) => offset * block_scale,
-            Minimum::Added(added) => -added,
-        };
+        (*scale, *min) = F::unpack::<I>(block, q);
     }
 }
 
-/// The K formats: 256 weights a block in `GROUPS` groups.
 #[inline(always)]
-fn superblocks<const BYTES: usize, const GROUPS: usize>(
+fn superblocks<I: Instructions, F: Super<BYTES, GROUPS>, const BYTES: usize, const GROUPS: usize>(
     bytes: &[u8],
     row: QuantRow<'_>,
-    unpack: impl Fn(&[u8; BYTES], &mut [u8; 256], &mut [f32; GROUPS], &mut [f32; GROUPS]),
 ) {
     let blocks = bytes.as_chunks::<BYTES>().0.iter().zip(row.q.as_chunks_mut::<256>().0);
     let groups = row.scale.as_chunks_mut::<GROUPS>().0.iter_mut().zip(row.min.as_chunks_mut::<GROUPS>().0);
     for ((block, q), (scale, min)) in blocks.zip(groups) {
-        unpack(block, q, scale, min);
+        F::unpack::<I>(block, q, scale, min);
     }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q4_0;
+
+impl Simple<18> for Q4_0 {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 18], q: &mut [u8; 32]) -> (f32, f32) {
+        nibbles(part(block, 2), q);
+        let scale = half_at::<I>(block, 0);
+        (scale, 8.0 * scale)
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q4_1;
+
+impl Simple<20> for Q4_1 {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 20], q: &mut [u8; 32]) -> (f32, f32) {
+        nibbles(part(block, 4), q);
+        (half_at::<I>(block, 0), -half_at::<I>(block, 2))
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q5_0;
+
+impl Simple<22> for Q5_0 {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 22], q: &mut [u8; 32]) -> (f32, f32) {
+        nibbles(part(block, 6), q);
+        fifth_bits(*part(block, 2), q);
+        let scale = half_at::<I>(block, 0);
+        (scale, 16.0 * scale)
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q5_1;
+
+impl Simple<24> for Q5_1 {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 24], q: &mut [u8; 32]) -> (f32, f32) {
+        nibbles(part(block, 8), q);
+        fifth_bits(*part(block, 4), q);
+        (half_at::<I>(block, 0), -half_at::<I>(block, 2))
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q8_0;
+
+impl Simple<34> for Q8_0 {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 34], q: &mut [u8; 32]) -> (f32, f32) {
+        *q = *part(block, 2);
+        (half_at::<I>(block, 0), 0.0)
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q2_K;
+
+impl Super<84, 16> for Q2_K {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 84], q: &mut [u8; 256], scale: &mut [f32; 16], min: &mut [f32; 16]) {
+        let (d, d_min) = (half_at::<I>(block, 80), half_at::<I>(block, 82));
+        two_bits::<I>(part(block, 16), q);
+        for group in 0..16 {
+            scale[group] = d * f32::from(block[group] & 15);
+            min[group] = d_min * f32::from(block[group] >> 4);
+        }
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q3_K;
+
+impl Super<110, 16> for Q3_K {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 110], q: &mut [u8; 256], scale: &mut [f32; 16], min: &mut [f32; 16]) {
+        let d = half_at::<I>(block, 108);
+        two_bits::<I>(part(block, 32), q);
+        let third_bits: &[u8; 32] = part(block, 0);
+        for (run, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            I::add(q, third_bits, run, 1, 2);
+        }
+        let packed: &[u8; 12] = part(block, 96);
+        for group in 0..16 {
+            let low = (packed[group % 8] >> (4 * (group / 8))) & 15;
+            let high = (packed[8 + group % 4] >> (2 * (group / 4))) & 3;
+            scale[group] = d * (f32::from(low | (high << 4)) - 32.0);
+            min[group] = 4.0 * scale[group];
+        }
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q4_K;
+
+impl Super<144, 8> for Q4_K {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 144], q: &mut [u8; 256], scale: &mut [f32; 8], min: &mut [f32; 8]) {
+        k_scales::<I>(part(block, 0), scale, min);
+        for (run, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            I::put(q, part(block, 16 + 32 * (run / 2)), 4 * (run % 2), 15);
+        }
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q5_K;
+
+impl Super<176, 8> for Q5_K {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 176], q: &mut [u8; 256], scale: &mut [f32; 8], min: &mut [f32; 8]) {
+        k_scales::<I>(part(block, 0), scale, min);
+        let fifth_bits: &[u8; 32] = part(block, 16);
+        for (run, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            I::put(q, part(block, 48 + 32 * (run / 2)), 4 * (run % 2), 15);
+            I::add(q, fifth_bits, run, 1, 4);
+        }
+    }
+}
+
+#[expect(non_camel_case_types, reason = "the format's name")]
+struct Q6_K;
+
+impl Super<210, 16> for Q6_K {
+    #[inline(always)]
+    fn unpack<I: Instructions>(block: &[u8; 210], q: &mut [u8; 256], scale: &mut [f32; 16], min: &mut [f32; 16]) {
+        let d = half_at::<I>(block, 208);
+        for (run, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            let (half, run) = (run / 4, run % 4);
+            I::put(q, part(block, 64 * half + 32 * (run % 2)), 4 * (run / 2), 15);
+            I::add(q, part(block, 128 + 32 * half), 2 * run, 3, 4);
+        }
+        let scales: &[u8; 16] = part(block, 192);
+        for group in 0..16 {
+            scale[group] = d * f32::from(scales[group].cast_signed());
+            min[group] = 32.0 * scale[group];
+        }
+    }
+}
+
+/// `N` bytes of a block from `at`.
+#[inline(always)]
+fn part<const N: usize>(block: &[u8], at: usize) -> &[u8; N] {
+    block[at..at + N].as_array().expect("a slice of N bytes")
 }
 
 /// Low nibbles are the first half of the block, high nibbles the second.
@@ -282,26 +409,30 @@ fn nibbles(packed: &[u8; 16], q: &mut [u8; 32]) {
 /// Adds the fifth bit of each weight, stored as a little-endian 32-bit field.
 #[inline(always)]
 fn fifth_bits(bits: [u8; 4], q: &mut [u8; 32]) {
-    for (at, q) in q.iter_mut().enumerate() {
-        *q |= ((bits[at / 8] >> (at % 8)) & 1) << 4;
+    // Each byte eight times over, then the bit of each place: this form becomes a few vector instructions.
+    let mut spread = [0_u8; 32];
+    for (eight, byte) in spread.as_chunks_mut::<8>().0.iter_mut().zip(bits) {
+        *eight = (u64::from(byte) * 0x0101_0101_0101_0101).to_le_bytes();
+    }
+    for at in 0..32 {
+        let mask = 1_u8 << (at % 8);
+        q[at] |= if spread[at] & mask == mask { 16 } else { 0 };
     }
 }
 
 /// The two-bit fields of Q2_K and Q3_K: each 32 bytes hold four runs of 32 weights.
 #[inline(always)]
-fn two_bits(packed: &[u8; 64], q: &mut [u8; 256]) {
-    for (part, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        for (q, byte) in q.iter_mut().zip(&packed[32 * (part / 4)..]) {
-            *q = (byte >> (2 * (part % 4))) & 3;
-        }
+fn two_bits<I: Instructions>(packed: &[u8; 64], q: &mut [u8; 256]) {
+    for (run, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        I::put(q, part(packed, 32 * (run / 4)), 2 * (run % 4), 3);
     }
 }
 
 /// The 6-bit scales and minima of Q4_K and Q5_K, packed into 12 bytes after the two half-precision factors.
 #[inline(always)]
-fn k_scales<H: Half>(block: &[u8], scale: &mut [f32; 8], min: &mut [f32; 8]) {
-    let (d, d_min) = (half_at::<H>(block, 0), half_at::<H>(block, 2));
-    let packed: &[u8; 12] = block[4..16].as_array().expect("12 bytes");
+fn k_scales<I: Instructions>(block: &[u8; 16], scale: &mut [f32; 8], min: &mut [f32; 8]) {
+    let (d, d_min) = (half_at::<I>(block, 0), half_at::<I>(block, 2));
+    let packed: &[u8; 12] = part(block, 4);
     for group in 0..4 {
         scale[group] = d * f32::from(packed[group] & 63);
         min[group] = d_min * f32::from(packed[group + 4] & 63);
