@@ -117,7 +117,10 @@ impl ModelConfig {
             }
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
-            return Err(format!("{} heads cannot share {} key/value heads", self.heads, self.kv_heads));
+            return Err(format!(
+                "{} heads cannot share {} key/value heads",
+                self.heads, self.kv_heads
+            ));
         }
         if !self.head_dim.is_multiple_of(2) {
             return Err(format!("head width is {}, expected an even number", self.head_dim));
@@ -149,7 +152,10 @@ impl ModelConfig {
 /// Layers where every `pattern`-th attends to everything and the others to a window.
 fn alternating(count: usize, pattern: usize, window: usize, local: Rope, global: Rope) -> Vec<LayerConfig> {
     let layer = |index: usize| match (index + 1).is_multiple_of(pattern) {
-        true => LayerConfig { window: None, rope: global },
+        true => LayerConfig {
+            window: None,
+            rope: global,
+        },
         false => LayerConfig {
             window: Some(window),
             rope: local,

@@ -101,7 +101,12 @@ impl Decoder {
             candle_core::bail!("logits of {wanted} out of {} tokens", tokens.len());
         }
         if cache.len() + tokens.len() > cache.capacity() {
-            candle_core::bail!("{} tokens after {} in a cache of {}", tokens.len(), cache.len(), cache.capacity());
+            candle_core::bail!(
+                "{} tokens after {} in a cache of {}",
+                tokens.len(),
+                cache.len(),
+                cache.capacity()
+            );
         }
         if let Some(id) = tokens.iter().find(|id| **id as usize >= self.config.vocab_size) {
             candle_core::bail!("token {id} in a vocabulary of {}", self.config.vocab_size);
@@ -170,7 +175,15 @@ impl Layer {
     }
 
     fn matrices(&self) -> [&Matrix; 7] {
-        [&self.q, &self.k, &self.v, &self.output, &self.gate, &self.up, &self.down]
+        [
+            &self.q,
+            &self.k,
+            &self.v,
+            &self.output,
+            &self.gate,
+            &self.up,
+            &self.down,
+        ]
     }
 
     /// `x` is [n, hidden_size], `cos` and `sin` [n, head_dim / 2].

@@ -134,7 +134,11 @@ impl Drop for Engine {
             (job.reply)(Err(RequestError::Stopped));
         }
         // A reply may hold the last reference to the engine; its thread cannot wait for itself.
-        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id()) {
+        if let Some(thread) = self
+            .thread
+            .take()
+            .filter(|thread| thread.thread().id() != std::thread::current().id())
+        {
             // The thread's own panics are fenced, so that joining it cannot fail.
             let _ = thread.join();
         }
@@ -186,7 +190,10 @@ fn next(mailbox: &Mailbox) -> Option<Job> {
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or(panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it panicked").to_owned()
 }
 

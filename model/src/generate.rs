@@ -53,7 +53,9 @@ pub(crate) fn generate(
     let rendered = prompt::render(&request.prompt, tokenizer, sequence.capacity() - reserved);
     let prompt = rendered.tokens;
     if prompt.is_empty() {
-        return Err(RequestError::Invalid("the prompt is empty; give the model some text to continue".to_owned()));
+        return Err(RequestError::Invalid(
+            "the prompt is empty; give the model some text to continue".to_owned(),
+        ));
     }
     let reused = sequence.keep_common(&prompt);
     let mut run = Run {
@@ -137,10 +139,16 @@ impl Run {
             completion.tokens.push(token);
             completion.logprob += f64::from(logprob);
             if let Some(count) = request.logprobs {
-                completion.logprobs.push(sampler::with_alternatives(token, logprob, &logits, count));
+                completion
+                    .logprobs
+                    .push(sampler::with_alternatives(token, logprob, &logits, count));
             }
             self.decoder.push(tokenizer.bytes(token), &mut completion.text);
-            if request.stop_when.as_mut().is_some_and(|stop_when| stop_when(&completion.text)) {
+            if request
+                .stop_when
+                .as_mut()
+                .is_some_and(|stop_when| stop_when(&completion.text))
+            {
                 return Ok(Finish::Stop);
             }
             if completion.tokens.len() == request.max_tokens || sequence.room() == 0 {

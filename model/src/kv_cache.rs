@@ -18,7 +18,12 @@ impl KvCache {
     /// Room for `capacity` tokens in `dtype`. The memory is reserved now and used as it is filled.
     pub(crate) fn new(config: &ModelConfig, capacity: usize, dtype: DType) -> Result<Self> {
         let shape = (capacity, config.kv_heads, config.head_dim);
-        let layer = |_| Ok((Tensor::zeros(shape, dtype, &Device::Cpu)?, Tensor::zeros(shape, dtype, &Device::Cpu)?));
+        let layer = |_| {
+            Ok((
+                Tensor::zeros(shape, dtype, &Device::Cpu)?,
+                Tensor::zeros(shape, dtype, &Device::Cpu)?,
+            ))
+        };
         Ok(Self {
             layers: (0..config.layers.len()).map(layer).collect::<Result<_>>()?,
             len: 0,
@@ -46,9 +51,8 @@ impl KvCache {
     /// that fails half-way leaves the cache as it was.
     pub(crate) fn write(&self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(&Tensor, &Tensor)> {
         let (cached_keys, cached_values) = &self.layers[layer];
-        let store = |cached: &Tensor, new: &Tensor| {
-            cached.slice_set(&new.to_dtype(cached.dtype())?.contiguous()?, 0, self.len)
-        };
+        let store =
+            |cached: &Tensor, new: &Tensor| cached.slice_set(&new.to_dtype(cached.dtype())?.contiguous()?, 0, self.len);
         store(cached_keys, keys)?;
         store(cached_values, values)?;
         Ok((cached_keys, cached_values))

@@ -27,7 +27,7 @@ pub use engine::Engine;
 pub use error::{LoadError, RequestError};
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use request::{
-    CancelToken, Completion, CompletionRequest, Finish, FimPrompt, Prompt, PromptFile, Sampling, Stats, StopWhen,
+    CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Prompt, PromptFile, Sampling, Stats, StopWhen,
     TokenLogprob,
 };
 pub use tokenizer::Tokenizer;

@@ -67,7 +67,11 @@ impl Model {
     /// Loads a `.gguf` file, or a folder with `config.json`, safetensors and `tokenizer.json`.
     pub(crate) fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
         if !path.exists() {
-            return Err(LoadError::new(path, "no such file or folder", "check the path of the model"));
+            return Err(LoadError::new(
+                path,
+                "no such file or folder",
+                "check the path of the model",
+            ));
         }
         let Weights { name, config, tensors } = Weights::open(path)?;
         let tokenizer = Tokenizer::load(path)?;
@@ -77,9 +81,16 @@ impl Model {
                 tokenizer.vocab_size(),
                 config.vocab_size
             );
-            return Err(LoadError::new(path, what, "use the tokenizer that belongs to the model"));
+            return Err(LoadError::new(
+                path,
+                what,
+                "use the tokenizer that belongs to the model",
+            ));
         }
-        let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT).clamp(2, config.trained_context.max(2));
+        let context_tokens = options
+            .context_tokens
+            .unwrap_or(DEFAULT_CONTEXT)
+            .clamp(2, config.trained_context.max(2));
         let decoder = Decoder::new(config, tensors)?;
         let info = ModelInfo {
             name,

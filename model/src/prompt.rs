@@ -35,7 +35,10 @@ pub(crate) fn render(prompt: &Prompt, tokenizer: &Tokenizer, limit: usize) -> Re
 }
 
 fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens, limit: usize) -> Rendered {
-    let path = prompt.path.as_ref().map_or_else(Vec::new, |path| tokenizer.encode(&format!("{path}\n")));
+    let path = prompt
+        .path
+        .as_ref()
+        .map_or_else(Vec::new, |path| tokenizer.encode(&format!("{path}\n")));
     let fixed = usize::from(tokenizer.begin_of_text().is_some()) + path.len() + 3;
     let room = limit.saturating_sub(fixed);
 
@@ -91,7 +94,10 @@ impl Window {
         if start > 0 {
             // The start moves in large steps and to the start of a line, so that typing does not move it.
             start = start.next_multiple_of((most / 4).max(1)).min(text.len());
-            start += text.as_bytes()[start..].iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            start += text.as_bytes()[start..]
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
             start = text.ceil_char_boundary(start);
         }
         let whole = Self {

@@ -52,7 +52,8 @@ impl Sampler {
         let token = match self {
             Self::Greedy => most_likely(logits),
             Self::Drawing(processor) => {
-                let logits = Tensor::from_slice(logits, logits.len(), &Device::Cpu).map_err(|error| error.to_string())?;
+                let logits =
+                    Tensor::from_slice(logits, logits.len(), &Device::Cpu).map_err(|error| error.to_string())?;
                 processor.sample(&logits).map_err(|error| error.to_string())?
             }
         };

@@ -42,7 +42,12 @@ impl Sequence {
     /// Keeps what `prompt` begins with, all but its last token at the most, since that one's logits are wanted. Gives
     /// how many tokens were kept.
     pub(crate) fn keep_common(&mut self, prompt: &[u32]) -> usize {
-        let common = self.tokens.iter().zip(prompt).take_while(|(held, wanted)| held == wanted).count();
+        let common = self
+            .tokens
+            .iter()
+            .zip(prompt)
+            .take_while(|(held, wanted)| held == wanted)
+            .count();
         let keep = common.min(prompt.len().saturating_sub(1));
         self.truncate(keep);
         keep

@@ -55,7 +55,10 @@ impl GgufWriter {
         for (name, shape, format, bytes) in &self.tensors {
             text(&mut out, name);
             out.extend((shape.len() as u32).to_le_bytes());
-            shape.iter().rev().for_each(|size| out.extend((*size as u64).to_le_bytes()));
+            shape
+                .iter()
+                .rev()
+                .for_each(|size| out.extend((*size as u64).to_le_bytes()));
             out.extend(format.ggml_id().to_le_bytes());
             data.resize(data.len().next_multiple_of(32), 0);
             out.extend((data.len() as u64).to_le_bytes());
@@ -170,9 +173,12 @@ pub(crate) fn info() -> ModelInfo {
     }
 }
 
+/// The next token after all tokens before it.
+type Next = Box<dyn FnMut(&[u32]) -> u32 + Send>;
+
 /// A model whose next token is a function of all tokens before it. It keeps a log of its forward passes.
 pub(crate) struct ScriptedModel {
-    next: Box<dyn FnMut(&[u32]) -> u32 + Send>,
+    next: Next,
     on_forward: Box<dyn FnMut(usize) + Send>,
     held: Vec<u32>,
     capacity: usize,
@@ -200,7 +206,10 @@ impl ScriptedModel {
     pub(crate) fn saying(text: &str, after: u32) -> Self {
         let script = tokenizer(true).encode(text);
         Self::new(256, move |held| {
-            let begin = held.iter().rposition(|token| *token == after).map_or(held.len(), |at| at + 1);
+            let begin = held
+                .iter()
+                .rposition(|token| *token == after)
+                .map_or(held.len(), |at| at + 1);
             script.get(held.len() - begin).copied().unwrap_or(1)
         })
     }

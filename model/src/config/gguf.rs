@@ -5,7 +5,9 @@ use crate::weights::Gguf;
 
 /// The configuration of a file whose vocabulary has `vocab_size` entries.
 pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfig, String> {
-    let name = gguf.text("general.architecture")?.ok_or("key general.architecture is missing")?;
+    let name = gguf
+        .text("general.architecture")?
+        .ok_or("key general.architecture is missing")?;
     let architecture = Architecture::from_name(name).filter(|architecture| architecture.name() == name);
     let architecture = architecture
         .ok_or_else(|| format!("architecture {name:?} is not a Gemma that runs here (gemma, gemma2, gemma3)"))?;
@@ -16,7 +18,9 @@ pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfi
     let head_dim = keys.size("attention.key_length")?;
     let value_dim = keys.size("attention.value_length")?;
     if value_dim != head_dim {
-        return Err(format!("values are {value_dim} wide and keys {head_dim}, expected one width"));
+        return Err(format!(
+            "values are {value_dim} wide and keys {head_dim}, expected one width"
+        ));
     }
     let count = keys.size("block_count")?;
     let global = Rope {
@@ -31,9 +35,25 @@ pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfi
         },
     };
     let (layers, attention_softcap, logit_softcap) = match architecture {
-        Architecture::Gemma => (vec![LayerConfig { window: None, rope: global }; count], None, None),
+        Architecture::Gemma => (
+            vec![
+                LayerConfig {
+                    window: None,
+                    rope: global
+                };
+                count
+            ],
+            None,
+            None,
+        ),
         Architecture::Gemma2 => (
-            alternating(count, 2, keys.optional_size("attention.sliding_window")?.unwrap_or(4096), global, global),
+            alternating(
+                count,
+                2,
+                keys.optional_size("attention.sliding_window")?.unwrap_or(4096),
+                global,
+                global,
+            ),
             Some(keys.float("attn_logit_softcapping")?.unwrap_or(50.0) as f32),
             Some(keys.float("final_logit_softcapping")?.unwrap_or(30.0) as f32),
         ),
@@ -44,11 +64,18 @@ pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfi
             };
             let pattern = keys.optional_size("attention.sliding_window_pattern")?.unwrap_or(6);
             let softcap = keys.float("final_logit_softcapping")?.map(|cap| cap as f32);
-            (alternating(count, pattern, keys.size("attention.sliding_window")?, local, global), None, softcap)
+            (
+                alternating(count, pattern, keys.size("attention.sliding_window")?, local, global),
+                None,
+                softcap,
+            )
         }
     };
     // The 27B models alone scale by the hidden size a head; the file does not say so.
-    let is_27b = matches!((architecture, count), (Architecture::Gemma2, 46) | (Architecture::Gemma3, 62));
+    let is_27b = matches!(
+        (architecture, count),
+        (Architecture::Gemma2, 46) | (Architecture::Gemma3, 62)
+    );
     let scale_dim = if is_27b { hidden_size / heads } else { head_dim };
     ModelConfig {
         architecture,
@@ -82,7 +109,8 @@ impl Keys<'_> {
     }
 
     fn size(&self, key: &str) -> Result<usize, String> {
-        self.optional_size(key)?.ok_or_else(|| format!("key {} is missing", self.name(key)))
+        self.optional_size(key)?
+            .ok_or_else(|| format!("key {} is missing", self.name(key)))
     }
 
     fn optional_size(&self, key: &str) -> Result<Option<usize>, String> {

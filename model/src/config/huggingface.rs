@@ -65,12 +65,21 @@ pub(crate) fn from_json(json: &str) -> Result<ModelConfig, String> {
     };
     let raw: Raw = serde_json::from_value(value).map_err(|error| error.to_string())?;
     if !raw.model_type.is_empty() && Architecture::from_name(&raw.model_type) != Some(architecture) {
-        return Err(format!("model_type {model_type:?} with a text model of type {:?}", raw.model_type));
+        return Err(format!(
+            "model_type {model_type:?} with a text model of type {:?}",
+            raw.model_type
+        ));
     }
     for (set, what) in [
-        (raw.tie_word_embeddings == Some(false), "tie_word_embeddings is false; Gemma's head is its embedding"),
+        (
+            raw.tie_word_embeddings == Some(false),
+            "tie_word_embeddings is false; Gemma's head is its embedding",
+        ),
         (raw.attention_bias, "attention_bias is true; Gemma has no biases"),
-        (raw.use_bidirectional_attention == Some(true), "use_bidirectional_attention is true; only decoders run here"),
+        (
+            raw.use_bidirectional_attention == Some(true),
+            "use_bidirectional_attention is true; only decoders run here",
+        ),
     ] {
         if set {
             return Err(what.to_owned());
@@ -110,11 +119,20 @@ fn layers(raw: &Raw, architecture: Architecture) -> Result<Vec<LayerConfig>, Str
     let count = raw.num_hidden_layers;
     let (local, global) = ropes(raw, architecture)?;
     let Some(default_pattern) = architecture.window_pattern() else {
-        return Ok(vec![LayerConfig { window: None, rope: global }; count]);
+        return Ok(vec![
+            LayerConfig {
+                window: None,
+                rope: global
+            };
+            count
+        ]);
     };
     let window = raw.sliding_window.unwrap_or(4096);
     let Some(types) = &raw.layer_types else {
-        let pattern = raw.sliding_window_pattern.or(raw.private_sliding_window_pattern).unwrap_or(default_pattern);
+        let pattern = raw
+            .sliding_window_pattern
+            .or(raw.private_sliding_window_pattern)
+            .unwrap_or(default_pattern);
         if pattern == 0 {
             return Err("sliding_window_pattern is 0".to_owned());
         }
@@ -128,8 +146,13 @@ fn layers(raw: &Raw, architecture: Architecture) -> Result<Vec<LayerConfig>, Str
             window: Some(window),
             rope: local,
         }),
-        "full_attention" => Ok(LayerConfig { window: None, rope: global }),
-        other => Err(format!("layer type {other:?}, expected sliding_attention or full_attention")),
+        "full_attention" => Ok(LayerConfig {
+            window: None,
+            rope: global,
+        }),
+        other => Err(format!(
+            "layer type {other:?}, expected sliding_attention or full_attention"
+        )),
     };
     types.iter().map(layer).collect()
 }
@@ -150,9 +173,10 @@ fn ropes(raw: &Raw, architecture: Architecture) -> Result<(Rope, Rope), String> 
     // The nested form has one entry for each kind of layer, or one for all.
     let (local, global) = match &raw.rope_parameters {
         None => (None, flat),
-        Some(all) if all.get("full_attention").is_some() => {
-            (all.get("sliding_attention").map(parse).transpose()?, parse(&all["full_attention"])?)
-        }
+        Some(all) if all.get("full_attention").is_some() => (
+            all.get("sliding_attention").map(parse).transpose()?,
+            parse(&all["full_attention"])?,
+        ),
         Some(all) => (None, parse(all)?),
     };
     let global = rope(global, global_base)?;

@@ -11,7 +11,9 @@ use crate::weights::Weights;
 const CHECKPOINTS: [&str; 4] = ["gemma", "gemma2", "gemma3", "gemma3-scaled"];
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/reference/golden")
+        .join(name)
 }
 
 struct Golden {
@@ -40,7 +42,12 @@ impl Golden {
 
     /// The logits of `tokens` read after what is in the cache.
     fn forward(&self, tokens: &[u32], cache: &mut KvCache) -> Vec<Vec<f32>> {
-        self.decoder.forward(tokens, cache, tokens.len()).unwrap().unwrap().to_vec2().unwrap()
+        self.decoder
+            .forward(tokens, cache, tokens.len())
+            .unwrap()
+            .unwrap()
+            .to_vec2()
+            .unwrap()
     }
 }
 
@@ -51,11 +58,23 @@ fn logits_are_those_of_the_reference_implementation() {
         let logits = golden.forward(&golden.tokens, &mut golden.cache());
         let expected: Vec<Vec<f32>> = golden.logits.to_vec2().unwrap();
         assert_eq!(logits.len(), expected.len());
-        let window = golden.decoder.config().layers.iter().filter_map(|layer| layer.window).min();
-        assert!(window.is_none_or(|window| golden.tokens.len() > 2 * window), "{name}: longer than the window");
+        let window = golden
+            .decoder
+            .config()
+            .layers
+            .iter()
+            .filter_map(|layer| layer.window)
+            .min();
+        assert!(
+            window.is_none_or(|window| golden.tokens.len() > 2 * window),
+            "{name}: longer than the window"
+        );
         for (position, (row, expected)) in logits.iter().zip(&expected).enumerate() {
             let difference = row.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(difference < 1e-3, "{name}, position {position}: logits differ by {difference}");
+            assert!(
+                difference < 1e-3,
+                "{name}, position {position}: logits differ by {difference}"
+            );
             assert_eq!(top(row), top(expected), "{name}, position {position}: the top token");
         }
     }
@@ -78,7 +97,11 @@ fn cutting_a_prompt_anywhere_changes_nothing() {
             assert_eq!(parts, whole, "{name}, cut at {cut}: bit for bit");
         }
         let mut cache = golden.cache();
-        let one_by_one: Vec<_> = golden.tokens.iter().flat_map(|token| golden.forward(&[*token], &mut cache)).collect();
+        let one_by_one: Vec<_> = golden
+            .tokens
+            .iter()
+            .flat_map(|token| golden.forward(&[*token], &mut cache))
+            .collect();
         assert_eq!(one_by_one, whole, "{name}, token by token");
     }
 }
@@ -106,7 +129,11 @@ fn truncating_and_growing_again_changes_nothing() {
 fn the_last_logits_are_those_of_the_whole_pass() {
     let golden = Golden::load("gemma3");
     let whole = golden.forward(&golden.tokens, &mut golden.cache());
-    let last = golden.decoder.forward(&golden.tokens, &mut golden.cache(), 1).unwrap().unwrap();
+    let last = golden
+        .decoder
+        .forward(&golden.tokens, &mut golden.cache(), 1)
+        .unwrap()
+        .unwrap();
     assert_eq!(last.to_vec2::<f32>().unwrap(), whole[whole.len() - 1..]);
     let mut cache = golden.cache();
     assert!(golden.decoder.forward(&golden.tokens, &mut cache, 0).unwrap().is_none());
@@ -119,7 +146,11 @@ fn a_refused_forward_pass_leaves_the_cache_alone() {
     let mut cache = golden.cache();
     golden.forward(&golden.tokens[..10], &mut cache);
     let too_long = vec![1; cache.capacity()];
-    for (tokens, expected) in [(&[][..], "no tokens"), (&[1 << 20], "vocabulary"), (&too_long, "in a cache of")] {
+    for (tokens, expected) in [
+        (&[][..], "no tokens"),
+        (&[1 << 20], "vocabulary"),
+        (&too_long, "in a cache of"),
+    ] {
         let error = golden.decoder.forward(tokens, &mut cache, 0).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(cache.len(), 10);

@@ -58,10 +58,16 @@ fn the_newest_request_wins_and_each_is_answered_once() {
     let newest = submit(&engine, request("three"));
     for older in &waiting {
         // Answered while the first forward pass is still under way.
-        assert_eq!(older.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Superseded);
+        assert_eq!(
+            older.recv_timeout(PATIENCE).unwrap().unwrap_err(),
+            RequestError::Superseded
+        );
     }
     drop(leave);
-    assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Superseded);
+    assert_eq!(
+        running.recv_timeout(PATIENCE).unwrap().unwrap_err(),
+        RequestError::Superseded
+    );
     assert_eq!(newest.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
     for receiver in waiting.iter().chain([&running, &newest]) {
         assert!(receiver.try_recv().is_err(), "a second answer");
@@ -93,10 +99,16 @@ fn a_panic_fails_one_request() {
     model.on_forward(|forwards| assert_ne!(forwards, 2, "a kernel fell over"));
     let engine = engine(model);
     let error = engine.complete(request("text")).unwrap_err();
-    assert!(matches!(&error, RequestError::Failed(what) if what.contains("a kernel fell over")), "{error}");
+    assert!(
+        matches!(&error, RequestError::Failed(what) if what.contains("a kernel fell over")),
+        "{error}"
+    );
     let completion = engine.complete(request("text")).unwrap();
     assert_eq!(completion.text, "aaaaa");
-    assert_eq!(completion.stats.reused_tokens, 0, "nothing of the failed run is trusted");
+    assert_eq!(
+        completion.stats.reused_tokens, 0,
+        "nothing of the failed run is trusted"
+    );
 }
 
 #[test]
@@ -115,8 +127,14 @@ fn dropping_the_engine_answers_everyone() {
     entries.recv_timeout(PATIENCE).unwrap();
     let waiting = submit(&engine, request("two"));
     let dropped = std::thread::spawn(move || drop(engine));
-    assert_eq!(waiting.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Stopped);
+    assert_eq!(
+        waiting.recv_timeout(PATIENCE).unwrap().unwrap_err(),
+        RequestError::Stopped
+    );
     drop(leave);
-    assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap_err(), RequestError::Superseded);
+    assert_eq!(
+        running.recv_timeout(PATIENCE).unwrap().unwrap_err(),
+        RequestError::Superseded
+    );
     dropped.join().unwrap();
 }

@@ -67,9 +67,15 @@ fn max_tokens_are_the_most() {
     let mut fixture = Fixture::saying("abcdef");
     for max in 0..6 {
         let completion = fixture.run(CompletionRequest::new(fim("", ""), max)).unwrap();
-        assert_eq!((completion.text.as_str(), completion.finish), (&"abcdef"[..max], Finish::Length));
+        assert_eq!(
+            (completion.text.as_str(), completion.finish),
+            (&"abcdef"[..max], Finish::Length)
+        );
     }
-    assert_eq!(fixture.run(CompletionRequest::new(fim("", ""), 7)).unwrap().finish, Finish::Stop);
+    assert_eq!(
+        fixture.run(CompletionRequest::new(fim("", ""), 7)).unwrap().finish,
+        Finish::Stop
+    );
 }
 
 #[test]
@@ -96,33 +102,44 @@ fn a_long_prompt_is_read_in_chunks_and_only_once() {
     assert_eq!(fixture.forwards(), [CHUNK, CHUNK, 4]);
 
     // Typing in front of an empty suffix changes what follows the prefix: the new character and the three ends.
-    let completion = fixture.run(CompletionRequest::new(fim(&format!("{long}y"), ""), 1)).unwrap();
+    let completion = fixture
+        .run(CompletionRequest::new(fim(&format!("{long}y"), ""), 1))
+        .unwrap();
     assert_eq!(fixture.forwards(), [3]);
     assert_eq!(completion.stats.reused_tokens, 2 * CHUNK + 2);
     assert_eq!(completion.stats.forwarded_tokens, 3);
 
     // The same again needs the last token's logits only.
-    let completion = fixture.run(CompletionRequest::new(fim(&format!("{long}y"), ""), 1)).unwrap();
+    let completion = fixture
+        .run(CompletionRequest::new(fim(&format!("{long}y"), ""), 1))
+        .unwrap();
     assert_eq!(fixture.forwards(), [1]);
     assert_eq!(completion.stats.forwarded_tokens, 1);
 }
 
 /// The next token depends on every token before it, so that a stale one would change the text.
 fn hash(held: &[u32]) -> u32 {
-    let hash = held.iter().fold(7_u32, |hash, token| hash.wrapping_mul(31).wrapping_add(*token));
+    let hash = held
+        .iter()
+        .fold(7_u32, |hash, token| hash.wrapping_mul(31).wrapping_add(*token));
     270 + (hash >> 7) % 90
 }
 
 #[test]
 fn what_is_reused_changes_nothing() {
-    let prompts: Vec<_> = ["abc", "abcd", "ab", "", "abcdefgh", "xbcdefgh"].map(|text| fim(text, "suffix")).into();
+    let prompts: Vec<_> = ["abc", "abcd", "ab", "", "abcdefgh", "xbcdefgh"]
+        .map(|text| fim(text, "suffix"))
+        .into();
     let mut warm = Fixture::new(ScriptedModel::new(256, hash));
     for prompt in prompts.iter().chain(prompts.iter().rev()) {
         for max in [1, 20] {
             let mut cold = Fixture::new(ScriptedModel::new(256, hash));
             let warm = warm.run(CompletionRequest::new(prompt.clone(), max)).unwrap();
             let cold = cold.run(CompletionRequest::new(prompt.clone(), max)).unwrap();
-            assert_eq!((warm.text, warm.tokens, warm.logprob), (cold.text, cold.tokens, cold.logprob));
+            assert_eq!(
+                (warm.text, warm.tokens, warm.logprob),
+                (cold.text, cold.tokens, cold.logprob)
+            );
         }
     }
 }
@@ -130,11 +147,17 @@ fn what_is_reused_changes_nothing() {
 #[test]
 fn the_context_s_end_is_an_end() {
     let mut fixture = Fixture::new(ScriptedModel::new(32, hash));
-    let request = CompletionRequest::new(Prompt::Plain("some text that is much longer than all of it".to_owned()), 100);
+    let request = CompletionRequest::new(
+        Prompt::Plain("some text that is much longer than all of it".to_owned()),
+        100,
+    );
     let completion = fixture.run(request).unwrap();
     assert_eq!(completion.finish, Finish::Length);
     assert!(completion.truncated_tokens > 0);
-    assert!(completion.prompt_tokens.len() <= 16, "half of the context is the prompt's");
+    assert!(
+        completion.prompt_tokens.len() <= 16,
+        "half of the context is the prompt's"
+    );
     // The token after the last forwarded one is known without a place for it.
     assert_eq!(completion.prompt_tokens.len() + completion.tokens.len(), 33);
 }
@@ -153,8 +176,15 @@ fn cancelling_stops_before_the_next_chunk_or_step() {
         });
         let mut fixture = Fixture::new(saying);
         let completion = fixture.run(request).unwrap();
-        assert_eq!((completion.text.as_str(), completion.finish), (expected, Finish::Cancelled));
-        assert_eq!(log.lock().unwrap().len(), at, "no forward pass after the one that was under way");
+        assert_eq!(
+            (completion.text.as_str(), completion.finish),
+            (expected, Finish::Cancelled)
+        );
+        assert_eq!(
+            log.lock().unwrap().len(),
+            at,
+            "no forward pass after the one that was under way"
+        );
     }
 }
 
@@ -182,7 +212,9 @@ fn the_deadline_gives_back_what_there_is() {
 #[test]
 fn a_character_of_several_tokens_is_whole_or_absent() {
     for (max, expected) in [(3, "a\u{fffd}"), (5, "a😀"), (6, "a😀b")] {
-        let completion = Fixture::saying("a😀b").run(CompletionRequest::new(fim("", ""), max)).unwrap();
+        let completion = Fixture::saying("a😀b")
+            .run(CompletionRequest::new(fim("", ""), max))
+            .unwrap();
         assert_eq!(completion.text, expected);
     }
     // While it is decoded, nothing of it is shown.
@@ -208,13 +240,22 @@ fn log_probabilities_cover_each_token() {
     // One logit of 10 among 399 of 0.
     let expected = 10.0 - (10_f64.exp() + 399.0).ln();
     assert!((f64::from(completion.logprobs[0].logprob) - expected).abs() < 1e-5);
-    assert_eq!(completion.logprobs[0].top[0], (completion.tokens[0], completion.logprobs[0].logprob));
+    assert_eq!(
+        completion.logprobs[0].top[0],
+        (completion.tokens[0], completion.logprobs[0].logprob)
+    );
 }
 
 #[test]
 fn a_request_that_cannot_be_served_is_refused() {
     let mut request = CompletionRequest::new(fim("", ""), 5);
-    request.sampling = Sampling { temperature: -1.0, ..Sampling::default() };
+    request.sampling = Sampling {
+        temperature: -1.0,
+        ..Sampling::default()
+    };
     let error = Fixture::saying("a").run(request).unwrap_err();
-    assert!(matches!(&error, RequestError::Invalid(what) if what.contains("temperature")), "{error}");
+    assert!(
+        matches!(&error, RequestError::Invalid(what) if what.contains("temperature")),
+        "{error}"
+    );
 }

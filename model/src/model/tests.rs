@@ -11,9 +11,15 @@ use crate::sequence::LanguageModel;
 /// Where `tests/fetch.py` puts the model.
 fn real_model() -> PathBuf {
     let cache = std::env::var_os("CODEGEMMA_CACHE").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(dirs::cache_dir()?.join("codegemma-lsp"))).expect("a cache folder");
+    let cache = cache
+        .or_else(|| Some(dirs::cache_dir()?.join("codegemma-lsp")))
+        .expect("a cache folder");
     let path = cache.join("models/gemma-3-270m-q4_k_m.gguf");
-    assert!(path.exists(), "{} is missing; run `python3 tests/fetch.py --tests`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing; run `python3 tests/fetch.py --tests`",
+        path.display()
+    );
     path
 }
 
@@ -49,12 +55,22 @@ fn greedy_steps_agree_with_llama_cpp() {
         assert_eq!(forced.len(), 64);
         prompt.extend(&forced[..63]);
         let mut cache = KvCache::new(model.decoder.config(), prompt.len(), DType::F16).unwrap();
-        let logits = model.pool.install(|| model.decoder.forward(&prompt, &mut cache, 64)).unwrap().unwrap();
+        let logits = model
+            .pool
+            .install(|| model.decoder.forward(&prompt, &mut cache, 64))
+            .unwrap()
+            .unwrap();
         steps += forced.len();
-        agreed += argmax(&logits).iter().zip(forced).filter(|(found, expected)| found == expected).count();
+        agreed += argmax(&logits)
+            .iter()
+            .zip(forced)
+            .filter(|(found, expected)| found == expected)
+            .count();
     }
-    println!("{agreed} of {steps} greedy steps agree with llama.cpp");
-    assert!(agreed * 100 >= steps * 95, "{agreed} of {steps} steps agree, expected 95 %");
+    assert!(
+        agreed * 100 >= steps * 95,
+        "{agreed} of {steps} steps agree, expected 95 %"
+    );
 }
 
 #[test]
@@ -78,7 +94,10 @@ fn a_model_that_is_not_there_is_named() {
         Err(error) => error.to_string(),
     };
     let error = refused(Path::new("no/such/model.gguf"));
-    assert!(error.contains("no such file or folder") && error.contains("check the path"), "{error}");
+    assert!(
+        error.contains("no such file or folder") && error.contains("check the path"),
+        "{error}"
+    );
     // The committed checkpoints come without a tokenizer.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma");
     assert!(refused(&folder).contains("tokenizer.json"));

@@ -40,7 +40,12 @@ fn the_form_is_the_trained_one() {
         "<bos>src/a.rs\n<|fim_prefix|>fn a() {\n<|fim_suffix|>}\n<|fim_middle|>",
         0,
     );
-    check(&fim(None, "", "", &[]), 100, "<bos><|fim_prefix|><|fim_suffix|><|fim_middle|>", 0);
+    check(
+        &fim(None, "", "", &[]),
+        100,
+        "<bos><|fim_prefix|><|fim_suffix|><|fim_middle|>",
+        0,
+    );
     check(
         &fim(Some("a"), "x", "y", &[("b", "1"), ("c", "2")]),
         100,
@@ -59,9 +64,27 @@ fn a_model_without_the_tokens_gets_the_prefix_alone() {
 #[test]
 fn text_is_never_control() {
     let text = CONTROL.concat();
-    let rendered = render(&fim(Some(&text), &text, &text, &[(&text, &text)]), &tokenizer(true), 10_000);
-    let control: Vec<_> = rendered.tokens.iter().filter(|token| **token < 10).map(|t| CONTROL[*t as usize]).collect();
-    assert_eq!(control, ["<bos>", "<|file_separator|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]);
+    let rendered = render(
+        &fim(Some(&text), &text, &text, &[(&text, &text)]),
+        &tokenizer(true),
+        10_000,
+    );
+    let control: Vec<_> = rendered
+        .tokens
+        .iter()
+        .filter(|token| **token < 10)
+        .map(|t| CONTROL[*t as usize])
+        .collect();
+    assert_eq!(
+        control,
+        [
+            "<bos>",
+            "<|file_separator|>",
+            "<|fim_prefix|>",
+            "<|fim_suffix|>",
+            "<|fim_middle|>"
+        ]
+    );
 }
 
 #[test]
@@ -70,12 +93,25 @@ fn what_is_far_from_the_cursor_is_left_out_first() {
     let suffix = "abcdefghij";
     // Control tokens and the path take 6; files go first, the least important before the others.
     let files = [("b", "1111"), ("c", "2")];
-    check(&fim(Some("a"), prefix, suffix, &files), 31, &format!(
-        "<bos>c\n2<|file_separator|>a\n<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"), 7);
-    check(&fim(Some("a"), prefix, suffix, &files), 26,
-        &format!("<bos>a\n<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"), 11);
+    check(
+        &fim(Some("a"), prefix, suffix, &files),
+        31,
+        &format!("<bos>c\n2<|file_separator|>a\n<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"),
+        7,
+    );
+    check(
+        &fim(Some("a"), prefix, suffix, &files),
+        26,
+        &format!("<bos>a\n<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"),
+        11,
+    );
     // Of 12 for both, the suffix has a quarter, and the prefix begins at a step of a quarter of its own 9.
-    check(&fim(Some("a"), prefix, suffix, &[]), 18, "<bos>a\n<|fim_prefix|>23456789<|fim_suffix|>abc<|fim_middle|>", 9);
+    check(
+        &fim(Some("a"), prefix, suffix, &[]),
+        18,
+        "<bos>a\n<|fim_prefix|>23456789<|fim_suffix|>abc<|fim_middle|>",
+        9,
+    );
     check(&Prompt::Plain(prefix.to_owned()), 9, "<bos>23456789", 2);
 }
 
@@ -109,8 +145,16 @@ fn a_cut_falls_on_whole_characters() {
     let text = "é€😀\u{0}".repeat(10_000);
     for limit in [1, 2, 7, 20, 33] {
         for shift in 0..12 {
-            render(&Prompt::Plain(format!("{}{text}", "x".repeat(shift))), &tokenizer(true), limit);
-            render(&fim(None, &text, &format!("{}{text}", "x".repeat(shift)), &[]), &tokenizer(true), limit);
+            render(
+                &Prompt::Plain(format!("{}{text}", "x".repeat(shift))),
+                &tokenizer(true),
+                limit,
+            );
+            render(
+                &fim(None, &text, &format!("{}{text}", "x".repeat(shift)), &[]),
+                &tokenizer(true),
+                limit,
+            );
         }
     }
 }

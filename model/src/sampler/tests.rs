@@ -51,11 +51,21 @@ fn draws_follow_the_probabilities() {
 
 #[test]
 fn top_k_and_top_p_leave_out_the_unlikely() {
-    let counts = drawn(&Sampling { top_k: Some(2), ..at(1.0) });
+    let counts = drawn(&Sampling {
+        top_k: Some(2),
+        ..at(1.0)
+    });
     assert!(counts[0] == 0 && counts[2] == 0 && counts[3] > 1000, "{counts:?}");
-    let counts = drawn(&Sampling { top_p: Some(0.9), ..at(1.0) });
+    let counts = drawn(&Sampling {
+        top_p: Some(0.9),
+        ..at(1.0)
+    });
     assert!(counts[2] == 0 && counts[0] > 300, "{counts:?}");
-    let counts = drawn(&Sampling { top_k: Some(3), top_p: Some(0.4), ..at(1.0) });
+    let counts = drawn(&Sampling {
+        top_k: Some(3),
+        top_p: Some(0.4),
+        ..at(1.0)
+    });
     assert_eq!(counts, [0, 4000, 0, 0]);
 }
 
@@ -74,9 +84,27 @@ fn settings_out_of_range_are_named() {
     for (sampling, expected) in [
         (at(-1.0), "temperature is -1"),
         (at(f64::NAN), "temperature is NaN"),
-        (Sampling { top_k: Some(0), ..at(1.0) }, "top-k is 0"),
-        (Sampling { top_p: Some(0.0), ..at(1.0) }, "top-p is 0"),
-        (Sampling { top_p: Some(1.5), ..at(0.0) }, "top-p is 1.5"),
+        (
+            Sampling {
+                top_k: Some(0),
+                ..at(1.0)
+            },
+            "top-k is 0",
+        ),
+        (
+            Sampling {
+                top_p: Some(0.0),
+                ..at(1.0)
+            },
+            "top-p is 0",
+        ),
+        (
+            Sampling {
+                top_p: Some(1.5),
+                ..at(0.0)
+            },
+            "top-p is 1.5",
+        ),
     ] {
         let error = Sampler::new(&sampling).err().unwrap();
         assert!(error.contains(expected), "{error}");

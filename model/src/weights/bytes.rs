@@ -20,11 +20,19 @@ impl Bytes {
     /// Maps a whole file for reading.
     pub(crate) fn map(path: &Path) -> Result<Self, LoadError> {
         let fail = |error: std::io::Error| {
-            LoadError::new(path, format!("cannot be read: {error}"), "check the path and its permissions")
+            LoadError::new(
+                path,
+                format!("cannot be read: {error}"),
+                "check the path and its permissions",
+            )
         };
         let file = File::open(path).map_err(fail)?;
         if file.metadata().map_err(fail)?.is_dir() {
-            return Err(LoadError::new(path, "is a folder where a file is expected", "name the file inside it"));
+            return Err(LoadError::new(
+                path,
+                "is a folder where a file is expected",
+                "name the file inside it",
+            ));
         }
         // SAFETY: the mapping is private and read-only. Rust's rule that the bytes do not change while they are
         // borrowed rests on nobody writing to the model file while it is in use, which every mapping loader requires;

@@ -53,7 +53,9 @@ impl<'a> Gguf<'a> {
         let mut reader = Reader { file, at: 0 };
         let magic = reader.take(4)?;
         if magic != MAGIC {
-            return Err(format!("not a GGUF file: it begins with {magic:02x?}, not with \"GGUF\""));
+            return Err(format!(
+                "not a GGUF file: it begins with {magic:02x?}, not with \"GGUF\""
+            ));
         }
         let version = reader.u32()?;
         if version.swap_bytes() == 2 || version.swap_bytes() == 3 {
@@ -81,7 +83,9 @@ impl<'a> Gguf<'a> {
         };
         let splits = gguf.unsigned("split.count")?.unwrap_or(1);
         if splits > 1 {
-            return Err(format!("one of {splits} parts of a split model; join them with llama-gguf-split --merge"));
+            return Err(format!(
+                "one of {splits} parts of a split model; join them with llama-gguf-split --merge"
+            ));
         }
         let alignment = usize::try_from(gguf.unsigned("general.alignment")?.unwrap_or(32)).unwrap_or(0);
         if alignment == 0 || !alignment.is_multiple_of(8) {
@@ -99,7 +103,10 @@ impl<'a> Gguf<'a> {
             match placed {
                 Some((start, end)) if end <= file.len() && start.is_multiple_of(alignment) => tensor.range = start..end,
                 Some((start, end)) if end <= file.len() => {
-                    return Err(format!("tensor {}: offset {start} is not aligned to {alignment}", tensor.name));
+                    return Err(format!(
+                        "tensor {}: offset {start} is not aligned to {alignment}",
+                        tensor.name
+                    ));
                 }
                 _ => {
                     return Err(format!(
@@ -240,16 +247,11 @@ impl<'a> Array<'a> {
         })
     }
 
-    /// The elements of an array of truth values.
-    pub(crate) fn bools(&self) -> Result<Vec<bool>, String> {
-        self.collect("truth values", |value| match value {
-            Value::Bool(truth) => Some(truth),
-            _ => None,
-        })
-    }
-
     fn collect<T>(&self, expected: &str, convert: impl Fn(Value<'a>) -> Option<T>) -> Result<Vec<T>, String> {
-        let mut reader = Reader { file: self.bytes, at: 0 };
+        let mut reader = Reader {
+            file: self.bytes,
+            at: 0,
+        };
         let mut elements = Vec::with_capacity(self.len);
         for _ in 0..self.len {
             let value = reader.value(self.kind)?;
@@ -269,7 +271,10 @@ impl<'a> Reader<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
         let bytes = self.at.checked_add(len).and_then(|end| self.file.get(self.at..end));
         let bytes = bytes.ok_or_else(|| {
-            format!("the header ends at byte {} where {len} more are expected; the file is cut short", self.file.len())
+            format!(
+                "the header ends at byte {} where {len} more are expected; the file is cut short",
+                self.file.len()
+            )
         })?;
         self.at += len;
         Ok(bytes)
@@ -359,14 +364,25 @@ impl<'a> Reader<'a> {
         let type_id = self.u32()?;
         let format = Format::from_ggml(type_id).ok_or_else(|| {
             let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
-            format!("quantization type {type_id} is not supported; supported are {}", known.join(", "))
+            format!(
+                "quantization type {type_id} is not supported; supported are {}",
+                known.join(", ")
+            )
         })?;
         let offset = self.u64()?;
         let row_bytes = format.row_bytes(shape[0]);
-        let bytes = shape[1..].iter().try_fold(row_bytes, |bytes, &size| Some(bytes?.checked_mul(size))).flatten();
-        let end = bytes.zip(usize::try_from(offset).ok()).and_then(|(bytes, offset)| offset.checked_add(bytes));
+        let bytes = shape[1..]
+            .iter()
+            .try_fold(row_bytes, |bytes, &size| Some(bytes?.checked_mul(size)))
+            .flatten();
+        let end = bytes
+            .zip(usize::try_from(offset).ok())
+            .and_then(|(bytes, offset)| offset.checked_add(bytes));
         let (Some(bytes), Some(end)) = (bytes, end) else {
-            return Err(format!("a shape of {shape:?} in {} does not fit whole blocks or memory", format.name()));
+            return Err(format!(
+                "a shape of {shape:?} in {} does not fit whole blocks or memory",
+                format.name()
+            ));
         };
         shape.reverse();
         Ok(TensorInfo {

@@ -36,16 +36,28 @@ pub(crate) struct Weights {
 impl Weights {
     /// Opens a `.gguf` file, or a folder with `config.json` and safetensors. Maps the files; reads only their headers.
     pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
-        if path.is_dir() { safetensors::open(path) } else { Self::open_gguf(path) }
+        if path.is_dir() {
+            safetensors::open(path)
+        } else {
+            Self::open_gguf(path)
+        }
     }
 
     fn open_gguf(path: &Path) -> Result<Self, LoadError> {
         let bytes = Bytes::map(path)?;
         let broken = |what: String| LoadError::new(path, what, REMEDY);
         let gguf = Gguf::parse(&bytes).map_err(broken)?;
-        let vocab_size = gguf.array("tokenizer.ggml.tokens").map_err(broken)?.map_or(0, |tokens| tokens.len());
-        let config = config::from_gguf(&gguf, vocab_size)
-            .map_err(|what| LoadError::new(path, what, "use a GGUF file of a Gemma 1, CodeGemma, Gemma 2 or Gemma 3"))?;
+        let vocab_size = gguf
+            .array("tokenizer.ggml.tokens")
+            .map_err(broken)?
+            .map_or(0, |tokens| tokens.len());
+        let config = config::from_gguf(&gguf, vocab_size).map_err(|what| {
+            LoadError::new(
+                path,
+                what,
+                "use a GGUF file of a Gemma 1, CodeGemma, Gemma 2 or Gemma 3",
+            )
+        })?;
         let mut tensors = Tensors::new(path, Naming::Gguf);
         for info in gguf.tensors.iter().filter(|info| !names::is_harmless(info.name)) {
             let stored = Stored {
@@ -55,7 +67,10 @@ impl Weights {
             };
             tensors.insert(info.name, stored)?;
         }
-        let name = gguf.text("general.name").map_err(broken)?.filter(|name| !name.is_empty());
+        let name = gguf
+            .text("general.name")
+            .map_err(broken)?
+            .filter(|name| !name.is_empty());
         Ok(Self {
             name: name.map_or_else(|| file_name(path), str::to_owned),
             config,
@@ -66,7 +81,10 @@ impl Weights {
 
 /// A path's last part for people to read.
 fn file_name(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Tensors by their names in the file. Each is taken out once; what is left over at the end is an error.
@@ -150,7 +168,10 @@ impl Tensors {
         match self.stored.keys().next() {
             None => Ok(()),
             Some(name) => {
-                let what = format!("unknown tensor {name}, one of {} that no Gemma of this kind has", self.stored.len());
+                let what = format!(
+                    "unknown tensor {name}, one of {} that no Gemma of this kind has",
+                    self.stored.len()
+                );
                 Err(self.error(what))
             }
         }

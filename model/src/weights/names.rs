@@ -43,7 +43,11 @@ impl Naming {
             (Self::HuggingFace { architecture, prefix }, Some(layer)) => {
                 let row = PARTS.iter().find(|row| row.0 == part);
                 let &(_, gemma, later) = row.expect("the decoder asks only for parts in the table");
-                let part = if *architecture == Architecture::Gemma { gemma } else { later };
+                let part = if *architecture == Architecture::Gemma {
+                    gemma
+                } else {
+                    later
+                };
                 format!("{prefix}layers.{layer}.{part}.weight")
             }
         }
@@ -58,8 +62,10 @@ impl Naming {
 /// Tensors that checkpoints carry and nothing needs: copies of the tied head, tables of rotary frequencies, and the
 /// image part of a multimodal model, whose text part runs alone.
 pub(super) fn is_harmless(name: &str) -> bool {
-    matches!(name, "output.weight" | "lm_head.weight" | "language_model.lm_head.weight" | "rope_freqs.weight")
-        || name.ends_with("rotary_emb.inv_freq")
+    matches!(
+        name,
+        "output.weight" | "lm_head.weight" | "language_model.lm_head.weight" | "rope_freqs.weight"
+    ) || name.ends_with("rotary_emb.inv_freq")
         || name.contains("vision_tower.")
         || name.contains("multi_modal_projector.")
 }

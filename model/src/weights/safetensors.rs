@@ -12,8 +12,13 @@ use crate::{LoadError, config};
 
 pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
     let config_path = folder.join("config.json");
-    let config = config::from_json(&read(&config_path)?)
-        .map_err(|what| LoadError::new(&config_path, what, "use a Gemma 1, CodeGemma, Gemma 2 or Gemma 3 checkpoint"))?;
+    let config = config::from_json(&read(&config_path)?).map_err(|what| {
+        LoadError::new(
+            &config_path,
+            what,
+            "use a Gemma 1, CodeGemma, Gemma 2 or Gemma 3 checkpoint",
+        )
+    })?;
 
     let files = files(folder)?;
     let mut maps = Vec::new();
@@ -28,7 +33,10 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
     }
     // The text part of a multimodal checkpoint has a longer prefix than a plain one.
     let embedding = parsed.iter().flat_map(|(tensors, ..)| tensors.names());
-    let prefix = embedding.filter_map(|name| name.strip_suffix("embed_tokens.weight")).next().unwrap_or("model.");
+    let prefix = embedding
+        .filter_map(|name| name.strip_suffix("embed_tokens.weight"))
+        .next()
+        .unwrap_or("model.");
     let naming = Naming::HuggingFace {
         architecture: config.architecture,
         prefix: prefix.to_owned(),
@@ -44,7 +52,9 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
             let stored = Stored {
                 format,
                 shape: view.shape().to_vec(),
-                bytes: bytes.slice(start..start + view.data().len()).expect("the view lies within the file"),
+                bytes: bytes
+                    .slice(start..start + view.data().len())
+                    .expect("the view lies within the file"),
             };
             tensors.insert(name, stored)?;
         }
@@ -58,7 +68,11 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
 
 fn read(path: &Path) -> Result<String, LoadError> {
     std::fs::read_to_string(path).map_err(|error| {
-        LoadError::new(path, format!("cannot be read: {error}"), "a model folder needs config.json, safetensors and tokenizer.json")
+        LoadError::new(
+            path,
+            format!("cannot be read: {error}"),
+            "a model folder needs config.json, safetensors and tokenizer.json",
+        )
     })
 }
 
@@ -71,14 +85,18 @@ fn files(folder: &Path) -> Result<BTreeSet<String>, LoadError> {
     let broken = |what: String| LoadError::new(&index_path, what, REMEDY);
     let index: Value =
         serde_json::from_str(&read(&index_path)?).map_err(|error| broken(format!("not valid JSON: {error}")))?;
-    let map = index["weight_map"].as_object().ok_or_else(|| broken("weight_map is missing".to_owned()))?;
+    let map = index["weight_map"]
+        .as_object()
+        .ok_or_else(|| broken("weight_map is missing".to_owned()))?;
     let mut files = BTreeSet::new();
     for file in map.values() {
         let name = file.as_str().unwrap_or_default();
         // A file name from outside must not lead out of the folder.
         let mut parts = Path::new(name).components();
         if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-            return Err(broken(format!("weight_map names {file}, expected the name of a file in this folder")));
+            return Err(broken(format!(
+                "weight_map names {file}, expected the name of a file in this folder"
+            )));
         }
         files.insert(name.to_owned());
     }

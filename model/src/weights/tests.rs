@@ -80,14 +80,20 @@ fn a_tensor_that_does_not_fit_is_named() {
         let mut gguf = tiny();
         let (name, shape, ..) = gguf.tensors.remove(at);
         let error = refused(&gguf);
-        assert!(error.contains(&format!("tensor {name} is missing, expected {shape:?}")), "{error}");
+        assert!(
+            error.contains(&format!("tensor {name} is missing, expected {shape:?}")),
+            "{error}"
+        );
 
         let mut wrong = shape.clone();
         wrong[0] += 1;
         let format = if shape.len() == 1 { Format::F32 } else { Format::Q8_0 };
         gguf.zeros(&name, &wrong, format);
         let error = refused(&gguf);
-        assert!(error.contains(&format!("tensor {name} is {wrong:?}, expected {shape:?}")), "{error}");
+        assert!(
+            error.contains(&format!("tensor {name} is {wrong:?}, expected {shape:?}")),
+            "{error}"
+        );
     }
     let mut gguf = tiny();
     gguf.zeros("blk.0.attn_q.bias", &[32], Format::F32);
@@ -113,11 +119,16 @@ fn a_configuration_that_cannot_run_is_named() {
     assert!(with("gemma.embedding_length", text("32")).contains("expected an unsigned integer, found \"32\""));
     let pieces = vec!["a".to_owned(); 360];
     let error = with("tokenizer.ggml.tokens", Meta::Texts(pieces));
-    assert!(error.contains("tensor token_embd.weight is [361, 32], expected [360, 32]"), "{error}");
+    assert!(
+        error.contains("tensor token_embd.weight is [361, 32], expected [360, 32]"),
+        "{error}"
+    );
 }
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/reference/golden")
+        .join(name)
 }
 
 /// A copy of a committed Hugging Face folder, to break.
@@ -163,7 +174,10 @@ fn a_folder_that_is_not_whole_is_refused() {
     assert_ne!(config, larger);
     std::fs::write(folder.path().join("config.json"), larger).unwrap();
     let error = refused_folder(folder.path());
-    assert!(error.contains("tensor model.embed_tokens.weight is [96, 32], expected [97, 32]"), "{error}");
+    assert!(
+        error.contains("tensor model.embed_tokens.weight is [96, 32], expected [97, 32]"),
+        "{error}"
+    );
 
     let empty = tempfile::tempdir().unwrap();
     assert!(refused_folder(empty.path()).contains("config.json: cannot be read"));

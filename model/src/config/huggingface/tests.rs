@@ -18,9 +18,17 @@ const LOCAL: Rope = Rope { base: 1e4, factor: 1.0 };
 fn gemma_attends_to_everything() {
     let config = parse(r#""model_type": "gemma", "head_dim": 16, "rope_theta": 20000.0"#).unwrap();
     let rope = Rope { base: 2e4, factor: 1.0 };
-    assert!(config.layers.iter().all(|layer| *layer == LayerConfig { window: None, rope }));
+    assert!(
+        config
+            .layers
+            .iter()
+            .all(|layer| *layer == LayerConfig { window: None, rope })
+    );
     assert_eq!(config.query_scale, 0.25);
-    assert_eq!((config.qk_norm, config.post_norms, config.logit_softcap), (false, false, None));
+    assert_eq!(
+        (config.qk_norm, config.post_norms, config.logit_softcap),
+        (false, false, None)
+    );
 }
 
 #[test]
@@ -28,7 +36,10 @@ fn gemma2_alternates_and_caps() {
     let caps = r#""attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "query_pre_attn_scalar": 144"#;
     let config = parse(&format!(r#""model_type": "gemma2", "sliding_window": 8, {caps}"#)).unwrap();
     assert_eq!(windows(&config), [Some(8), None, Some(8), None, Some(8), None, Some(8)]);
-    assert_eq!((config.attention_softcap, config.logit_softcap), (Some(50.0), Some(30.0)));
+    assert_eq!(
+        (config.attention_softcap, config.logit_softcap),
+        (Some(50.0), Some(30.0))
+    );
     assert_eq!(config.query_scale, 1.0 / 12.0);
     assert_eq!(config.head_dim, 256);
 }
@@ -36,8 +47,10 @@ fn gemma2_alternates_and_caps() {
 #[test]
 fn gemma3_is_the_same_in_the_old_and_the_new_form() {
     let scaling = r#""rope_scaling": {"factor": 8.0, "rope_type": "linear"}"#;
-    let old = format!(r#""model_type": "gemma3_text", "sliding_window": 8, "rope_theta": 1000000, {scaling},
-        "rope_local_base_freq": 10000, "sliding_window_pattern": 3"#);
+    let old = format!(
+        r#""model_type": "gemma3_text", "sliding_window": 8, "rope_theta": 1000000, {scaling},
+        "rope_local_base_freq": 10000, "sliding_window_pattern": 3"#
+    );
     let new = r#""model_type": "gemma3_text", "sliding_window": 8, "_sliding_window_pattern": 3, "rope_parameters": {
         "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
         "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}},
@@ -64,21 +77,55 @@ fn what_cannot_run_is_named() {
     for (extra, expected) in [
         (r#""model_type": "llama""#, "model_type \"llama\" is not a Gemma"),
         (r#""a": 1"#, "model_type \"\" is not a Gemma"),
-        (r#""model_type": "gemma", "attention_bias": true"#, "attention_bias is true"),
-        (r#""model_type": "gemma", "tie_word_embeddings": false"#, "tie_word_embeddings is false"),
-        (r#""model_type": "gemma3", "use_bidirectional_attention": true"#, "only decoders run here"),
-        (r#""model_type": "gemma", "head_dim": 15"#, "head width is 15, expected an even number"),
-        (r#""model_type": "gemma", "rms_norm_eps": 0"#, "norm epsilon is Some(0.0)"),
-        (r#""model_type": "gemma2", "sliding_window": 0"#, "attention window of 0"),
-        (r#""model_type": "gemma2", "layer_types": ["full_attention"]"#, "1 layer_types for 7 layers"),
-        (r#""model_type": "gemma3", "sliding_window_pattern": 0"#, "sliding_window_pattern is 0"),
-        (r#""model_type": "gemma", "rope_scaling": {"type": "yarn"}"#, "rope scaling of type \"yarn\""),
-        (r#""model_type": "gemma", "rope_theta": 0"#, "rotary embedding with base 0"),
+        (
+            r#""model_type": "gemma", "attention_bias": true"#,
+            "attention_bias is true",
+        ),
+        (
+            r#""model_type": "gemma", "tie_word_embeddings": false"#,
+            "tie_word_embeddings is false",
+        ),
+        (
+            r#""model_type": "gemma3", "use_bidirectional_attention": true"#,
+            "only decoders run here",
+        ),
+        (
+            r#""model_type": "gemma", "head_dim": 15"#,
+            "head width is 15, expected an even number",
+        ),
+        (
+            r#""model_type": "gemma", "rms_norm_eps": 0"#,
+            "norm epsilon is Some(0.0)",
+        ),
+        (
+            r#""model_type": "gemma2", "sliding_window": 0"#,
+            "attention window of 0",
+        ),
+        (
+            r#""model_type": "gemma2", "layer_types": ["full_attention"]"#,
+            "1 layer_types for 7 layers",
+        ),
+        (
+            r#""model_type": "gemma3", "sliding_window_pattern": 0"#,
+            "sliding_window_pattern is 0",
+        ),
+        (
+            r#""model_type": "gemma", "rope_scaling": {"type": "yarn"}"#,
+            "rope scaling of type \"yarn\"",
+        ),
+        (
+            r#""model_type": "gemma", "rope_theta": 0"#,
+            "rotary embedding with base 0",
+        ),
         (r#""model_type": "gemma", "head_dim": -1"#, "invalid value"),
     ] {
         let error = parse(extra).unwrap_err();
         assert!(error.contains(expected), "{extra}: {error}");
     }
     assert!(from_json("{").unwrap_err().contains("not valid JSON"));
-    assert!(from_json(r#"{"model_type": "gemma"}"#).unwrap_err().contains("missing field"));
+    assert!(
+        from_json(r#"{"model_type": "gemma"}"#)
+            .unwrap_err()
+            .contains("missing field")
+    );
 }

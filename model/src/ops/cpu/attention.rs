@@ -94,9 +94,14 @@ impl AttentionOp {
         let group = heads / kv_heads;
         // Query heads that share a key/value head read it together, but not so many that threads go idle.
         let threads = rayon::current_num_threads();
-        let together = [4, 2].into_iter().find(|size| group.is_multiple_of(*size) && q.len() / width / size >= threads);
+        let together = [4, 2]
+            .into_iter()
+            .find(|size| group.is_multiple_of(*size) && q.len() / width / size >= threads);
         let together = together.unwrap_or(1);
-        let tasks = out.par_chunks_exact_mut(together * width).zip(q.par_chunks_exact(together * width)).enumerate();
+        let tasks = out
+            .par_chunks_exact_mut(together * width)
+            .zip(q.par_chunks_exact(together * width))
+            .enumerate();
         tasks.for_each(|(task, (out, q))| {
             let (row, head) = (task * together / heads, task * together % heads);
             let end = self.params.start + row + 1;

@@ -53,7 +53,13 @@ impl QuantizedActivations {
 
     #[inline(always)]
     fn fill(&mut self, x: &[f32]) {
-        for (group, (x, q)) in x.as_chunks::<32>().0.iter().zip(self.q.as_chunks_mut::<32>().0).enumerate() {
+        for (group, (x, q)) in x
+            .as_chunks::<32>()
+            .0
+            .iter()
+            .zip(self.q.as_chunks_mut::<32>().0)
+            .enumerate()
+        {
             // The bits of absolute values order as the values do, with NaN above infinity.
             let largest = f32::from_bits(x.iter().fold(0, |largest, x| largest.max(x.abs().to_bits())));
             let scale = largest / 127.0;
@@ -122,7 +128,10 @@ fn portable(w: &QuantizedRows<'_>, x: &QuantizedActivations) -> [f32; ROWS] {
         let mut sum = 0.0;
         for (group, (q, x_q)) in q.chunks_exact(w.group).zip(x.q.chunks_exact(w.group)).enumerate() {
             let product: i32 = if w.signed {
-                q.iter().zip(x_q).map(|(&q, &x)| i32::from(q.cast_signed()) * i32::from(x)).sum()
+                q.iter()
+                    .zip(x_q)
+                    .map(|(&q, &x)| i32::from(q.cast_signed()) * i32::from(x))
+                    .sum()
             } else {
                 q.iter().zip(x_q).map(|(&q, &x)| i32::from(q) * i32::from(x)).sum()
             };

@@ -28,8 +28,10 @@ impl CustomOp2 for GeluMul {
         }
         let mut out = vec![0.0; gate.len()];
         let part = 4096;
-        (out.par_chunks_mut(part).zip(gate.par_chunks(part)).zip(up.par_chunks(part)))
-            .for_each(|((out, gate), up)| part_of(self.isa, gate, up, out));
+        (out.par_chunks_mut(part)
+            .zip(gate.par_chunks(part))
+            .zip(up.par_chunks(part)))
+        .for_each(|((out, gate), up)| part_of(self.isa, gate, up, out));
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 }

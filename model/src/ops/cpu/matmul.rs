@@ -48,7 +48,10 @@ impl CustomOp1 for MatMul<'_> {
         let mut out = vec![0.0; n * self.w.rows()];
         match Grouping::of(self.w.format()) {
             Some(grouping) => {
-                let x: Vec<_> = x.par_chunks_exact(cols).map(|x| QuantizedActivations::new(self.isa, x)).collect();
+                let x: Vec<_> = x
+                    .par_chunks_exact(cols)
+                    .map(|x| QuantizedActivations::new(self.isa, x))
+                    .collect();
                 run(self.w, &mut out, |panel, rows, scratch, put| {
                     scratch.unpack_quantized(self.isa, self.w, grouping, panel, rows);
                     for (tile, x) in x.chunks(TILE).enumerate() {
@@ -157,9 +160,15 @@ impl Scratch {
 
     fn unpack_floats(&mut self, isa: Isa, w: &Matrix, start: usize, rows: usize) {
         let cols = w.cols();
-        self.floats.resize(self.floats.len().max(rows.next_multiple_of(ROWS) * cols), 0.0);
+        self.floats
+            .resize(self.floats.len().max(rows.next_multiple_of(ROWS) * cols), 0.0);
         for row in 0..rows {
-            unpack::floats(isa, w.format(), w.row(start + row), &mut self.floats[row * cols..][..cols]);
+            unpack::floats(
+                isa,
+                w.format(),
+                w.row(start + row),
+                &mut self.floats[row * cols..][..cols],
+            );
         }
     }
 }

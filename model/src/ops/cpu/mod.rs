@@ -67,7 +67,10 @@ impl<'a, T> SharedOut<'a, T> {
     ///
     /// # Safety
     /// No other borrow of any of these elements may exist at the same time.
-    #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's promise, that is what the type is for")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "disjointness is the caller's promise, that is what the type is for"
+    )]
     unsafe fn slice(&self, at: usize, len: usize) -> &mut [T] {
         assert!(at + len <= self.len, "elements {at}..{} of {}", at + len, self.len);
         // SAFETY: in bounds by the assertion, from a live exclusive borrow of the whole, disjoint by the contract.

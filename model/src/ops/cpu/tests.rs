@@ -41,7 +41,13 @@ fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix
         Format::Q6_K => GgmlDType::Q6K,
     };
     let stored = QTensor::quantize(&tensor(numbers, &[rows, cols]), dtype).unwrap();
-    let numbers = stored.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let numbers = stored
+        .dequantize(&Device::Cpu)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap();
     let matrix = Matrix::new(format, rows, cols, Bytes::of(&stored.data().unwrap())).expect("whole blocks");
     (matrix, numbers)
 }
@@ -66,7 +72,10 @@ fn rows_are_dequantized_as_another_implementation_does() {
                     super::dequantize_row(*isa, &matrix, row, &mut found);
                     for (found, expected) in found.iter().zip(&expected[row * cols..]) {
                         let tolerance = 1e-6 * scale + 1e-5 * expected.abs();
-                        assert!((found - expected).abs() <= tolerance, "{format:?} {isa:?}: {found} for {expected}");
+                        assert!(
+                            (found - expected).abs() <= tolerance,
+                            "{format:?} {isa:?}: {found} for {expected}"
+                        );
                     }
                 }
             }
@@ -83,15 +92,25 @@ fn products_are_those_of_a_naive_loop() {
                 for n in [1, 2, 9] {
                     let x = noise(100 + n as u64, n * cols);
                     for isa in Isa::available() {
-                        let found = matmul(*isa, &tensor(&x, &[n, cols]), &matrix).unwrap().to_vec2::<f32>().unwrap();
+                        let found = matmul(*isa, &tensor(&x, &[n, cols]), &matrix)
+                            .unwrap()
+                            .to_vec2::<f32>()
+                            .unwrap();
                         for (found, x) in found.iter().zip(x.chunks_exact(cols)) {
                             for (found, w) in found.iter().zip(w.chunks_exact(cols)) {
                                 let expected: f64 = w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
                                 // Activations are rounded to 8 bits: half a step of at most 1/127 for each weight.
                                 let total: f32 = w.iter().map(|w| w.abs()).sum();
-                                let tolerance = if format.block_len() == 1 { 1e-5 } else { total / 254.0 + 1e-5 };
+                                let tolerance = if format.block_len() == 1 {
+                                    1e-5
+                                } else {
+                                    total / 254.0 + 1e-5
+                                };
                                 let error = (f64::from(*found) - expected).abs();
-                                assert!(error <= f64::from(tolerance), "{format:?} {rows}x{cols} {isa:?}: {error}");
+                                assert!(
+                                    error <= f64::from(tolerance),
+                                    "{format:?} {rows}x{cols} {isa:?}: {error}"
+                                );
                             }
                         }
                     }
@@ -110,7 +129,10 @@ fn products_with_whole_numbers_are_exact() {
         let mut x: Vec<f32> = noise(4, cols).iter().map(|x| (x * 127.0).round()).collect();
         x.iter_mut().step_by(32).for_each(|x| *x = 127.0);
         for isa in Isa::available() {
-            let found = matmul(*isa, &tensor(&x, &[1, cols]), &matrix).unwrap().flatten_all().unwrap();
+            let found = matmul(*isa, &tensor(&x, &[1, cols]), &matrix)
+                .unwrap()
+                .flatten_all()
+                .unwrap();
             for (found, w) in found.to_vec1::<f32>().unwrap().iter().zip(w.chunks_exact(cols)) {
                 let expected: f64 = w.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
                 let error = (f64::from(*found) - expected).abs();
@@ -153,7 +175,11 @@ fn a_row_does_not_depend_on_the_rows_beside_it_or_on_threads() {
             for pool in &pools {
                 assert_eq!(pool.install(|| product(&x)), whole, "{format:?} {isa:?}");
                 for (row, x) in whole.iter().zip(x.chunks_exact(cols)) {
-                    assert_eq!(pool.install(|| product(x)), std::slice::from_ref(row), "{format:?} {isa:?}");
+                    assert_eq!(
+                        pool.install(|| product(x)),
+                        std::slice::from_ref(row),
+                        "{format:?} {isa:?}"
+                    );
                 }
             }
         }
@@ -168,8 +194,14 @@ fn what_is_not_finite_shows() {
             let mut x = noise(2, 256);
             x[40] = bad;
             for isa in Isa::available() {
-                let found = matmul(*isa, &tensor(&x, &[1, 256]), &matrix).unwrap().to_vec2::<f32>().unwrap();
-                assert!(found[0].iter().all(|x| !x.is_finite()), "{format:?} {isa:?} {bad}: {found:?}");
+                let found = matmul(*isa, &tensor(&x, &[1, 256]), &matrix)
+                    .unwrap()
+                    .to_vec2::<f32>()
+                    .unwrap();
+                assert!(
+                    found[0].iter().all(|x| !x.is_finite()),
+                    "{format:?} {isa:?} {bad}: {found:?}"
+                );
             }
         }
     }
@@ -178,7 +210,9 @@ fn what_is_not_finite_shows() {
 #[test]
 fn a_product_of_the_wrong_width_is_refused() {
     let (matrix, _) = weights(Format::F32, 4, 8, &noise(1, 32));
-    let error = matmul(Isa::Portable, &tensor(&noise(1, 9), &[1, 9]), &matrix).unwrap_err().to_string();
+    let error = matmul(Isa::Portable, &tensor(&noise(1, 9), &[1, 9]), &matrix)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("a matrix of 8 columns"), "{error}");
 }
 
@@ -189,20 +223,30 @@ fn naive_attention(q: &[f32], keys: &[f32], values: &[f32], shape: [usize; 4], p
     for (row, head) in (0..n).flat_map(|row| (0..heads).map(move |head| (row, head))) {
         let position = params.start + row;
         let kv_head = head * kv_heads / heads;
-        let visible: Vec<usize> =
-            (0..=position).filter(|p| params.window.is_none_or(|window| position - p < window)).collect();
+        let visible: Vec<usize> = (0..=position)
+            .filter(|p| params.window.is_none_or(|window| position - p < window))
+            .collect();
         let at = |buffer: &[f32], p: usize, i: usize| f64::from(buffer[(p * kv_heads + kv_head) * width + i]);
         let scores: Vec<f64> = (visible.iter())
             .map(|p| {
                 let q = &q[(row * heads + head) * width..];
                 let product: f64 = (0..width).map(|i| f64::from(q[i]) * at(keys, *p, i)).sum();
                 let score = product * f64::from(params.scale);
-                params.softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh()).exp()
+                params
+                    .softcap
+                    .map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+                    .exp()
             })
             .collect();
         let total: f64 = scores.iter().sum();
         for i in 0..width {
-            out.push(visible.iter().zip(&scores).map(|(p, score)| score / total * at(values, *p, i)).sum());
+            out.push(
+                visible
+                    .iter()
+                    .zip(&scores)
+                    .map(|(p, score)| score / total * at(values, *p, i))
+                    .sum(),
+            );
         }
     }
     out
@@ -214,19 +258,26 @@ fn attention_is_that_of_the_formula() {
     for (heads, kv_heads, width) in [(4, 1, 32), (4, 2, 12), (3, 3, 7), (8, 4, 16)] {
         for (start, n) in [(0, 1), (0, 9), (17, 1), (17, 20)] {
             for (window, softcap) in [(None, None), (Some(1), None), (Some(8), Some(2.0)), (Some(100), None)] {
-                let params = Attention { start, window, scale: 0.7, softcap };
+                let params = Attention {
+                    start,
+                    window,
+                    scale: 0.7,
+                    softcap,
+                };
                 let q = noise(1, n * heads * width).iter().map(|x| 3.0 * x).collect::<Vec<_>>();
                 let size = capacity * kv_heads * width;
                 // Numbers that f16 holds exactly serve both cache formats.
                 let [keys, values] = [2, 3].map(|seed| {
-                    noise(seed, size).iter().map(|x| (x * 256.0).round() / 128.0).collect::<Vec<_>>()
+                    noise(seed, size)
+                        .iter()
+                        .map(|x| (x * 256.0).round() / 128.0)
+                        .collect::<Vec<_>>()
                 });
                 let expected = naive_attention(&q, &keys, &values, [n, heads, kv_heads, width], params);
                 for isa in Isa::available() {
                     for dtype in [candle_core::DType::F32, candle_core::DType::F16] {
-                        let cache = |numbers: &[f32]| {
-                            tensor(numbers, &[capacity, kv_heads, width]).to_dtype(dtype).unwrap()
-                        };
+                        let cache =
+                            |numbers: &[f32]| tensor(numbers, &[capacity, kv_heads, width]).to_dtype(dtype).unwrap();
                         let q = tensor(&q, &[n, heads, width]);
                         let found = attention(*isa, &q, &cache(&keys), &cache(&values), params).unwrap();
                         let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -245,22 +296,37 @@ fn attention_is_that_of_the_formula() {
 fn attention_past_the_cache_is_refused() {
     let q = tensor(&noise(1, 32), &[2, 1, 16]);
     let cache = tensor(&noise(2, 64), &[4, 1, 16]);
-    let params = Attention { start: 3, window: None, scale: 1.0, softcap: None };
+    let params = Attention {
+        start: 3,
+        window: None,
+        scale: 1.0,
+        softcap: None,
+    };
     assert!(attention(Isa::Portable, &q, &cache, &cache, params).is_err());
 }
 
 #[test]
 fn the_gated_activation_is_that_of_the_formula() {
-    let gate: Vec<f32> = noise(1, 1000).iter().map(|x| 12.0 * x).chain([0.0, -0.0, 80.0, -80.0, 1e-20]).collect();
+    let gate: Vec<f32> = noise(1, 1000)
+        .iter()
+        .map(|x| 12.0 * x)
+        .chain([0.0, -0.0, 80.0, -80.0, 1e-20])
+        .collect();
     let up = noise(2, gate.len());
     for isa in Isa::available() {
         let shape = [1, gate.len()];
-        let found = gelu_mul(*isa, &tensor(&gate, &shape), &tensor(&up, &shape)).unwrap().to_vec2::<f32>().unwrap();
+        let found = gelu_mul(*isa, &tensor(&gate, &shape), &tensor(&up, &shape))
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         for ((found, gate), up) in found[0].iter().zip(&gate).zip(&up) {
             let x = f64::from(*gate);
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
             let expected = 0.5 * x * (1.0 + u.tanh()) * f64::from(*up);
-            assert!((f64::from(*found) - expected).abs() < 2e-6 * (1.0 + x.abs()), "{isa:?} at {gate}: {found}");
+            assert!(
+                (f64::from(*found) - expected).abs() < 2e-6 * (1.0 + x.abs()),
+                "{isa:?} at {gate}: {found}"
+            );
         }
     }
 }
@@ -274,7 +340,10 @@ fn elementary_functions_are_close_to_the_library_s() {
         if x < -87.0 {
             assert_eq!(found, 0.0);
         } else if x <= 88.0 {
-            assert!((found - expected).abs() <= 2e-7 * expected, "exp {x}: {found} for {expected}");
+            assert!(
+                (found - expected).abs() <= 2e-7 * expected,
+                "exp {x}: {found} for {expected}"
+            );
         }
         let error = f64::from(super::math::tanh(x)) - f64::from(x).tanh();
         assert!(error.abs() < 4e-7, "tanh {x}: {error}");

@@ -185,7 +185,11 @@ fn floats_generic<I: Instructions>(format: Format, bytes: &[u8], row: &mut [f32]
             quantized_generic::<I>(format, bytes, unpacked);
             for (group, out) in row.chunks_exact_mut(grouping.len).enumerate() {
                 for (out, &q) in out.iter_mut().zip(&q[group * grouping.len..]) {
-                    let q = if grouping.signed { f32::from(q.cast_signed()) } else { f32::from(q) };
+                    let q = if grouping.signed {
+                        f32::from(q.cast_signed())
+                    } else {
+                        f32::from(q)
+                    };
                     *out = scale[group] * q - min[group];
                 }
             }
@@ -241,13 +245,17 @@ fn superblocks<I: Instructions, F: Super<BYTES, GROUPS>, const BYTES: usize, con
     row: QuantRow<'_>,
 ) {
     let blocks = bytes.as_chunks::<BYTES>().0.iter().zip(row.q.as_chunks_mut::<256>().0);
-    let groups = row.scale.as_chunks_mut::<GROUPS>().0.iter_mut().zip(row.min.as_chunks_mut::<GROUPS>().0);
+    let groups = row
+        .scale
+        .as_chunks_mut::<GROUPS>()
+        .0
+        .iter_mut()
+        .zip(row.min.as_chunks_mut::<GROUPS>().0);
     for ((block, q), (scale, min)) in blocks.zip(groups) {
         F::unpack::<I>(block, q, scale, min);
     }
 }
 
-#[expect(non_camel_case_types, reason = "the format's name")]
 struct Q4_0;
 
 impl Simple<18> for Q4_0 {
@@ -259,7 +267,6 @@ impl Simple<18> for Q4_0 {
     }
 }
 
-#[expect(non_camel_case_types, reason = "the format's name")]
 struct Q4_1;
 
 impl Simple<20> for Q4_1 {
@@ -270,7 +277,6 @@ impl Simple<20> for Q4_1 {
     }
 }
 
-#[expect(non_camel_case_types, reason = "the format's name")]
 struct Q5_0;
 
 impl Simple<22> for Q5_0 {
@@ -283,7 +289,6 @@ impl Simple<22> for Q5_0 {
     }
 }
 
-#[expect(non_camel_case_types, reason = "the format's name")]
 struct Q5_1;
 
 impl Simple<24> for Q5_1 {
@@ -295,7 +300,6 @@ impl Simple<24> for Q5_1 {
     }
 }
 
-#[expect(non_camel_case_types, reason = "the format's name")]
 struct Q8_0;
 
 impl Simple<34> for Q8_0 {

@@ -26,9 +26,23 @@ fn what_was_written_is_read() {
     assert_eq!(gguf.text("general.architecture"), Ok(Some("gemma")));
     assert_eq!(gguf.unsigned("a.number"), Ok(Some(7)));
     assert_eq!(gguf.unsigned("missing"), Ok(None));
-    assert_eq!(gguf.array("a.list").unwrap().unwrap().texts().unwrap(), ["one", "zwei €"]);
-    assert!(gguf.unsigned("a.list").unwrap_err().contains("a.list: expected an unsigned integer"));
-    assert!(gguf.array("a.list").unwrap().unwrap().floats().unwrap_err().contains("numbers"));
+    assert_eq!(
+        gguf.array("a.list").unwrap().unwrap().texts().unwrap(),
+        ["one", "zwei €"]
+    );
+    assert!(
+        gguf.unsigned("a.list")
+            .unwrap_err()
+            .contains("a.list: expected an unsigned integer")
+    );
+    assert!(
+        gguf.array("a.list")
+            .unwrap()
+            .unwrap()
+            .floats()
+            .unwrap_err()
+            .contains("numbers")
+    );
     assert!(matches!(gguf.get("a.number"), Some(Value::Unsigned(7))));
     assert_eq!(gguf.tensors[0].shape, [3, 64]);
     assert_eq!(gguf.tensors[0].range.len(), 3 * 36);
@@ -43,7 +57,10 @@ fn a_file_cut_short_anywhere_is_refused() {
         let error = error(&bytes[..len]);
         assert!(!error.is_empty(), "cut at {len}");
     }
-    assert!(error(&bytes[..bytes.len() - 1]).contains("tensor second"), "the last tensor is cut");
+    assert!(
+        error(&bytes[..bytes.len() - 1]).contains("tensor second"),
+        "the last tensor is cut"
+    );
 }
 
 #[test]
