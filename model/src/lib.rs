@@ -1,6 +1,6 @@
 //! The inference engine of CodeGemma LSP: text in, text out.
 //!
-//! Every Gemma is one decoder graph with the architecture as data ([`config`]), run on candle tensors with kernels of
+//! Every Gemma is one decoder graph with the architecture as data (`config`), run on candle tensors with kernels of
 //! our own, over weights that stay quantized and memory-mapped. [`Engine`] owns the model, its key/value cache and its
 //! thread; callers submit a [`CompletionRequest`] and get a [`Completion`].
 //!
