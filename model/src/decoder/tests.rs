@@ -6,7 +6,8 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Decoder;
 use crate::kv_cache::KvCache;
-use crate::weights::Weights;
+use crate::testing::{GgufWriter, Meta};
+use crate::weights::{Format, Weights};
 
 const CHECKPOINTS: [&str; 4] = ["gemma", "gemma2", "gemma3", "gemma3-scaled"];
 
@@ -154,5 +155,125 @@ fn a_refused_forward_pass_leaves_the_cache_alone() {
         let error = golden.decoder.forward(tokens, &mut cache, 0).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(cache.len(), 10);
+    }
+}
+
+/// The same checkpoint as a converter to GGUF writes it: other names and keys, and normalization weights with their 1.
+fn as_gguf(name: &str) -> GgufWriter {
+    let config: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder(name).join("config.json")).unwrap()).unwrap();
+    let mut gguf = GgufWriter::default();
+    let architecture = name.split('-').next().unwrap();
+    gguf.set("general.architecture", Meta::Text(architecture.to_owned()));
+    for (key, from) in [
+        ("embedding_length", "hidden_size"),
+        ("block_count", "num_hidden_layers"),
+        ("feed_forward_length", "intermediate_size"),
+        ("attention.head_count", "num_attention_heads"),
+        ("attention.head_count_kv", "num_key_value_heads"),
+        ("attention.key_length", "head_dim"),
+        ("attention.value_length", "head_dim"),
+        ("context_length", "max_position_embeddings"),
+        ("attention.sliding_window", "sliding_window"),
+        ("attention.sliding_window_pattern", "_sliding_window_pattern"),
+    ] {
+        if let Some(value) = config[from].as_u64() {
+            gguf.set(&format!("{architecture}.{key}"), Meta::U32(value as u32));
+        }
+    }
+    for (key, from) in [
+        ("attn_logit_softcapping", "attn_logit_softcapping"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+        ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
+        ("rope.freq_base", "rope_theta"),
+    ] {
+        if let Some(value) = config[from].as_f64() {
+            gguf.set(&format!("{architecture}.{key}"), Meta::F32(value as f32));
+        }
+    }
+    if let Some(base) = config["rope_parameters"]["full_attention"]["rope_theta"].as_f64() {
+        gguf.set(&format!("{architecture}.rope.freq_base"), Meta::F32(base as f32));
+    }
+    if let Some(factor) = config["rope_parameters"]["full_attention"]["factor"].as_f64() {
+        gguf.set(
+            &format!("{architecture}.rope.scaling.type"),
+            Meta::Text("linear".to_owned()),
+        );
+        gguf.set(&format!("{architecture}.rope.scaling.factor"), Meta::F32(factor as f32));
+    }
+    let vocab_size = config["vocab_size"].as_u64().unwrap();
+    gguf.set(
+        "tokenizer.ggml.tokens",
+        Meta::Texts((0..vocab_size).map(|id| id.to_string()).collect()),
+    );
+    for file in std::fs::read_dir(folder(name)).unwrap() {
+        let path = file.unwrap().path();
+        let file_name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !(file_name.starts_with("model") && file_name.ends_with(".safetensors")) {
+            continue;
+        }
+        for (tensor_name, tensor) in candle_core::safetensors::load(path, &Device::Cpu).unwrap() {
+            let name = gguf_name(&tensor_name, architecture);
+            let one = if name.contains("norm") { 1.0 } else { 0.0 };
+            let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+            let bytes = numbers.iter().flat_map(|x| (x + one).to_le_bytes()).collect();
+            gguf.tensors.push((name, tensor.dims().to_vec(), Format::F32, bytes));
+        }
+    }
+    gguf
+}
+
+/// The names as llama.cpp's converter maps them, written down here a second time.
+fn gguf_name(name: &str, architecture: &str) -> String {
+    let ffn_norm = if architecture == "gemma" {
+        "post_attention_layernorm"
+    } else {
+        "pre_feedforward_layernorm"
+    };
+    let mut name = name.replace(ffn_norm, "ffn_norm");
+    for (from, to) in [
+        ("model.embed_tokens", "token_embd"),
+        ("model.norm", "output_norm"),
+        ("model.layers.", "blk."),
+        ("input_layernorm", "attn_norm"),
+        ("post_attention_layernorm", "post_attention_norm"),
+        ("post_feedforward_layernorm", "post_ffw_norm"),
+        ("self_attn.o_proj", "attn_output"),
+        ("self_attn.q_proj", "attn_q"),
+        ("self_attn.k_proj", "attn_k"),
+        ("self_attn.v_proj", "attn_v"),
+        ("self_attn.q_norm", "attn_q_norm"),
+        ("self_attn.k_norm", "attn_k_norm"),
+        ("mlp.gate_proj", "ffn_gate"),
+        ("mlp.up_proj", "ffn_up"),
+        ("mlp.down_proj", "ffn_down"),
+    ] {
+        name = name.replace(from, to);
+    }
+    name
+}
+
+#[test]
+fn a_gguf_file_of_the_same_weights_gives_the_same_logits() {
+    for name in CHECKPOINTS {
+        let golden = Golden::load(name);
+        let head_dim = golden.decoder.config().head_dim as f32;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), as_gguf(name).bytes()).unwrap();
+        let weights = Weights::open(file.path()).expect("the twin loads");
+        let mut config = weights.config;
+        // A GGUF file does not say how queries are scaled; the checkpoints whose scale is their own take it from here.
+        if golden.decoder.config().query_scale != head_dim.powf(-0.5) {
+            config.query_scale = golden.decoder.config().query_scale;
+        }
+        assert_eq!(&config, golden.decoder.config(), "{name}");
+        let twin = Decoder::new(config, weights.tensors).expect("every tensor fits");
+        let mut cache = golden.cache();
+        let found = twin
+            .forward(&golden.tokens, &mut cache, golden.tokens.len())
+            .unwrap()
+            .unwrap();
+        let found: Vec<Vec<f32>> = found.to_vec2().unwrap();
+        assert_eq!(found, golden.forward(&golden.tokens, &mut golden.cache()), "{name}");
     }
 }

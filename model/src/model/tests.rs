@@ -102,3 +102,39 @@ fn a_model_that_is_not_there_is_named() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma");
     assert!(refused(&folder).contains("tokenizer.json"));
 }
+
+#[test]
+fn a_tokenizer_that_is_larger_than_the_vocabulary_is_refused() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma");
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(golden.join(file), folder.path().join(file)).unwrap();
+    }
+    let mut vocab: Vec<String> = ["<pad>", "<eos>", "<bos>", "<unk>"].map(str::to_owned).to_vec();
+    vocab.extend((0..256).map(|byte| format!("<0x{byte:02X}>")));
+    let vocab: serde_json::Map<_, _> = vocab
+        .into_iter()
+        .enumerate()
+        .map(|(id, piece)| (piece, id.into()))
+        .collect();
+    let added: Vec<_> = ["<pad>", "<eos>", "<bos>", "<unk>"]
+        .iter()
+        .enumerate()
+        .map(|(id, piece)| {
+            serde_json::json!({"id": id, "content": piece, "special": true, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false})
+        })
+        .collect();
+    let tokenizer = serde_json::json!({"version": "1.0", "added_tokens": added, "normalizer":
+        {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, "model":
+        {"type": "BPE", "unk_token": "<unk>", "byte_fallback": true, "vocab": vocab, "merges": []}});
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    let error = match Model::load(folder.path(), &LoadOptions::default()) {
+        Ok(_) => panic!("a tokenizer of another model was accepted"),
+        Err(error) => error.to_string(),
+    };
+    assert!(
+        error.contains("the tokenizer has 260 entries, the model's vocabulary 96"),
+        "{error}"
+    );
+}
