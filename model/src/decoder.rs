@@ -22,6 +22,15 @@ pub(crate) struct Decoder {
     final_norm: Tensor,
 }
 
+/// The size of the matrices that a token is multiplied with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WeightCount {
+    /// Bytes as stored, with the head.
+    pub(crate) bytes: u64,
+    /// Numbers in the layers, without the head.
+    pub(crate) in_layers: u64,
+}
+
 struct Layer {
     config: LayerConfig,
     attention_norm: Tensor,
@@ -80,6 +89,20 @@ impl Decoder {
         }
         let most = bytes.into_iter().max_by_key(|(_, bytes)| *bytes);
         most.map_or(self.embedding.format(), |(format, _)| format)
+    }
+
+    /// How much a token is multiplied with.
+    pub(crate) fn weights(&self) -> WeightCount {
+        let in_layers = || self.layers.iter().flat_map(Layer::matrices);
+        let numbers = |matrix: &Matrix| (matrix.rows() * matrix.cols()) as u64;
+        let bytes = |matrix: &Matrix| {
+            let format = matrix.format();
+            numbers(matrix) / format.block_len() as u64 * format.block_bytes() as u64
+        };
+        WeightCount {
+            bytes: in_layers().chain([&self.embedding]).map(bytes).sum(),
+            in_layers: in_layers().map(numbers).sum(),
+        }
     }
 
     /// The precision in which keys and values are best kept: `f32` only for weights in `f32`.

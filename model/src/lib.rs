@@ -6,6 +6,7 @@
 //!
 //! This crate must not know LSP, URIs, documents, syntax trees or an async runtime.
 
+pub mod bench;
 mod config;
 mod decoder;
 mod engine;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::LoadError;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, WeightCount};
 use crate::kv_cache::KvCache;
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
@@ -123,6 +123,34 @@ impl Model {
     pub(crate) fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
     }
+
+    /// How many threads compute.
+    pub(crate) fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// How much a token is multiplied with.
+    pub(crate) fn weights(&self) -> WeightCount {
+        self.decoder.weights()
+    }
+
+    /// Reads tokens after those that are held; gives the logits after each of them, which is what checking a draft
+    /// takes.
+    pub(crate) fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
+        let logits = self.logits(tokens, tokens.len())?;
+        Ok(logits.unwrap_or_default())
+    }
+
+    fn logits(&mut self, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
+        let Self {
+            decoder, cache, pool, ..
+        } = self;
+        let logits = pool.install(|| {
+            let logits = decoder.forward(tokens, cache, wanted)?;
+            logits.map(|logits| logits.to_vec2()).transpose()
+        });
+        logits.map_err(|error| error.to_string())
+    }
 }
 
 impl LanguageModel for Model {
@@ -135,14 +163,8 @@ impl LanguageModel for Model {
     }
 
     fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        let Self {
-            decoder, cache, pool, ..
-        } = self;
-        let logits = pool.install(|| {
-            let logits = decoder.forward(tokens, cache, usize::from(want_logits))?;
-            logits.map(|logits| logits.squeeze(0)?.to_vec1()).transpose()
-        });
-        logits.map_err(|error| error.to_string())
+        let logits = self.logits(tokens, usize::from(want_logits))?;
+        Ok(logits.and_then(|mut rows| rows.pop()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! What it was asked for goes to stdout and nothing else does; notes and errors go to stderr. It must not know the
 //! protocol.
 
+mod bench;
 mod complete;
 mod failure;
 mod output;
@@ -37,6 +38,8 @@ enum Command {
     Raw(raw::Flags),
     /// Show the tokens of a file
     Tokens(tokens::Flags),
+    /// Measure how fast the model is on this machine
+    Bench(bench::Flags),
 }
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
@@ -45,6 +48,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Complete(flags) => complete::run(&flags),
         Command::Raw(flags) => raw::run(&flags),
         Command::Tokens(flags) => tokens::run(&flags),
+        Command::Bench(flags) => bench::run(&flags),
     };
     match done {
         // Whoever closes the pipe has read what he wanted.
@@ -63,7 +67,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be
 /// taken for a flag.
 fn normalize(mut args: Vec<OsString>) -> Vec<OsString> {
-    const KNOWN: [&str; 8] = ["complete", "raw", "tokens", "help", "-h", "--help", "-V", "--version"];
+    const KNOWN: [&str; 9] = [
+        "complete",
+        "raw",
+        "tokens",
+        "bench",
+        "help",
+        "-h",
+        "--help",
+        "-V",
+        "--version",
+    ];
     let named = args.get(1).is_none_or(|first| KNOWN.iter().any(|known| first == known));
     if !named {
         args.insert(1, "complete".into());
@@ -96,6 +110,7 @@ mod tests {
         check("x --json a.rs:1:1", "x complete --json a.rs:1:1");
         check("x complete a.rs:1:1", "x complete a.rs:1:1");
         check("x tokens a.rs", "x tokens a.rs");
+        check("x bench --json", "x bench --json");
         check("x --help", "x --help");
         check("x", "x");
         check("x -:3:1 --path a.rs", "x complete --path a.rs -- -:3:1");

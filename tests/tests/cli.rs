@@ -269,3 +269,57 @@ fn tokens_are_listed() {
     assert_eq!(lines.lines().count(), ids.len(), "{lines}");
     assert!(lines.starts_with("2\t<bos>\n"), "{lines}");
 }
+
+#[test]
+fn a_bench_measures_everything_it_promises() {
+    let small = ["--prefill", "8", "--decode", "2", "--reps", "1", "--threads", "2"];
+    let args: Vec<&str> = ["bench", "--json"].into_iter().chain(small).collect();
+    let answer = complete(&args).json();
+    let figures = [
+        "prefill_tps",
+        "decode_tps",
+        "load_ms",
+        "first_token_ms",
+        "prefill_gflops",
+        "weights_mib",
+        "decode_gb_per_s",
+        "memory_gb_per_s",
+    ];
+    assert_keys(
+        &answer,
+        &[&figures[..], &["peak_rss_mib", "rows_ms", "threads"]].concat(),
+    );
+    for figure in figures {
+        assert!(answer[figure].as_f64().unwrap() > 0.0, "{figure} in {answer}");
+    }
+    assert_eq!(
+        answer["peak_rss_mib"].as_f64().is_some_and(|peak| peak > 10.0),
+        cfg!(target_os = "linux"),
+        "{answer}"
+    );
+    assert_keys(&answer["rows_ms"], &["1", "4", "8"]);
+    for time in answer["rows_ms"].as_object().unwrap().values() {
+        assert!(time.as_f64().unwrap() > 0.0, "{answer}");
+    }
+    assert_eq!(answer["threads"], 2);
+    // The whole file but its metadata and norms, 253 MB of which the vocabulary is 6.
+    assert!(
+        (225.0..242.0).contains(&answer["weights_mib"].as_f64().unwrap()),
+        "{answer}"
+    );
+    let args: Vec<&str> = ["bench"].into_iter().chain(small).collect();
+    let table = complete(&args).success();
+    for line in ["prefill 8", "decode 2 after it", "rows 8", "roofline"] {
+        assert!(table.contains(line), "{line:?} in\n{table}");
+    }
+    for wrong in [
+        ["--prefill", "0"],
+        ["--decode", "x"],
+        ["--reps", "0"],
+        ["--prefill", "9000"],
+    ] {
+        let output = complete(&["bench", wrong[0], wrong[1]]);
+        assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{output:?}");
+        assert!(!output.stderr.is_empty(), "{output:?}");
+    }
+}

@@ -49,9 +49,15 @@ impl Matrix {
         &self.bytes[row * len..][..len]
     }
 
+    /// The stored bytes from a row on, and the bytes of one row.
+    fn rows_from(&self, row: usize) -> (&[u8], usize) {
+        let len = self.bytes.len() / self.rows;
+        (&self.bytes[row * len..], len)
+    }
+
     /// A row as `f32` numbers.
     pub(crate) fn dequantize_row(&self, row: usize, out: &mut [f32]) {
-        cpu::dequantize_row(Isa::detect(), self, row, out);
+        cpu::dequantize_row(self, row, out);
     }
 }
 

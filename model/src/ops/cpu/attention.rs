@@ -334,7 +334,7 @@ mod avx2 {
                 }
                 let mut sums = [0.0; G];
                 for (sum, acc) in sums.iter_mut().zip(acc) {
-                    *sum = super::super::dot::avx2::sum(_mm256_add_ps(acc[0], acc[1]));
+                    *sum = super::super::dot::sum(_mm256_add_ps(acc[0], acc[1]));
                 }
                 sums
             };

@@ -3,13 +3,15 @@
 //! Kernels are batch-invariant: what is computed for a row depends neither on the rows beside it, nor on the number of
 //! threads, nor on how a prompt is cut into chunks. Cold, warm and partly reused runs therefore give the same text.
 
+mod activations;
 mod attention;
+mod blocks;
 mod dot;
 mod gelu;
 mod math;
 mod matmul;
+mod panel;
 mod reduce;
-mod unpack;
 
 pub(crate) use attention::{Attention, attention};
 pub(crate) use gelu::gelu_mul;

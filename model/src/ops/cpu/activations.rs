@@ -1,0 +1,88 @@
+//! Activations quantized to 8 bits, in the groups over which a weight format shares its scales.
+
+use rayon::prelude::*;
+
+use super::Isa;
+use super::blocks::Scaling;
+
+/// The rows of one matrix product. `x = scale * q` within a group of 32 or 256.
+pub(super) struct Activations {
+    /// Numbers in a row.
+    pub(super) cols: usize,
+    /// One signed byte a number, -127 to 127.
+    pub(super) q: Vec<i8>,
+    /// One scale a group.
+    pub(super) scale: Vec<f32>,
+    /// Sums of `q`: over each group of 32, or over each run of a K format.
+    pub(super) sum: Vec<i16>,
+    /// Numbers in a sum.
+    pub(super) run: usize,
+    /// Numbers in a group.
+    pub(super) group: usize,
+}
+
+impl Activations {
+    /// Quantizes rows of `cols` numbers, a multiple of the format's block. A group with a number that is not finite gets
+    /// a scale that is not finite, so that the fault shows in the result.
+    pub(super) fn new(isa: Isa, scaling: Scaling, x: &[f32], cols: usize) -> Self {
+        let group = scaling.block();
+        let run = match scaling {
+            Scaling::Super { run, .. } => run,
+            _ => 32,
+        };
+        let mut all = Self {
+            cols,
+            q: vec![0; x.len()],
+            scale: vec![0.0; x.len() / group],
+            sum: vec![0; x.len() / run],
+            run,
+            group,
+        };
+        let q = all.q.par_chunks_mut(cols);
+        let scale = all.scale.par_chunks_mut(cols / group);
+        let sum = all.sum.par_chunks_mut(cols / run);
+        let rows = x.par_chunks(cols).zip(q).zip(scale.zip(sum));
+        rows.for_each(|((x, q), (scale, sum))| {
+            for (at, scale) in scale.iter_mut().enumerate() {
+                let (x, q) = (&x[at * group..][..group], &mut q[at * group..][..group]);
+                *scale = quantize(isa, x, q);
+                for (sum, q) in sum[at * (group / run)..].iter_mut().zip(q.chunks_exact(run)) {
+                    *sum = q.iter().map(|&q| i16::from(q)).sum();
+                }
+            }
+        });
+        all
+    }
+}
+
+/// Quantizes a group and gives its scale.
+fn quantize(isa: Isa, x: &[f32], q: &mut [i8]) -> f32 {
+    match isa {
+        Isa::Portable => generic(x, q),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2.
+        Isa::Avx2 => unsafe { avx2(x, q) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(x: &[f32], q: &mut [i8]) -> f32 {
+    generic(x, q)
+}
+
+#[inline(always)]
+fn generic(x: &[f32], q: &mut [i8]) -> f32 {
+    // The bits of absolute values order as the values do, with NaN above infinity.
+    let mut largest = 0;
+    for x in x {
+        largest = largest.max(x.abs().to_bits());
+    }
+    let scale = f32::from_bits(largest) / 127.0;
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    for (q, x) in q.iter_mut().zip(x) {
+        // At most 127 where the scale is a number; where it is not, any byte will do.
+        *q = (x * inverse).round_ties_even() as i32 as i8;
+    }
+    scale
+}

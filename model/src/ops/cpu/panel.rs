@@ -1,0 +1,110 @@
+//! Eight weight rows, unpacked side by side: the form in which they meet activations.
+//!
+//! Four consecutive bytes of a row stand beside the same four of the other rows, so that one 32-byte vector holds four
+//! columns of eight rows, and a multiplication by four activations, repeated eight times, gives a sum for each row.
+//! Nothing has to be added across a vector, and scales come as vectors too.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+use super::Isa;
+use super::blocks::{self, Scaling};
+use crate::weights::Format;
+
+/// Weight rows in a panel.
+pub(super) const ROWS: usize = 8;
+
+/// Columns that are unpacked at a time; a multiple of every block, small enough for the first-level cache.
+pub(super) const CHUNK: usize = 1024;
+
+/// Eight rows of up to [`CHUNK`] columns.
+pub(super) struct Panel {
+    /// [columns / 4][8 rows][4]: bytes, unsigned unless the format's are signed.
+    pub(super) q: Vec<u8>,
+    /// [blocks][8 rows]: scale of a plain block, `d` of a K block.
+    pub(super) scale: Vec<[f32; ROWS]>,
+    /// [blocks][8 rows]: what a plain block adds, `d_min` of a K block.
+    pub(super) min: Vec<[f32; ROWS]>,
+    /// [runs][8 rows][2]: the scales of a K format's runs, each twice.
+    pub(super) run_scale: Vec<[[i16; 2]; ROWS]>,
+    /// [pairs of runs][8 rows][2]: the minima of two runs.
+    pub(super) run_min: Vec<[[i16; 2]; ROWS]>,
+}
+
+impl Default for Panel {
+    fn default() -> Self {
+        Self {
+            q: vec![0; ROWS * CHUNK],
+            scale: vec![[0.0; ROWS]; CHUNK / 32],
+            min: vec![[0.0; ROWS]; CHUNK / 32],
+            run_scale: vec![[[0; 2]; ROWS]; CHUNK / 16],
+            run_min: vec![[[0; 2]; ROWS]; CHUNK / 32],
+        }
+    }
+}
+
+/// A piece of eight stored rows.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    /// Begins with the first row's piece.
+    pub(super) bytes: &'a [u8],
+    /// Bytes from a row to the next.
+    pub(super) stride: usize,
+    /// Blocks of each row.
+    pub(super) blocks: usize,
+    /// How many bytes on lies what will be unpacked next. It is fetched into the cache meanwhile: eight rows are eight
+    /// short streams, too short for the processor to see by itself where they lead.
+    pub(super) ahead: usize,
+}
+
+impl Panel {
+    /// Unpacks a piece of eight rows, at most [`CHUNK`] columns.
+    pub(super) fn unpack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
+        let end = (ROWS - 1) * stored.stride + stored.blocks * format.block_bytes();
+        assert!(
+            stored.blocks * scaling.block() <= CHUNK && end <= stored.bytes.len(),
+            "eight rows that fit into a panel"
+        );
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and F16C; the sizes were checked above.
+            Isa::Avx2 if unsafe { avx2::unpack(self, format, stored) } => {}
+            _ => self.unpack_portable(format, scaling, stored),
+        }
+    }
+
+    fn unpack_portable(&mut self, format: Format, scaling: Scaling, stored: Stored<'_>) {
+        for (row, bytes) in stored.bytes.chunks(stored.stride).take(ROWS).enumerate() {
+            for (at, block) in bytes.chunks_exact(format.block_bytes()).take(stored.blocks).enumerate() {
+                match scaling {
+                    Scaling::Super { run, .. } => {
+                        let mut q = [0; 256];
+                        let (d, d_min, runs) = blocks::superblock(format, block, &mut q);
+                        self.put_q(row, 256 * at, &q);
+                        (self.scale[at][row], self.min[at][row]) = (d, d_min);
+                        self.put_runs(row, at, 256 / run, &runs);
+                    }
+                    Scaling::Offset(_) | Scaling::Added | Scaling::Signed => {
+                        let mut q = [0; 32];
+                        (self.scale[at][row], self.min[at][row]) = blocks::plain(format, block, &mut q);
+                        self.put_q(row, 32 * at, &q);
+                    }
+                }
+            }
+        }
+    }
+
+    fn put_q(&mut self, row: usize, column: usize, q: &[u8]) {
+        let vectors = self.q[ROWS * column..].as_chunks_mut::<{ 4 * ROWS }>().0;
+        for (vector, q) in vectors.iter_mut().zip(q.as_chunks::<4>().0) {
+            vector[4 * row..4 * row + 4].copy_from_slice(q);
+        }
+    }
+
+    fn put_runs(&mut self, row: usize, block: usize, count: usize, runs: &blocks::Runs) {
+        for run in 0..count {
+            self.run_scale[block * count + run][row] = [runs.scale[run]; 2];
+            self.run_min[(block * count + run) / 2][row][run % 2] = runs.min[run];
+        }
+    }
+}

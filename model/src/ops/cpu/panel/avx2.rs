@@ -1,0 +1,354 @@
+//! Unpacking with AVX2, for the formats that matter: eight rows at once, transposed before their bits are taken apart.
+
+use std::arch::x86_64::*;
+
+use super::super::blocks;
+use super::{Panel, ROWS, Stored};
+use crate::weights::Format;
+
+/// Unpacks a piece of eight rows; `false` where the format has no fast form.
+///
+/// # Safety
+/// Needs AVX2 and F16C. The rows must hold the blocks that `stored` says, and the panel must have room for them.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) unsafe fn unpack(panel: &mut Panel, format: Format, stored: Stored<'_>) -> bool {
+    // SAFETY: passed on to the caller; each type is the format's.
+    unsafe {
+        match format {
+            Format::Q4_0 => each::<Q4_0>(panel, stored),
+            Format::Q5_0 => each::<Q5_0>(panel, stored),
+            Format::Q8_0 => each::<Q8_0>(panel, stored),
+            Format::Q4_K => each::<Q4K>(panel, stored),
+            Format::Q5_K => each::<Q5K>(panel, stored),
+            Format::Q6_K => each::<Q6K>(panel, stored),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// # Safety
+/// As for [`unpack`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn each<F: Unpack>(panel: &mut Panel, stored: Stored<'_>) {
+    let bytes = F::FORMAT.block_bytes();
+    // Several small blocks share a cache line.
+    let every = (64 / bytes).max(1);
+    for at in 0..stored.blocks {
+        // SAFETY: the block and those of the seven rows after it lie within the stored bytes; the panel has room.
+        unsafe {
+            let block = Blocks {
+                first: stored.bytes.as_ptr().add(at * bytes),
+                stride: stored.stride,
+            };
+            if at % every == 0 {
+                block.prefetch(stored.ahead, bytes);
+            }
+            let q = panel.q.as_mut_ptr().add(ROWS * F::FORMAT.block_len() * at).cast();
+            F::block(panel, at, q, block);
+        }
+    }
+}
+
+/// A format's way of unpacking. These are types with inlined functions, not closures: a closure that the compiler does
+/// not inline is compiled without the caller's target features.
+trait Unpack {
+    const FORMAT: Format;
+
+    /// Unpacks block `at` of eight rows, its bytes to `q`.
+    ///
+    /// # Safety
+    /// As for [`unpack`].
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks);
+}
+
+struct Q4_0;
+
+impl Unpack for Q4_0 {
+    const FORMAT: Format = Format::Q4_0;
+
+    #[inline(always)]
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+        // SAFETY: the offsets are those of the format; passed on to the caller.
+        unsafe {
+            nibbles(q, block.transpose16(2));
+            panel.scale[at] = block.halves(0);
+        }
+    }
+}
+
+struct Q5_0;
+
+impl Unpack for Q5_0 {
+    const FORMAT: Format = Format::Q5_0;
+
+    #[inline(always)]
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+        // SAFETY: as above.
+        unsafe {
+            nibbles(q, block.transpose16(6));
+            fifth_bits(q, block.dwords(2));
+            panel.scale[at] = block.halves(0);
+        }
+    }
+}
+
+struct Q8_0;
+
+impl Unpack for Q8_0 {
+    const FORMAT: Format = Format::Q8_0;
+
+    #[inline(always)]
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+        // SAFETY: as above.
+        unsafe {
+            store(q, block.transpose32(2));
+            panel.scale[at] = block.halves(0);
+        }
+    }
+}
+
+struct Q4K;
+
+impl Unpack for Q4K {
+    const FORMAT: Format = Format::Q4_K;
+
+    #[inline(always)]
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+        // SAFETY: as above.
+        unsafe {
+            for pair in 0..4 {
+                let packed = block.transpose32(16 + 32 * pair);
+                store(q.add(16 * pair), bits(packed, 0, 15));
+                store(q.add(16 * pair + 8), bits(packed, 4, 15));
+            }
+            panel.scale[at] = block.halves(0);
+            panel.min[at] = block.halves(2);
+            block.runs(panel, Self::FORMAT, at);
+        }
+    }
+}
+
+struct Q5K;
+
+impl Unpack for Q5K {
+    const FORMAT: Format = Format::Q5_K;
+
+    #[inline(always)]
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+        // SAFETY: as above.
+        unsafe {
+            let fifth = block.transpose32(16);
+            for pair in 0..4 {
+                let packed = block.transpose32(48 + 32 * pair);
+                for half in 0..2 {
+                    let high = shifted(bits(fifth, 2 * pair + half, 1), 4);
+                    store(q.add(16 * pair + 8 * half), or(bits(packed, 4 * half, 15), high));
+                }
+            }
+            panel.scale[at] = block.halves(0);
+            panel.min[at] = block.halves(2);
+            block.runs(panel, Self::FORMAT, at);
+        }
+    }
+}
+
+struct Q6K;
+
+impl Unpack for Q6K {
+    const FORMAT: Format = Format::Q6_K;
+
+    #[inline(always)]
+    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+        // SAFETY: as above.
+        unsafe {
+            for half in 0..2 {
+                let high = block.transpose32(128 + 32 * half);
+                for part in 0..2 {
+                    let low = block.transpose32(64 * half + 32 * part);
+                    let q = q.add(32 * half + 8 * part);
+                    store(q, or(bits(low, 0, 15), shifted(bits(high, 2 * part, 3), 4)));
+                    store(q.add(16), or(bits(low, 4, 15), shifted(bits(high, 4 + 2 * part, 3), 4)));
+                }
+            }
+            panel.scale[at] = block.halves(208);
+            panel.min[at] = panel.scale[at];
+            block.runs(panel, Self::FORMAT, at);
+        }
+    }
+}
+
+/// The same block of eight rows.
+#[derive(Clone, Copy)]
+struct Blocks {
+    first: *const u8,
+    stride: usize,
+}
+
+impl Blocks {
+    #[inline(always)]
+    unsafe fn row(self, row: usize) -> *const u8 {
+        // SAFETY: the block of every row lies within the stored bytes.
+        unsafe { self.first.add(row * self.stride) }
+    }
+
+    /// Fetches what lies `ahead` bytes on into the cache.
+    #[inline(always)]
+    unsafe fn prefetch(self, ahead: usize, bytes: usize) {
+        for row in 0..ROWS {
+            for line in (0..bytes).step_by(64) {
+                let address = self.first.wrapping_add(row * self.stride + ahead + line);
+                // SAFETY: a hint that reads nothing; an address past the end does no harm.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+            }
+        }
+    }
+
+    /// The scales and minima of the runs of a K block.
+    #[inline(always)]
+    unsafe fn runs(self, panel: &mut Panel, format: Format, at: usize) {
+        let count = if format == Format::Q6_K { 16 } else { 8 };
+        for row in 0..ROWS {
+            // SAFETY: a whole block of the format.
+            let block = unsafe { std::slice::from_raw_parts(self.row(row), format.block_bytes()) };
+            let (_, _, runs) = blocks::factors(format, block);
+            panel.put_runs(row, at, count, &runs);
+        }
+    }
+
+    /// Half-precision numbers at `at` of each block, widened.
+    #[inline(always)]
+    unsafe fn halves(self, at: usize) -> [f32; ROWS] {
+        let mut bits = [0_u16; ROWS];
+        let mut out = [0.0; ROWS];
+        // SAFETY: the number lies within the block; the caller has F16C.
+        unsafe {
+            for (row, bits) in bits.iter_mut().enumerate() {
+                *bits = self.row(row).add(at).cast::<u16>().read_unaligned();
+            }
+            _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast())));
+        }
+        out
+    }
+
+    /// Four bytes at `at` of each block.
+    #[inline(always)]
+    unsafe fn dwords(self, at: usize) -> __m256i {
+        let mut dwords = [0_u32; ROWS];
+        // SAFETY: the bytes lie within the block.
+        unsafe {
+            for (row, dword) in dwords.iter_mut().enumerate() {
+                *dword = self.row(row).add(at).cast::<u32>().read_unaligned();
+            }
+            _mm256_loadu_si256(dwords.as_ptr().cast())
+        }
+    }
+
+    /// 16 bytes at `at` of each block: vector `i` holds bytes `4 i` to `4 i + 3` of each row.
+    #[inline(always)]
+    unsafe fn transpose16(self, at: usize) -> [__m256i; 4] {
+        // SAFETY: the bytes lie within the block; the caller has AVX2.
+        unsafe {
+            let mut pairs = [_mm256_setzero_si256(); 4];
+            for (row, pair) in pairs.iter_mut().enumerate() {
+                let low = _mm_loadu_si128(self.row(row).add(at).cast());
+                let high = _mm_loadu_si128(self.row(row + 4).add(at).cast());
+                *pair = _mm256_set_m128i(high, low);
+            }
+            let a = _mm256_unpacklo_epi32(pairs[0], pairs[1]);
+            let b = _mm256_unpackhi_epi32(pairs[0], pairs[1]);
+            let c = _mm256_unpacklo_epi32(pairs[2], pairs[3]);
+            let d = _mm256_unpackhi_epi32(pairs[2], pairs[3]);
+            [
+                _mm256_unpacklo_epi64(a, c),
+                _mm256_unpackhi_epi64(a, c),
+                _mm256_unpacklo_epi64(b, d),
+                _mm256_unpackhi_epi64(b, d),
+            ]
+        }
+    }
+
+    /// 32 bytes at `at` of each block.
+    #[inline(always)]
+    unsafe fn transpose32(self, at: usize) -> [__m256i; 8] {
+        // SAFETY: the bytes lie within the block.
+        unsafe {
+            let [a, b, c, d] = self.transpose16(at);
+            let [e, f, g, h] = self.transpose16(at + 16);
+            [a, b, c, d, e, f, g, h]
+        }
+    }
+}
+
+/// `(v >> right) & mask`, byte by byte.
+#[inline(always)]
+unsafe fn bits<const N: usize>(mut v: [__m256i; N], right: usize, mask: i8) -> [__m256i; N] {
+    // SAFETY: the caller has AVX2. What a 16-bit shift moves in from the byte above is masked off.
+    unsafe {
+        let right = _mm_cvtsi32_si128(right as i32);
+        for v in &mut v {
+            *v = _mm256_and_si256(_mm256_srl_epi16(*v, right), _mm256_set1_epi8(mask));
+        }
+    }
+    v
+}
+
+/// `v << left`, byte by byte, for bytes that stay below 256.
+#[inline(always)]
+unsafe fn shifted(mut v: [__m256i; 8], left: usize) -> [__m256i; 8] {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let left = _mm_cvtsi32_si128(left as i32);
+        for v in &mut v {
+            *v = _mm256_sll_epi16(*v, left);
+        }
+    }
+    v
+}
+
+#[inline(always)]
+unsafe fn or(mut a: [__m256i; 8], b: [__m256i; 8]) -> [__m256i; 8] {
+    for (a, b) in a.iter_mut().zip(b) {
+        // SAFETY: the caller has AVX2.
+        *a = unsafe { _mm256_or_si256(*a, b) };
+    }
+    a
+}
+
+/// Writes vectors one after the other.
+#[inline(always)]
+unsafe fn store<const N: usize>(q: *mut __m256i, v: [__m256i; N]) {
+    for (at, v) in v.into_iter().enumerate() {
+        // SAFETY: the caller gives room for them.
+        unsafe { _mm256_storeu_si256(q.add(at), v) };
+    }
+}
+
+/// Low nibbles are the first half of a block of 32, high nibbles the second.
+#[inline(always)]
+unsafe fn nibbles(q: *mut __m256i, packed: [__m256i; 4]) {
+    // SAFETY: the caller has AVX2 and gives room for 8 vectors.
+    unsafe {
+        store(q, bits(packed, 0, 15));
+        store(q.add(4), bits(packed, 4, 15));
+    }
+}
+
+/// Adds the fifth bit of each weight; `bits` has the 32 bits of each row.
+#[inline(always)]
+unsafe fn fifth_bits(q: *mut __m256i, bits: __m256i) {
+    // SAFETY: the caller has AVX2, and `q` points to the 8 vectors of a block.
+    unsafe {
+        let sixteen = _mm256_set1_epi8(16);
+        let lanes = _mm256_set_epi32(12, 8, 4, 0, 12, 8, 4, 0);
+        // Within each row's four bytes, the columns 4 i to 4 i + 3 are the low or high half of byte i / 2.
+        for at in 0..8 {
+            let mask = _mm256_set1_epi32(if at % 2 == 0 { 0x0804_0201 } else { 0x8040_2010_u32.cast_signed() });
+            let byte = _mm256_add_epi32(lanes, _mm256_set1_epi32(at as i32 / 2));
+            let spread = _mm256_shuffle_epi8(bits, _mm256_mullo_epi32(byte, _mm256_set1_epi32(0x0101_0101)));
+            let set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, mask), mask);
+            let sum = _mm256_or_si256(_mm256_loadu_si256(q.add(at)), _mm256_and_si256(set, sixteen));
+            _mm256_storeu_si256(q.add(at), sum);
+        }
+    }
+}
