@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor};
 use crate::LoadError;
 use crate::config::{LayerConfig, ModelConfig, Rope};
 use crate::kv_cache::KvCache;
-use crate::ops::{self, Attention, Matrix};
+use crate::ops::{Attention, Matrix, Ops};
 use crate::weights::{Format, Tensors};
 
 /// A checkpoint's weights, immutable.
@@ -116,7 +116,13 @@ impl Decoder {
     /// Reads `tokens` after those in the cache and appends their keys and values. Gives the logits after each of the
     /// last `wanted` of them, [wanted, vocab_size], `None` where `wanted` is 0: the head is a large part of the work.
     /// An error leaves the cache as it was.
-    pub(crate) fn forward(&self, tokens: &[u32], cache: &mut KvCache, wanted: usize) -> Result<Option<Tensor>> {
+    pub(crate) fn forward(
+        &self,
+        ops: &Ops,
+        tokens: &[u32],
+        cache: &mut KvCache,
+        wanted: usize,
+    ) -> Result<Option<Tensor>> {
         if tokens.is_empty() {
             candle_core::bail!("a forward pass over no tokens");
         }
@@ -134,19 +140,20 @@ impl Decoder {
         if let Some(id) = tokens.iter().find(|id| **id as usize >= self.config.vocab_size) {
             candle_core::bail!("token {id} in a vocabulary of {}", self.config.vocab_size);
         }
+        let _awake = ops.awake();
         let mut angles = Angles::new(&self.config, cache.len(), tokens.len());
-        let mut x = ops::embed(tokens, &self.embedding, self.embedding_scale)?;
+        let mut x = ops.embed(tokens, &self.embedding, self.embedding_scale)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let (cos, sin) = angles.of(layer.config.rope)?;
-            x = layer.forward(&self.config, index, &x, &cos, &sin, cache)?;
+            x = layer.forward(ops, &self.config, index, &x, &cos, &sin, cache)?;
         }
         cache.advance(tokens.len());
         if wanted == 0 {
             return Ok(None);
         }
         let x = x.narrow(0, tokens.len() - wanted, wanted)?;
-        let x = ops::rms_norm(&x, &self.final_norm, self.config.norm_epsilon)?;
-        let x = ops::matmul(&x, &self.embedding)?;
+        let x = ops.rms_norm(&x, &self.final_norm, self.config.norm_epsilon)?;
+        let x = ops.matmul(&x, &self.embedding)?;
         Ok(Some(match self.config.logit_softcap {
             Some(cap) => ((x / f64::from(cap))?.tanh()? * f64::from(cap))?,
             None => x,
@@ -210,8 +217,10 @@ impl Layer {
     }
 
     /// `x` is [n, hidden_size], `cos` and `sin` [n, head_dim / 2].
+    #[expect(clippy::too_many_arguments, reason = "what a layer needs from outside, each once")]
     fn forward(
         &self,
+        ops: &Ops,
         config: &ModelConfig,
         index: usize,
         x: &Tensor,
@@ -219,22 +228,26 @@ impl Layer {
         sin: &Tensor,
         cache: &KvCache,
     ) -> Result<Tensor> {
-        let norm = |x: &Tensor, weight: &Tensor| ops::rms_norm(x, weight, config.norm_epsilon);
+        let norm = |x: &Tensor, weight: &Tensor| ops.rms_norm(x, weight, config.norm_epsilon);
         let optional_norm = |x: Tensor, weight: &Option<Tensor>| match weight {
             Some(weight) => norm(&x, weight),
             None => Ok(x),
         };
         let n = x.dim(0)?;
         let h = norm(x, &self.attention_norm)?;
-        let mut q = ops::matmul(&h, &self.q)?.reshape((n, config.heads, config.head_dim))?;
-        let mut k = ops::matmul(&h, &self.k)?.reshape((n, config.kv_heads, config.head_dim))?;
-        let v = ops::matmul(&h, &self.v)?.reshape((n, config.kv_heads, config.head_dim))?;
+        let mut q = ops.matmul(&h, &self.q)?.reshape((n, config.heads, config.head_dim))?;
+        let mut k = ops
+            .matmul(&h, &self.k)?
+            .reshape((n, config.kv_heads, config.head_dim))?;
+        let v = ops
+            .matmul(&h, &self.v)?
+            .reshape((n, config.kv_heads, config.head_dim))?;
         if let Some((q_norm, k_norm)) = &self.qk_norm {
             q = norm(&q, q_norm)?;
             k = norm(&k, k_norm)?;
         }
-        let q = ops::rope(&q, cos, sin)?;
-        let k = ops::rope(&k, cos, sin)?;
+        let q = ops.rope(&q, cos, sin)?;
+        let k = ops.rope(&k, cos, sin)?;
         let (keys, values) = cache.write(index, &k, &v)?;
         let params = Attention {
             start: cache.len(),
@@ -242,13 +255,15 @@ impl Layer {
             scale: config.query_scale,
             softcap: config.attention_softcap,
         };
-        let h = ops::attention(&q, keys, values, params)?.reshape((n, config.heads * config.head_dim))?;
-        let h = optional_norm(ops::matmul(&h, &self.output)?, &self.post_attention_norm)?;
+        let h = ops
+            .attention(&q, keys, values, params)?
+            .reshape((n, config.heads * config.head_dim))?;
+        let h = optional_norm(ops.matmul(&h, &self.output)?, &self.post_attention_norm)?;
         let x = (x + h)?;
 
         let h = norm(&x, &self.ffn_norm)?;
-        let h = ops::gelu_mul(&ops::matmul(&h, &self.gate)?, &ops::matmul(&h, &self.up)?)?;
-        let h = optional_norm(ops::matmul(&h, &self.down)?, &self.post_ffn_norm)?;
+        let h = ops.gelu_mul(&ops.matmul(&h, &self.gate)?, &ops.matmul(&h, &self.up)?)?;
+        let h = optional_norm(ops.matmul(&h, &self.down)?, &self.post_ffn_norm)?;
         x + h
     }
 }

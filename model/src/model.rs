@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use crate::LoadError;
 use crate::decoder::{Decoder, WeightCount};
 use crate::kv_cache::KvCache;
+use crate::ops::Ops;
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
@@ -27,11 +26,17 @@ pub enum Device {
 pub struct LoadOptions {
     /// Where to run. Both choices are the processor today.
     pub device: Device,
-    /// How many threads compute; by default as many as the machine has cores.
+    /// How many threads compute; by default one for each core, but for one core where there are more than two.
     pub threads: Option<usize>,
     /// The longest sequence, prompt and completion together; by default 8,192 or what the model was trained for, if
     /// that is less.
     pub context_tokens: Option<usize>,
+}
+
+/// All cores, but for one that is left to the protocol and the editor where there are more than two.
+fn default_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores > 2 { cores - 1 } else { cores }
 }
 
 /// The default of [`LoadOptions::context_tokens`].
@@ -58,7 +63,7 @@ pub struct ModelInfo {
 pub(crate) struct Model {
     decoder: Decoder,
     cache: KvCache,
-    pool: ThreadPool,
+    ops: Ops,
     tokenizer: Arc<Tokenizer>,
     info: ModelInfo,
 }
@@ -102,15 +107,12 @@ impl Model {
         let failed = |what: String| LoadError::new(path, what, "close other programs or ask for a shorter context");
         let cache = KvCache::new(decoder.config(), context_tokens, decoder.cache_dtype())
             .map_err(|error| failed(format!("no memory for a context of {context_tokens} tokens: {error}")))?;
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(options.threads.unwrap_or(0))
-            .thread_name(|index| format!("compute-{index}"))
-            .build()
-            .map_err(|error| failed(format!("cannot start threads: {error}")))?;
+        let threads = options.threads.unwrap_or_else(default_threads);
+        let ops = Ops::new(threads).map_err(|error| failed(format!("cannot start {threads} threads: {error}")))?;
         Ok(Self {
             decoder,
             cache,
-            pool,
+            ops,
             tokenizer: Arc::new(tokenizer),
             info,
         })
@@ -126,7 +128,7 @@ impl Model {
 
     /// How many threads compute.
     pub(crate) fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.ops.threads()
     }
 
     /// How much a token is multiplied with.
@@ -142,13 +144,8 @@ impl Model {
     }
 
     fn logits(&mut self, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
-        let Self {
-            decoder, cache, pool, ..
-        } = self;
-        let logits = pool.install(|| {
-            let logits = decoder.forward(tokens, cache, wanted)?;
-            logits.map(|logits| logits.to_vec2()).transpose()
-        });
+        let logits = self.decoder.forward(&self.ops, tokens, &mut self.cache, wanted);
+        let logits = logits.and_then(|logits| logits.map(|logits| logits.to_vec2()).transpose());
         logits.map_err(|error| error.to_string())
     }
 }

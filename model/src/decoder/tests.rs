@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Decoder;
 use crate::kv_cache::KvCache;
+use crate::ops::Ops;
 use crate::testing::{GgufWriter, Meta};
 use crate::weights::{Format, Weights};
 
@@ -19,6 +20,7 @@ fn folder(name: &str) -> PathBuf {
 
 struct Golden {
     decoder: Decoder,
+    ops: Ops,
     tokens: Vec<u32>,
     /// [tokens, vocab_size] of one pass over all tokens in the reference implementation.
     logits: Tensor,
@@ -32,6 +34,7 @@ impl Golden {
         let tokens = golden["tokens"].to_vec1::<i64>().unwrap();
         Self {
             decoder: Decoder::new(weights.config, weights.tensors).expect("every tensor fits"),
+            ops: Ops::new(2).expect("a thread"),
             tokens: tokens.into_iter().map(|token| token as u32).collect(),
             logits: golden["logits"].clone(),
         }
@@ -44,7 +47,7 @@ impl Golden {
     /// The logits of `tokens` read after what is in the cache.
     fn forward(&self, tokens: &[u32], cache: &mut KvCache) -> Vec<Vec<f32>> {
         self.decoder
-            .forward(tokens, cache, tokens.len())
+            .forward(&self.ops, tokens, cache, tokens.len())
             .unwrap()
             .unwrap()
             .to_vec2()
@@ -132,12 +135,18 @@ fn the_last_logits_are_those_of_the_whole_pass() {
     let whole = golden.forward(&golden.tokens, &mut golden.cache());
     let last = golden
         .decoder
-        .forward(&golden.tokens, &mut golden.cache(), 1)
+        .forward(&golden.ops, &golden.tokens, &mut golden.cache(), 1)
         .unwrap()
         .unwrap();
     assert_eq!(last.to_vec2::<f32>().unwrap(), whole[whole.len() - 1..]);
     let mut cache = golden.cache();
-    assert!(golden.decoder.forward(&golden.tokens, &mut cache, 0).unwrap().is_none());
+    assert!(
+        golden
+            .decoder
+            .forward(&golden.ops, &golden.tokens, &mut cache, 0)
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(cache.len(), golden.tokens.len());
 }
 
@@ -152,7 +161,11 @@ fn a_refused_forward_pass_leaves_the_cache_alone() {
         (&[1 << 20], "vocabulary"),
         (&too_long, "in a cache of"),
     ] {
-        let error = golden.decoder.forward(tokens, &mut cache, 0).unwrap_err().to_string();
+        let error = golden
+            .decoder
+            .forward(&golden.ops, tokens, &mut cache, 0)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(cache.len(), 10);
     }
@@ -270,7 +283,7 @@ fn a_gguf_file_of_the_same_weights_gives_the_same_logits() {
         let twin = Decoder::new(config, weights.tensors).expect("every tensor fits");
         let mut cache = golden.cache();
         let found = twin
-            .forward(&golden.tokens, &mut cache, golden.tokens.len())
+            .forward(&golden.ops, &golden.tokens, &mut cache, golden.tokens.len())
             .unwrap()
             .unwrap();
         let found: Vec<Vec<f32>> = found.to_vec2().unwrap();

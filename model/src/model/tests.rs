@@ -56,8 +56,8 @@ fn greedy_steps_agree_with_llama_cpp() {
         prompt.extend(&forced[..63]);
         let mut cache = KvCache::new(model.decoder.config(), prompt.len(), DType::F16).unwrap();
         let logits = model
-            .pool
-            .install(|| model.decoder.forward(&prompt, &mut cache, 64))
+            .decoder
+            .forward(&model.ops, &prompt, &mut cache, 64)
             .unwrap()
             .unwrap();
         steps += forced.len();

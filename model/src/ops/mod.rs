@@ -9,7 +9,7 @@ use candle_core::{Device, Result, Tensor};
 
 use crate::weights::{Bytes, Format};
 pub(crate) use cpu::Attention;
-use cpu::Isa;
+use cpu::{Cpu, Isa};
 
 /// A weight matrix in its stored form: `rows` rows (one for each output) of `cols` numbers.
 pub(crate) struct Matrix {
@@ -61,39 +61,64 @@ impl Matrix {
     }
 }
 
-/// `x` [n, w.cols] times the transpose of `w`: [n, w.rows], in `f32`.
-pub(crate) fn matmul(x: &Tensor, w: &Matrix) -> Result<Tensor> {
-    cpu::matmul(Isa::detect(), x, w)
+/// The operations of the graph, and what they run on.
+pub(crate) struct Ops {
+    cpu: Cpu,
 }
 
-/// The rows of `table` that `ids` name, times `scale`: [ids.len(), table.cols]. Every id must be below `table.rows`.
-pub(crate) fn embed(ids: &[u32], table: &Matrix, scale: f32) -> Result<Tensor> {
-    let mut rows = vec![0.0; ids.len() * table.cols()];
-    for (row, id) in rows.chunks_exact_mut(table.cols()).zip(ids) {
-        table.dequantize_row(*id as usize, row);
-        row.iter_mut().for_each(|x| *x *= scale);
+impl Ops {
+    /// Operations on `threads` threads of the processor. The error is the system's, where it could not start one.
+    pub(crate) fn new(threads: usize) -> std::io::Result<Self> {
+        Ok(Self {
+            cpu: Cpu::new(threads)?,
+        })
     }
-    Tensor::from_vec(rows, (ids.len(), table.cols()), &Device::Cpu)
-}
 
-/// Causal attention of the queries [n, heads, width] over cached keys and values [capacity, kv_heads, width].
-pub(crate) fn attention(q: &Tensor, keys: &Tensor, values: &Tensor, params: Attention) -> Result<Tensor> {
-    cpu::attention(Isa::detect(), q, keys, values, params)
-}
+    /// How many threads compute.
+    pub(crate) fn threads(&self) -> usize {
+        self.cpu.pool.threads()
+    }
 
-/// `gelu(gate) * up`, in the tanh form of the Gaussian error linear unit.
-pub(crate) fn gelu_mul(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    cpu::gelu_mul(Isa::detect(), gate, up)
-}
+    /// Keeps the threads ready for the operations of a forward pass until the guard is dropped.
+    pub(crate) fn awake(&self) -> impl Drop + '_ {
+        self.cpu.pool.awake()
+    }
 
-/// Root-mean-square normalization over the last dimension, times `weight` (with the +1 already in it).
-pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
-    candle_nn::ops::rms_norm(&x.contiguous()?, weight, epsilon)
-}
+    /// `x` [n, w.cols] times the transpose of `w`: [n, w.rows], in `f32`.
+    pub(crate) fn matmul(&self, x: &Tensor, w: &Matrix) -> Result<Tensor> {
+        cpu::matmul(&self.cpu, x, w)
+    }
 
-/// Rotary embedding in the half-split form. `x` is [n, heads, width], `cos` and `sin` [n, width / 2].
-pub(crate) fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
-    candle_nn::rotary_emb::rope_thd(&x.unsqueeze(0)?, cos, sin)?.squeeze(0)
+    /// The rows of `table` that `ids` name, times `scale`: [ids.len(), table.cols]. Every id must be below
+    /// `table.rows`.
+    pub(crate) fn embed(&self, ids: &[u32], table: &Matrix, scale: f32) -> Result<Tensor> {
+        let mut rows = vec![0.0; ids.len() * table.cols()];
+        for (row, id) in rows.chunks_exact_mut(table.cols()).zip(ids) {
+            table.dequantize_row(*id as usize, row);
+            row.iter_mut().for_each(|x| *x *= scale);
+        }
+        Tensor::from_vec(rows, (ids.len(), table.cols()), &Device::Cpu)
+    }
+
+    /// Causal attention of the queries [n, heads, width] over cached keys and values [capacity, kv_heads, width].
+    pub(crate) fn attention(&self, q: &Tensor, keys: &Tensor, values: &Tensor, params: Attention) -> Result<Tensor> {
+        cpu::attention(&self.cpu, q, keys, values, params)
+    }
+
+    /// `gelu(gate) * up`, in the tanh form of the Gaussian error linear unit.
+    pub(crate) fn gelu_mul(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+        cpu::gelu_mul(&self.cpu, gate, up)
+    }
+
+    /// Root-mean-square normalization over the last dimension, times `weight` (with the +1 already in it).
+    pub(crate) fn rms_norm(&self, x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
+        cpu::rms_norm(&self.cpu, x, weight, epsilon)
+    }
+
+    /// Rotary embedding in the half-split form. `x` is [n, heads, width], `cos` and `sin` [n, width / 2].
+    pub(crate) fn rope(&self, x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+        cpu::rope(&self.cpu, x, cos, sin)
+    }
 }
 
 /// `ln(sum(e^x))` without overflow. NaN where any `x` is.

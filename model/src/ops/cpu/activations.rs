@@ -1,9 +1,7 @@
 //! Activations quantized to 8 bits, in the groups over which a weight format shares its scales.
 
-use rayon::prelude::*;
-
-use super::Isa;
 use super::blocks::Scaling;
+use super::{Cpu, Isa, SharedOut};
 
 /// The rows of one matrix product. `x = scale * q` within a group of 32 or 256.
 pub(super) struct Activations {
@@ -24,34 +22,43 @@ pub(super) struct Activations {
 impl Activations {
     /// Quantizes rows of `cols` numbers, a multiple of the format's block. A group with a number that is not finite gets
     /// a scale that is not finite, so that the fault shows in the result.
-    pub(super) fn new(isa: Isa, scaling: Scaling, x: &[f32], cols: usize) -> Self {
+    pub(super) fn new(cpu: &Cpu, scaling: Scaling, x: &[f32], cols: usize) -> Self {
         let group = scaling.block();
         let run = match scaling {
             Scaling::Super { run, .. } => run,
             _ => 32,
         };
-        let mut all = Self {
-            cols,
-            q: vec![0; x.len()],
-            scale: vec![0.0; x.len() / group],
-            sum: vec![0; x.len() / run],
-            run,
-            group,
-        };
-        let q = all.q.par_chunks_mut(cols);
-        let scale = all.scale.par_chunks_mut(cols / group);
-        let sum = all.sum.par_chunks_mut(cols / run);
-        let rows = x.par_chunks(cols).zip(q).zip(scale.zip(sum));
-        rows.for_each(|((x, q), (scale, sum))| {
-            for (at, scale) in scale.iter_mut().enumerate() {
-                let (x, q) = (&x[at * group..][..group], &mut q[at * group..][..group]);
-                *scale = quantize(isa, x, q);
-                for (sum, q) in sum[at * (group / run)..].iter_mut().zip(q.chunks_exact(run)) {
+        let groups = x.len() / group;
+        let (mut q, mut scale, mut sum) = (vec![0; x.len()], vec![0.0; groups], vec![0; x.len() / run]);
+        let (put_q, put_scale, put_sum) = (
+            SharedOut::new(&mut q),
+            SharedOut::new(&mut scale),
+            SharedOut::new(&mut sum),
+        );
+        cpu.split(groups, 8192 / group, |part| {
+            for at in part {
+                // SAFETY: each group belongs to one part, and with it its bytes, its scale and its sums.
+                let (q, scale, sum) = unsafe {
+                    (
+                        put_q.slice(at * group, group),
+                        put_scale.slice(at, 1),
+                        put_sum.slice(at * (group / run), group / run),
+                    )
+                };
+                scale[0] = quantize(cpu.isa, &x[at * group..][..group], q);
+                for (sum, q) in sum.iter_mut().zip(q.chunks_exact(run)) {
                     *sum = q.iter().map(|&q| i16::from(q)).sum();
                 }
             }
         });
-        all
+        Self {
+            cols,
+            q,
+            scale,
+            sum,
+            run,
+            group,
+        }
     }
 }
 

@@ -4,11 +4,10 @@ use std::cell::RefCell;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use half::f16;
-use rayon::prelude::*;
 
-use super::Isa;
 use super::math::{exp, tanh};
 use super::matmul::contiguous;
+use super::{Cpu, Isa, SharedOut};
 
 /// What is particular to one attention layer and one call.
 #[derive(Debug, Clone, Copy)]
@@ -26,16 +25,16 @@ pub(crate) struct Attention {
 /// Attention of the queries [n, heads, width] over keys and values [capacity, kv_heads, width] in `f16` or `f32`, whose
 /// first `start + n` positions are filled. Gives [n, heads, width] in `f32`. Query head `h` reads key/value head
 /// `h / (heads / kv_heads)`.
-pub(crate) fn attention(isa: Isa, q: &Tensor, keys: &Tensor, values: &Tensor, params: Attention) -> Result<Tensor> {
-    q.apply_op3_no_bwd(keys, values, &AttentionOp { isa, params })
+pub(crate) fn attention(cpu: &Cpu, q: &Tensor, keys: &Tensor, values: &Tensor, params: Attention) -> Result<Tensor> {
+    q.apply_op3_no_bwd(keys, values, &AttentionOp { cpu, params })
 }
 
-struct AttentionOp {
-    isa: Isa,
+struct AttentionOp<'a> {
+    cpu: &'a Cpu,
     params: Attention,
 }
 
-impl CustomOp3 for AttentionOp {
+impl CustomOp3 for AttentionOp<'_> {
     fn name(&self) -> &'static str {
         "attention"
     }
@@ -85,7 +84,7 @@ struct Heads {
     width: usize,
 }
 
-impl AttentionOp {
+impl AttentionOp<'_> {
     fn run<E: Element>(&self, q: &[f32], keys: &[E], values: &[E], shape: Heads, out: &mut [f32]) {
         thread_local! {
             static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
@@ -93,16 +92,16 @@ impl AttentionOp {
         let Heads { heads, kv_heads, width } = shape;
         let group = heads / kv_heads;
         // Query heads that share a key/value head read it together, but not so many that threads go idle.
-        let threads = rayon::current_num_threads();
+        let threads = self.cpu.pool.threads();
         let together = [4, 2]
             .into_iter()
             .find(|size| group.is_multiple_of(*size) && q.len() / width / size >= threads);
         let together = together.unwrap_or(1);
-        let tasks = out
-            .par_chunks_exact_mut(together * width)
-            .zip(q.par_chunks_exact(together * width))
-            .enumerate();
-        tasks.for_each(|(task, (out, q))| {
+        let (size, put) = (together * width, SharedOut::new(out));
+        self.cpu.pool.run(q.len() / size, |task| {
+            let q = &q[task * size..][..size];
+            // SAFETY: each part of the output belongs to one task.
+            let out = unsafe { put.slice(task * size, size) };
             let (row, head) = (task * together / heads, task * together % heads);
             let end = self.params.start + row + 1;
             let first = self.params.window.map_or(0, |window| end.saturating_sub(window));
@@ -117,9 +116,9 @@ impl AttentionOp {
                 scores.resize(together * seen.len, 0.0);
                 let queries = Queries { q, width, scores, out };
                 match together {
-                    4 => attend::<E, 4>(self.isa, self.params, &seen, queries),
-                    2 => attend::<E, 2>(self.isa, self.params, &seen, queries),
-                    _ => attend::<E, 1>(self.isa, self.params, &seen, queries),
+                    4 => attend::<E, 4>(self.cpu.isa, self.params, &seen, queries),
+                    2 => attend::<E, 2>(self.cpu.isa, self.params, &seen, queries),
+                    _ => attend::<E, 1>(self.cpu.isa, self.params, &seen, queries),
                 }
             });
         });

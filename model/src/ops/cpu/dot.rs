@@ -62,9 +62,15 @@ fn portable(
                 let product = |from: usize, len: usize| -> i32 {
                     let weight = |column: usize| {
                         let q = panel.q[(block * x.group + column) / 4 * 4 * ROWS + 4 * row + column % 4];
-                        if scaling == Scaling::Signed { i32::from(q.cast_signed()) } else { i32::from(q) }
+                        if scaling == Scaling::Signed {
+                            i32::from(q.cast_signed())
+                        } else {
+                            i32::from(q)
+                        }
                     };
-                    (from..from + len).map(|column| weight(column) * i32::from(q[column])).sum()
+                    (from..from + len)
+                        .map(|column| weight(column) * i32::from(q[column]))
+                        .sum()
                 };
                 let (w_scale, w_min) = (panel.scale[block][row], panel.min[block][row]);
                 match scaling {

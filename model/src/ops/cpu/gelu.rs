@@ -1,22 +1,21 @@
 //! The gated activation of the feed-forward block.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
-use super::Isa;
 use super::math::gelu;
 use super::matmul::contiguous;
+use super::{Cpu, Isa, SharedOut};
 
 /// `gelu(gate) * up`, element by element; both [n, width], `f32`.
-pub(crate) fn gelu_mul(isa: Isa, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    gate.apply_op2_no_bwd(up, &GeluMul { isa })
+pub(crate) fn gelu_mul(cpu: &Cpu, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    gate.apply_op2_no_bwd(up, &GeluMul { cpu })
 }
 
-struct GeluMul {
-    isa: Isa,
+struct GeluMul<'a> {
+    cpu: &'a Cpu,
 }
 
-impl CustomOp2 for GeluMul {
+impl CustomOp2 for GeluMul<'_> {
     fn name(&self) -> &'static str {
         "gelu-mul"
     }
@@ -27,11 +26,12 @@ impl CustomOp2 for GeluMul {
             candle_core::bail!("gelu-mul of {:?} with {:?}", l1.shape(), l2.shape());
         }
         let mut out = vec![0.0; gate.len()];
-        let part = 4096;
-        (out.par_chunks_mut(part)
-            .zip(gate.par_chunks(part))
-            .zip(up.par_chunks(part)))
-        .for_each(|((out, gate), up)| part_of(self.isa, gate, up, out));
+        let put = SharedOut::new(&mut out);
+        self.cpu.split(gate.len(), 2048, |part| {
+            // SAFETY: parts do not overlap.
+            let out = unsafe { put.slice(part.start, part.len()) };
+            part_of(self.cpu.isa, &gate[part.clone()], &up[part], out);
+        });
         Ok((CpuStorage::F32(out), l1.shape().clone()))
     }
 }

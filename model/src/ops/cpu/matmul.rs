@@ -6,17 +6,16 @@
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::activations::Activations;
 use super::blocks::{self, Scaling};
 use super::panel::{self, Panel, Stored};
-use super::{Isa, SharedOut, dot};
+use super::{Cpu, SharedOut, dot};
 use crate::ops::Matrix;
 
 /// `x` [n, w.cols] times the transpose of `w`: [n, w.rows], in `f32`.
-pub(crate) fn matmul(isa: Isa, x: &Tensor, w: &Matrix) -> Result<Tensor> {
-    x.apply_op1_no_bwd(&MatMul { isa, w })
+pub(crate) fn matmul(cpu: &Cpu, x: &Tensor, w: &Matrix) -> Result<Tensor> {
+    x.apply_op1_no_bwd(&MatMul { cpu, w })
 }
 
 /// Row `row` of a matrix as `f32` numbers, `out.len()` being its number of columns.
@@ -25,7 +24,7 @@ pub(crate) fn dequantize_row(w: &Matrix, row: usize, out: &mut [f32]) {
 }
 
 struct MatMul<'a> {
-    isa: Isa,
+    cpu: &'a Cpu,
     w: &'a Matrix,
 }
 
@@ -68,10 +67,10 @@ thread_local! {
 impl MatMul<'_> {
     fn quantized(&self, scaling: Scaling, x: &[f32], n: usize, out: &mut [f32]) {
         let w = self.w;
-        let x = Activations::new(self.isa, scaling, x, w.cols());
+        let x = Activations::new(self.cpu, scaling, x, w.cols());
         let block_bytes = w.format().block_bytes();
         let put = SharedOut::new(out);
-        in_panels(w.rows(), panel::ROWS, |start, rows, scratch| {
+        self.in_panels(panel::ROWS, |start, rows, scratch| {
             let Scratch { panel, sums, tail, .. } = scratch;
             sums.clear();
             sums.resize(n, [0.0; panel::ROWS]);
@@ -89,10 +88,24 @@ impl MatMul<'_> {
                 let blocks = cols / scaling.block();
                 // Next come these rows' next columns, or the rows after them.
                 let last = column + cols == w.cols();
-                let ahead = if last { panel::ROWS * stride - begin } else { blocks * block_bytes };
+                let ahead = if last {
+                    panel::ROWS * stride - begin
+                } else {
+                    blocks * block_bytes
+                };
                 let bytes = &bytes[begin..];
-                panel.unpack(self.isa, w.format(), scaling, Stored { bytes, stride, blocks, ahead });
-                dot::accumulate(self.isa, scaling, panel, &x, 0, column, cols, sums);
+                panel.unpack(
+                    self.cpu.isa,
+                    w.format(),
+                    scaling,
+                    Stored {
+                        bytes,
+                        stride,
+                        blocks,
+                        ahead,
+                    },
+                );
+                dot::accumulate(self.cpu.isa, scaling, panel, &x, 0, column, cols, sums);
             }
             for (row, sums) in scratch.sums.iter().enumerate() {
                 // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
@@ -106,32 +119,30 @@ impl MatMul<'_> {
         const ROWS: usize = 4;
         let (w, cols) = (self.w, self.w.cols());
         let put = SharedOut::new(out);
-        in_panels(w.rows(), ROWS, |start, rows, scratch| {
+        self.in_panels(ROWS, |start, rows, scratch| {
             scratch.floats.resize(ROWS * cols, 0.0);
             for (row, out) in scratch.floats.chunks_exact_mut(cols).enumerate() {
                 blocks::dequantize(w.format(), w.row(start + row.min(rows - 1)), out);
             }
             for (row, x) in x.chunks_exact(cols).enumerate() {
-                let products = dot::floats(self.isa, &scratch.floats, x);
+                let products = dot::floats(self.cpu.isa, &scratch.floats, x);
                 // SAFETY: as above.
                 unsafe { put.slice(row * w.rows() + start, rows) }.copy_from_slice(&products[..rows]);
             }
         });
     }
-}
 
-/// Calls `work(first row, number of rows, scratch)` for every panel of `size` rows, in parallel.
-fn in_panels(total: usize, size: usize, work: impl Fn(usize, usize, &mut Scratch) + Sync) {
-    let panels = total.div_ceil(size);
-    // A task of several panels keeps the cost of scheduling small beside the work.
-    let tasks = (4 * rayon::current_num_threads()).min(panels);
-    (0..tasks).into_par_iter().for_each(|task| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            for panel in task * panels / tasks..(task + 1) * panels / tasks {
-                work(panel * size, size.min(total - panel * size), scratch);
-            }
+    /// Calls `work(first row, number of rows, scratch)` for every panel of `size` weight rows, in parallel.
+    fn in_panels(&self, size: usize, work: impl Fn(usize, usize, &mut Scratch) + Sync) {
+        let total = self.w.rows();
+        self.cpu.split(total.div_ceil(size), 1, |panels| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                for start in panels.map(|panel| panel * size) {
+                    work(start, size.min(total - start), scratch);
+                }
+            });
         });
-    });
+    }
 }
 
 /// The numbers of a contiguous `f32` tensor.

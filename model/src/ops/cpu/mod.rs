@@ -10,13 +10,44 @@ mod dot;
 mod gelu;
 mod math;
 mod matmul;
+mod norm;
 mod panel;
 mod reduce;
+mod rope;
+mod threads;
 
 pub(crate) use attention::{Attention, attention};
 pub(crate) use gelu::gelu_mul;
 pub(crate) use matmul::{dequantize_row, matmul};
+pub(crate) use norm::rms_norm;
 pub(crate) use reduce::log_sum_exp;
+pub(crate) use rope::rope;
+use threads::Pool;
+
+/// What kernels run on: an instruction set and threads.
+pub(crate) struct Cpu {
+    pub(crate) isa: Isa,
+    pub(crate) pool: Pool,
+}
+
+impl Cpu {
+    /// The best instruction set of this machine and `threads` threads. The error is the system's, where it could not
+    /// start one.
+    pub(crate) fn new(threads: usize) -> std::io::Result<Self> {
+        Ok(Self {
+            isa: Isa::detect(),
+            pool: Pool::new(threads)?,
+        })
+    }
+
+    /// Calls `work(range)` for parts of `0..total` of at least `least` elements, in parallel.
+    fn split(&self, total: usize, least: usize, work: impl Fn(std::ops::Range<usize>) + Sync) {
+        // More parts than threads, so that one that is held up does not hold up all.
+        let parts = (total / least.max(1)).clamp(1, 4 * self.pool.threads());
+        self.pool
+            .run(parts, |part| work(part * total / parts..(part + 1) * total / parts));
+    }
+}
 
 /// An instruction set that the kernels have a form for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

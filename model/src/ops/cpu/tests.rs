@@ -3,7 +3,8 @@
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
-use super::{Attention, Isa, attention, gelu_mul, log_sum_exp, matmul};
+use super::threads::Pool;
+use super::{Attention, Cpu, Isa, attention, gelu_mul, log_sum_exp, matmul, rms_norm, rope};
 use crate::ops::Matrix;
 use crate::weights::{Bytes, Format};
 
@@ -21,6 +22,13 @@ fn noise(seed: u64, len: usize) -> Vec<f32> {
 
 fn tensor(numbers: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(numbers, shape, &Device::Cpu).unwrap()
+}
+
+fn on(isa: Isa, threads: usize) -> Cpu {
+    Cpu {
+        isa,
+        pool: Pool::new(threads).unwrap(),
+    }
 }
 
 /// Weights in `format`, and the same numbers as candle's own dequantization reads them.
@@ -55,7 +63,8 @@ fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix
 fn columns(format: Format) -> [usize; 2] {
     match format.block_len() {
         1 => [5, 100],
-        len => [len, 3 * len],
+        // Some blocks, and more than one chunk of a panel.
+        len => [3 * len, 1024 + len],
     }
 }
 
@@ -71,7 +80,10 @@ fn rows_are_dequantized_as_another_implementation_does() {
                 super::dequantize_row(&matrix, row, &mut found);
                 for (found, expected) in found.iter().zip(&expected[row * cols..]) {
                     let tolerance = 1e-6 * scale + 1e-5 * expected.abs();
-                    assert!((found - expected).abs() <= tolerance, "{format:?}: {found} for {expected}");
+                    assert!(
+                        (found - expected).abs() <= tolerance,
+                        "{format:?}: {found} for {expected}"
+                    );
                 }
             }
         }
@@ -87,7 +99,8 @@ fn products_are_those_of_a_naive_loop() {
                 for n in [1, 2, 9] {
                     let x = noise(100 + n as u64, n * cols);
                     for isa in Isa::available() {
-                        let found = matmul(*isa, &tensor(&x, &[n, cols]), &matrix)
+                        let cpu = on(*isa, 2);
+                        let found = matmul(&cpu, &tensor(&x, &[n, cols]), &matrix)
                             .unwrap()
                             .to_vec2::<f32>()
                             .unwrap();
@@ -124,7 +137,8 @@ fn products_with_whole_numbers_are_exact() {
         let mut x: Vec<f32> = noise(4, cols).iter().map(|x| (x * 127.0).round()).collect();
         x.iter_mut().step_by(32).for_each(|x| *x = 127.0);
         for isa in Isa::available() {
-            let found = matmul(*isa, &tensor(&x, &[1, cols]), &matrix)
+            let cpu = on(*isa, 2);
+            let found = matmul(&cpu, &tensor(&x, &[1, cols]), &matrix)
                 .unwrap()
                 .flatten_all()
                 .unwrap();
@@ -147,7 +161,8 @@ fn the_largest_bytes_do_not_overflow() {
         for sign in [-1.0, 1.0] {
             let x = tensor(&[sign * 127.0; 32], &[1, 32]);
             for isa in Isa::available() {
-                let found = matmul(*isa, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()[0][0];
+                let cpu = on(*isa, 2);
+                let found = matmul(&cpu, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()[0][0];
                 assert_eq!(found, sign * 127.0 * f32::from(weight) * 32.0, "{isa:?}");
             }
         }
@@ -156,25 +171,22 @@ fn the_largest_bytes_do_not_overflow() {
 
 #[test]
 fn a_row_does_not_depend_on_the_rows_beside_it_or_on_threads() {
-    let pools = [1, 2, 5].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     for format in Format::ALL {
         let cols = columns(format)[1];
         let (matrix, _) = weights(format, 100, cols, &noise(5, 100 * cols));
         let x = noise(6, 19 * cols);
         for isa in Isa::available() {
-            let product = |x: &[f32]| {
+            let product = |cpu: &Cpu, x: &[f32]| {
                 let x = tensor(x, &[x.len() / cols, cols]);
-                matmul(*isa, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()
+                matmul(cpu, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()
             };
-            let whole = pools[0].install(|| product(&x));
-            for pool in &pools {
-                assert_eq!(pool.install(|| product(&x)), whole, "{format:?} {isa:?}");
+            let whole = product(&on(*isa, 1), &x);
+            for threads in [1, 2, 5] {
+                let cpu = on(*isa, threads);
+                let _awake = cpu.pool.awake();
+                assert_eq!(product(&cpu, &x), whole, "{format:?} {isa:?}");
                 for (row, x) in whole.iter().zip(x.chunks_exact(cols)) {
-                    assert_eq!(
-                        pool.install(|| product(x)),
-                        std::slice::from_ref(row),
-                        "{format:?} {isa:?}"
-                    );
+                    assert_eq!(product(&cpu, x), std::slice::from_ref(row), "{format:?} {isa:?}");
                 }
             }
         }
@@ -189,7 +201,8 @@ fn what_is_not_finite_shows() {
             let mut x = noise(2, 256);
             x[40] = bad;
             for isa in Isa::available() {
-                let found = matmul(*isa, &tensor(&x, &[1, 256]), &matrix)
+                let cpu = on(*isa, 2);
+                let found = matmul(&cpu, &tensor(&x, &[1, 256]), &matrix)
                     .unwrap()
                     .to_vec2::<f32>()
                     .unwrap();
@@ -205,7 +218,7 @@ fn what_is_not_finite_shows() {
 #[test]
 fn a_product_of_the_wrong_width_is_refused() {
     let (matrix, _) = weights(Format::F32, 4, 8, &noise(1, 32));
-    let error = matmul(Isa::Portable, &tensor(&noise(1, 9), &[1, 9]), &matrix)
+    let error = matmul(&on(Isa::Portable, 1), &tensor(&noise(1, 9), &[1, 9]), &matrix)
         .unwrap_err()
         .to_string();
     assert!(error.contains("a matrix of 8 columns"), "{error}");
@@ -270,11 +283,12 @@ fn attention_is_that_of_the_formula() {
                 });
                 let expected = naive_attention(&q, &keys, &values, [n, heads, kv_heads, width], params);
                 for isa in Isa::available() {
+                    let cpu = on(*isa, 3);
                     for dtype in [candle_core::DType::F32, candle_core::DType::F16] {
                         let cache =
                             |numbers: &[f32]| tensor(numbers, &[capacity, kv_heads, width]).to_dtype(dtype).unwrap();
                         let q = tensor(&q, &[n, heads, width]);
-                        let found = attention(*isa, &q, &cache(&keys), &cache(&values), params).unwrap();
+                        let found = attention(&cpu, &q, &cache(&keys), &cache(&values), params).unwrap();
                         let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
                         for (found, expected) in found.iter().zip(&expected) {
                             let error = (f64::from(*found) - expected).abs();
@@ -297,7 +311,7 @@ fn attention_past_the_cache_is_refused() {
         scale: 1.0,
         softcap: None,
     };
-    assert!(attention(Isa::Portable, &q, &cache, &cache, params).is_err());
+    assert!(attention(&on(Isa::Portable, 1), &q, &cache, &cache, params).is_err());
 }
 
 #[test]
@@ -310,7 +324,7 @@ fn the_gated_activation_is_that_of_the_formula() {
     let up = noise(2, gate.len());
     for isa in Isa::available() {
         let shape = [1, gate.len()];
-        let found = gelu_mul(*isa, &tensor(&gate, &shape), &tensor(&up, &shape))
+        let found = gelu_mul(&on(*isa, 2), &tensor(&gate, &shape), &tensor(&up, &shape))
             .unwrap()
             .to_vec2::<f32>()
             .unwrap();
@@ -357,6 +371,47 @@ fn log_sum_exp_is_that_of_the_formula() {
             let mut bad = x.clone();
             bad[len / 2] = f32::NAN;
             assert!(!log_sum_exp(*isa, &bad).is_finite());
+        }
+    }
+}
+
+#[test]
+fn rows_are_normalized_by_the_formula() {
+    for width in [5, 32, 1000] {
+        let (x, weight) = (noise(1, 7 * width), noise(2, width));
+        for isa in Isa::available() {
+            let found = rms_norm(&on(*isa, 2), &tensor(&x, &[7, width]), &tensor(&weight, &[width]), 1e-3).unwrap();
+            for (found, x) in found.to_vec2::<f32>().unwrap().iter().zip(x.chunks_exact(width)) {
+                let square: f64 = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
+                for ((found, x), weight) in found.iter().zip(x).zip(&weight) {
+                    let expected = f64::from(*x) / (square + 1e-3).sqrt() * f64::from(*weight);
+                    assert!(
+                        (f64::from(*found) - expected).abs() < 1e-5,
+                        "{width} {isa:?}: {found} for {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pairs_are_rotated_as_complex_numbers() {
+    let (n, heads, half) = (3, 2, 5);
+    let x = noise(1, n * heads * 2 * half);
+    let angles: Vec<f32> = noise(2, n * half).iter().map(|x| 9.0 * x).collect();
+    let table = |f: fn(f32) -> f32| tensor(&angles.iter().map(|a| f(*a)).collect::<Vec<_>>(), &[n, half]);
+    let x_tensor = tensor(&x, &[n, heads, 2 * half]);
+    let found = rope(&on(Isa::Portable, 2), &x_tensor, &table(f32::cos), &table(f32::sin)).unwrap();
+    let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for row in 0..n * heads {
+        for at in 0..half {
+            let pair = |v: &[f32]| (v[row * 2 * half + at], v[row * 2 * half + half + at]);
+            let ((re, im), angle) = (pair(&x), angles[row / heads * half + at]);
+            let expected = (re.hypot(im), im.atan2(re) + angle);
+            let (re, im) = pair(&found);
+            assert!((re - expected.0 * expected.1.cos()).abs() < 1e-5);
+            assert!((im - expected.0 * expected.1.sin()).abs() < 1e-5);
         }
     }
 }

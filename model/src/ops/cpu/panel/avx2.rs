@@ -343,7 +343,11 @@ unsafe fn fifth_bits(q: *mut __m256i, bits: __m256i) {
         let lanes = _mm256_set_epi32(12, 8, 4, 0, 12, 8, 4, 0);
         // Within each row's four bytes, the columns 4 i to 4 i + 3 are the low or high half of byte i / 2.
         for at in 0..8 {
-            let mask = _mm256_set1_epi32(if at % 2 == 0 { 0x0804_0201 } else { 0x8040_2010_u32.cast_signed() });
+            let mask = _mm256_set1_epi32(if at % 2 == 0 {
+                0x0804_0201
+            } else {
+                0x8040_2010_u32.cast_signed()
+            });
             let byte = _mm256_add_epi32(lanes, _mm256_set1_epi32(at as i32 / 2));
             let spread = _mm256_shuffle_epi8(bits, _mm256_mullo_epi32(byte, _mm256_set1_epi32(0x0101_0101)));
             let set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, mask), mask);
