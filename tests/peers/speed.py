@@ -8,8 +8,8 @@
 
 Each repetition runs this engine, then llama.cpp, each in a process of its own, with the same model, threads, prompt
 tokens and number of decoded tokens, after a warm-up on the same prompt. The table shows medians, and the median of the
-ratios of each pair. Nothing else may run meanwhile: the threads of llama.cpp wait by spinning. A repetition of all four
-models takes about eight minutes on two cores.
+ratios of each pair. Nothing else may run meanwhile: the threads of llama.cpp wait by spinning, and beside other work
+its figures fall to a fraction. A repetition of all four models takes about five minutes on two cores.
 
 llama.cpp runs as it does best for this: repacked weights, flash attention where it chooses it, no prompt cache, no
 checkpoints of the context, no fitting to a GPU, and no warm-up of its own, so that its first token is not late. What
@@ -178,6 +178,8 @@ def main():
         if not path.is_file():
             sys.exit(f"error: {path} is missing; the first lines of {Path(__file__).name} say how to get it")
     fetch.note(f"ours is {options.binary}; {options.threads} threads, {options.reps} repetitions")
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+        fetch.note(f"warning: the machine is busy (load {os.getloadavg()[0]:.1f}); the ratios will mean nothing")
     measured, results = {}, {}
     for model in models:
         pairs = measured[model.name] = []

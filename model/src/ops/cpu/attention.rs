@@ -177,15 +177,28 @@ fn attend_avx2<E: Element, const G: usize>(params: Attention, seen: &Seen<'_, E>
 #[inline(always)]
 fn generic<E: Element, V: Vector, const G: usize>(params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
     let Queries { q, width, scores, out } = queries;
-    for at in 0..seen.len {
-        let products = V::dots::<E, G>(q, seen.key(at, width));
-        for (head, product) in products.into_iter().enumerate() {
-            scores[head * seen.len + at] = product * params.scale;
+    let mut at = 0;
+    // Several positions at once, so that a query's element is loaded once for all of them.
+    while at + 8 / G <= seen.len {
+        match G {
+            1 => V::dots::<E, G, 8>(q, at, seen, width, scores),
+            2 => V::dots::<E, G, 4>(q, at, seen, width, scores),
+            _ => V::dots::<E, G, 2>(q, at, seen, width, scores),
         }
+        at += 8 / G;
+    }
+    while at < seen.len {
+        V::dots::<E, G, 1>(q, at, seen, width, scores);
+        at += 1;
     }
     for scores in scores.chunks_exact_mut(seen.len) {
+        for score in scores.iter_mut() {
+            *score *= params.scale;
+        }
         if let Some(cap) = params.softcap {
-            scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
+            for score in scores.iter_mut() {
+                *score = cap * tanh(*score / cap);
+            }
         }
         softmax(scores);
     }
@@ -202,12 +215,14 @@ fn generic<E: Element, V: Vector, const G: usize>(params: Attention, seen: &Seen
 }
 
 /// Positions whose values are added in one pass over the output.
-const STEP: usize = 4;
+const STEP: usize = 8;
 
 #[inline(always)]
 fn softmax(scores: &mut [f32]) {
     let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    scores.iter_mut().for_each(|score| *score = exp(*score - largest));
+    for score in scores.iter_mut() {
+        *score = exp(*score - largest);
+    }
     let (chunks, rest) = scores.as_chunks::<8>();
     let mut lanes = [0.0_f32; 8];
     for chunk in chunks {
@@ -216,7 +231,9 @@ fn softmax(scores: &mut [f32]) {
         }
     }
     let inverse = 1.0 / (lanes.iter().sum::<f32>() + rest.iter().sum::<f32>());
-    scores.iter_mut().for_each(|score| *score *= inverse);
+    for score in scores.iter_mut() {
+        *score *= inverse;
+    }
 }
 
 /// A number format of the cache.
@@ -258,12 +275,19 @@ impl Element for f16 {
     }
 }
 
-/// How whole rows are multiplied and added.
+/// How rows are multiplied and added.
 trait Vector {
-    /// The products of `G` rows of `q`, one after the other, with one key.
-    fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G];
+    /// The products of `G` rows of `q`, one after the other, with the keys at `K` positions from `at`, to their places in
+    /// `scores`. The arithmetic of a product is the same whatever `G` and `K` are.
+    fn dots<E: Element, const G: usize, const K: usize>(
+        q: &[f32],
+        at: usize,
+        seen: &Seen<'_, E>,
+        width: usize,
+        scores: &mut [f32],
+    );
 
-    /// Adds the values at `N` positions from `at` to each of the `G` rows of `out`, times their scores.
+    /// Adds the values at `N` positions from `at` to each of the `G` rows of `out`, times their scores, in order.
     fn add_scaled<E: Element, const G: usize, const N: usize>(
         scores: &[f32],
         at: usize,
@@ -276,15 +300,21 @@ trait Vector {
 struct Plain;
 
 impl Vector for Plain {
-    #[inline(always)]
-    fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G] {
-        std::array::from_fn(|head| {
-            let q = &q[head * key.len()..][..key.len()];
-            q.iter().zip(key).map(|(q, key)| q * key.widen()).sum()
-        })
+    fn dots<E: Element, const G: usize, const K: usize>(
+        q: &[f32],
+        at: usize,
+        seen: &Seen<'_, E>,
+        width: usize,
+        scores: &mut [f32],
+    ) {
+        for (head, q) in q.chunks_exact(width).enumerate() {
+            for position in at..at + K {
+                let key = seen.key(position, width);
+                scores[head * seen.len + position] = q.iter().zip(key).map(|(q, key)| q * key.widen()).sum();
+            }
+        }
     }
 
-    #[inline(always)]
     fn add_scaled<E: Element, const G: usize, const N: usize>(
         scores: &[f32],
         at: usize,
@@ -313,37 +343,52 @@ mod avx2 {
     pub(super) struct Avx2;
 
     // No closures below: one that the compiler does not inline would be compiled without the caller's target features.
-
     impl Vector for Avx2 {
         #[inline(always)]
-        fn dots<E: Element, const G: usize>(q: &[f32], key: &[E]) -> [f32; G] {
-            let width = key.len();
+        fn dots<E: Element, const G: usize, const K: usize>(
+            q: &[f32],
+            at: usize,
+            seen: &Seen<'_, E>,
+            width: usize,
+            scores: &mut [f32],
+        ) {
             assert!(q.len() == G * width, "as many rows as heads");
-            let (chunks, rest) = key.as_chunks::<8>();
+            let mut keys: [&[E]; K] = [&[]; K];
+            for (step, key) in keys.iter_mut().enumerate() {
+                *key = seen.key(at + step, width);
+            }
+            let whole = width / 8 * 8;
             // SAFETY: loads are of eight numbers within a row each; the features are enabled by the only caller.
-            let mut sums = unsafe {
-                // Two sums a head, so that one addition need not wait for the other.
-                let mut acc = [[_mm256_setzero_ps(); 2]; G];
-                for (at, key) in chunks.iter().enumerate() {
-                    let key = E::widen8(key);
+            let sums = unsafe {
+                let mut acc = [[_mm256_setzero_ps(); K]; G];
+                for column in (0..whole).step_by(8) {
+                    let mut wide = [_mm256_setzero_ps(); K];
+                    for (wide, key) in wide.iter_mut().zip(keys) {
+                        *wide = E::widen8(&*key.as_ptr().add(column).cast());
+                    }
                     for (head, acc) in acc.iter_mut().enumerate() {
-                        let q = _mm256_loadu_ps(q.as_ptr().add(head * width + 8 * at));
-                        acc[at % 2] = _mm256_fmadd_ps(q, key, acc[at % 2]);
+                        let q = _mm256_loadu_ps(q.as_ptr().add(head * width + column));
+                        for (acc, key) in acc.iter_mut().zip(wide) {
+                            *acc = _mm256_fmadd_ps(q, key, *acc);
+                        }
                     }
                 }
-                let mut sums = [0.0; G];
-                for (sum, acc) in sums.iter_mut().zip(acc) {
-                    *sum = super::super::dot::sum(_mm256_add_ps(acc[0], acc[1]));
+                let mut sums = [[0.0; K]; G];
+                for (sums, acc) in sums.iter_mut().zip(acc) {
+                    for (sum, acc) in sums.iter_mut().zip(acc) {
+                        *sum = super::super::dot::sum(acc);
+                    }
                 }
                 sums
             };
-            for (head, sum) in sums.iter_mut().enumerate() {
-                let q_rest = &q[head * width + 8 * chunks.len()..][..rest.len()];
-                for (q, key) in q_rest.iter().zip(rest) {
-                    *sum += q * key.widen();
+            for (head, sums) in sums.into_iter().enumerate() {
+                for (step, mut sum) in sums.into_iter().enumerate() {
+                    for column in whole..width {
+                        sum += q[head * width + column] * keys[step][column].widen();
+                    }
+                    scores[head * seen.len + at + step] = sum;
                 }
             }
-            sums
         }
 
         #[inline(always)]
@@ -355,38 +400,71 @@ mod avx2 {
             out: &mut [f32],
         ) {
             assert!(out.len() == G * width, "as many rows as heads");
-            let mut factors = [[0.0; N]; G];
+            let mut factors: [&[f32]; G] = [&[]; G];
             for (head, factors) in factors.iter_mut().enumerate() {
-                factors.copy_from_slice(&scores[head * seen.len + at..][..N]);
+                *factors = &scores[head * seen.len + at..][..N];
             }
             let mut values: [&[E]; N] = [&[]; N];
             for (step, value) in values.iter_mut().enumerate() {
                 *value = seen.value(at + step, width);
             }
-            let whole = width / 8;
-            for chunk in 0..whole {
-                // SAFETY: loads and stores are of eight numbers within a row each, as 8 * chunk + 8 <= width; the
-                // features are enabled by the only caller.
-                unsafe {
-                    let mut wide = [_mm256_setzero_ps(); N];
-                    for (wide, value) in wide.iter_mut().zip(values) {
-                        *wide = E::widen8(&*value.as_ptr().add(8 * chunk).cast());
-                    }
-                    for (head, factors) in factors.iter().enumerate() {
-                        let out = out.as_mut_ptr().add(head * width + 8 * chunk);
-                        let mut sum = _mm256_loadu_ps(out);
-                        for (factor, value) in factors.iter().zip(wide) {
-                            sum = _mm256_fmadd_ps(_mm256_set1_ps(*factor), value, sum);
-                        }
-                        _mm256_storeu_ps(out, sum);
-                    }
+            let mut column = 0;
+            // SAFETY: `C` eights from the column on lie within a row; the features are enabled by the only caller.
+            unsafe {
+                while column + 16 <= width {
+                    columns::<E, G, N, 2>(factors, values, column, width, out);
+                    column += 16;
+                }
+                while column + 8 <= width {
+                    columns::<E, G, N, 1>(factors, values, column, width, out);
+                    column += 8;
                 }
             }
-            for (head, factors) in factors.iter().enumerate() {
-                for column in 8 * whole..width {
+            for (head, factors) in factors.into_iter().enumerate() {
+                for column in column..width {
                     for (factor, value) in factors.iter().zip(values) {
                         out[head * width + column] += factor * value[column].widen();
                     }
+                }
+            }
+        }
+    }
+
+    /// Adds `C` eights of columns of `N` values to `G` rows.
+    ///
+    /// # Safety
+    /// Needs AVX2, FMA and F16C; the columns must lie within `width`, the length of each value and of each row of `out`.
+    #[inline(always)]
+    unsafe fn columns<E: Element, const G: usize, const N: usize, const C: usize>(
+        factors: [&[f32]; G],
+        values: [&[E]; N],
+        column: usize,
+        width: usize,
+        out: &mut [f32],
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let mut acc = [[_mm256_setzero_ps(); C]; G];
+            for (head, acc) in acc.iter_mut().enumerate() {
+                for (eight, acc) in acc.iter_mut().enumerate() {
+                    *acc = _mm256_loadu_ps(out.as_ptr().add(head * width + column + 8 * eight));
+                }
+            }
+            for (step, value) in values.into_iter().enumerate() {
+                let mut wide = [_mm256_setzero_ps(); C];
+                for (eight, wide) in wide.iter_mut().enumerate() {
+                    *wide = E::widen8(&*value.as_ptr().add(column + 8 * eight).cast());
+                }
+                for (factors, acc) in factors.iter().zip(acc.iter_mut()) {
+                    let factor = _mm256_broadcast_ss(factors.get_unchecked(step));
+                    for (acc, wide) in acc.iter_mut().zip(wide) {
+                        *acc = _mm256_fmadd_ps(factor, wide, *acc);
+                    }
+                }
+            }
+            for (head, acc) in acc.into_iter().enumerate() {
+                for (eight, acc) in acc.into_iter().enumerate() {
+                    _mm256_storeu_ps(out.as_mut_ptr().add(head * width + column + 8 * eight), acc);
                 }
             }
         }

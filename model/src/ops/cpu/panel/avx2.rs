@@ -2,7 +2,6 @@
 
 use std::arch::x86_64::*;
 
-use super::super::blocks;
 use super::{Panel, ROWS, Stored};
 use crate::weights::Format;
 
@@ -124,7 +123,7 @@ impl Unpack for Q4K {
             }
             panel.scale[at] = block.halves(0);
             panel.min[at] = block.halves(2);
-            block.runs(panel, Self::FORMAT, at);
+            block.packed_runs(panel, at);
         }
     }
 }
@@ -148,7 +147,7 @@ impl Unpack for Q5K {
             }
             panel.scale[at] = block.halves(0);
             panel.min[at] = block.halves(2);
-            block.runs(panel, Self::FORMAT, at);
+            block.packed_runs(panel, at);
         }
     }
 }
@@ -173,7 +172,7 @@ impl Unpack for Q6K {
             }
             panel.scale[at] = block.halves(208);
             panel.min[at] = panel.scale[at];
-            block.runs(panel, Self::FORMAT, at);
+            block.signed_runs(panel, at);
         }
     }
 }
@@ -204,15 +203,71 @@ impl Blocks {
         }
     }
 
-    /// The scales and minima of the runs of a K block.
+    /// The scales and minima of the 8 runs of a Q4_K or Q5_K block: 6 bits each, packed into the 12 bytes at 4.
     #[inline(always)]
-    unsafe fn runs(self, panel: &mut Panel, format: Format, at: usize) {
-        let count = if format == Format::Q6_K { 16 } else { 8 };
-        for row in 0..ROWS {
-            // SAFETY: a whole block of the format.
-            let block = unsafe { std::slice::from_raw_parts(self.row(row), format.block_bytes()) };
-            let (_, _, runs) = blocks::factors(format, block);
-            panel.put_runs(row, at, count, &runs);
+    unsafe fn packed_runs(self, panel: &mut Panel, at: usize) {
+        let mut scales = [[0_i16; 16]; ROWS];
+        let mut minima = [[0_i16; 8]; ROWS];
+        // SAFETY: the bytes lie within the block; arrays are as long as what is stored; the caller has AVX2.
+        unsafe {
+            for row in 0..ROWS {
+                let packed = self.row(row).add(4).cast::<u32>();
+                let (a, b, c) = (
+                    packed.read_unaligned(),
+                    packed.add(1).read_unaligned(),
+                    packed.add(2).read_unaligned(),
+                );
+                let low = |word: u32| u64::from(word & 0x3f3f_3f3f);
+                let high = |four: u32, two: u32| u64::from((four & 0x0f0f_0f0f) | (((two >> 6) & 0x0303_0303) << 4));
+                let scale = widen(low(a) | (high(c, a) << 32));
+                store_twice(scales[row].as_mut_ptr(), scale);
+                _mm_storeu_si128(minima[row].as_mut_ptr().cast(), widen(low(b) | (high(c >> 4, b) << 32)));
+            }
+            store(
+                panel.run_scale[8 * at..][..8].as_mut_ptr().cast(),
+                Self::of(&scales).transpose32(0),
+            );
+            store(
+                panel.run_min[4 * at..][..4].as_mut_ptr().cast(),
+                Self::of(&minima).transpose16(0),
+            );
+        }
+    }
+
+    /// The scales of the 16 runs of a Q6_K block, signed bytes at 192. Minima are 32 times as large.
+    #[inline(always)]
+    unsafe fn signed_runs(self, panel: &mut Panel, at: usize) {
+        let mut scales = [[0_i16; 32]; ROWS];
+        let mut minima = [[0_i16; 16]; ROWS];
+        // SAFETY: as above.
+        unsafe {
+            for row in 0..ROWS {
+                let bytes = _mm_loadu_si128(self.row(row).add(192).cast());
+                for (half, bytes) in [bytes, _mm_srli_si128::<8>(bytes)].into_iter().enumerate() {
+                    let scale = _mm_cvtepi8_epi16(bytes);
+                    store_twice(scales[row].as_mut_ptr().add(16 * half), scale);
+                    _mm_storeu_si128(
+                        minima[row].as_mut_ptr().add(8 * half).cast(),
+                        _mm_slli_epi16::<5>(scale),
+                    );
+                }
+            }
+            let run_scale: *mut __m256i = panel.run_scale[16 * at..][..16].as_mut_ptr().cast();
+            store(run_scale, Self::of(&scales).transpose32(0));
+            store(run_scale.add(8), Self::of(&scales).transpose32(32));
+            store(
+                panel.run_min[8 * at..][..8].as_mut_ptr().cast(),
+                Self::of(&minima).transpose32(0),
+            );
+        }
+    }
+
+    /// Rows of numbers, to be transposed.
+    #[inline(always)]
+    fn of<const N: usize>(rows: &[[i16; N]; ROWS]) -> Self {
+        Self {
+            first: rows.as_ptr().cast(),
+            stride: 2 * N,
         }
     }
 
@@ -277,6 +332,23 @@ impl Blocks {
             let [e, f, g, h] = self.transpose16(at + 16);
             [a, b, c, d, e, f, g, h]
         }
+    }
+}
+
+/// Eight bytes as numbers of 16 bits.
+#[inline(always)]
+unsafe fn widen(bytes: u64) -> __m128i {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm_cvtepu8_epi16(_mm_cvtsi64_si128(bytes.cast_signed())) }
+}
+
+/// Writes eight numbers, each twice.
+#[inline(always)]
+unsafe fn store_twice(to: *mut i16, numbers: __m128i) {
+    // SAFETY: the caller gives room for sixteen and has AVX2.
+    unsafe {
+        _mm_storeu_si128(to.cast(), _mm_unpacklo_epi16(numbers, numbers));
+        _mm_storeu_si128(to.add(8).cast(), _mm_unpackhi_epi16(numbers, numbers));
     }
 }
 
