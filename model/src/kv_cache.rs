@@ -3,6 +3,8 @@
 //! Must not know which tokens they are; `sequence` does.
 
 use candle_core::{DType, Device, Result, Tensor};
+use half::f16;
+use half::vec::HalfBitsVecExt;
 
 use crate::config::ModelConfig;
 
@@ -18,12 +20,7 @@ impl KvCache {
     /// Room for `capacity` tokens in `dtype`. The memory is reserved now and used as it is filled.
     pub(crate) fn new(config: &ModelConfig, capacity: usize, dtype: DType) -> Result<Self> {
         let shape = (capacity, config.kv_heads, config.head_dim);
-        let layer = |_| {
-            Ok((
-                Tensor::zeros(shape, dtype, &Device::Cpu)?,
-                Tensor::zeros(shape, dtype, &Device::Cpu)?,
-            ))
-        };
+        let layer = |_| Ok((untouched(shape, dtype)?, untouched(shape, dtype)?));
         Ok(Self {
             layers: (0..config.layers.len()).map(layer).collect::<Result<_>>()?,
             len: 0,
@@ -62,5 +59,16 @@ impl KvCache {
     pub(crate) fn advance(&mut self, n: usize) {
         self.len += n;
         debug_assert!(self.len <= self.capacity, "writes are bounded by the capacity");
+    }
+}
+
+/// A tensor of zeros whose memory the system gives when it is first used. `Tensor::zeros` would write every `f16`.
+fn untouched(shape: (usize, usize, usize), dtype: DType) -> Result<Tensor> {
+    match dtype {
+        DType::F16 => {
+            let zeros: Vec<f16> = vec![0_u16; shape.0 * shape.1 * shape.2].reinterpret_into();
+            Tensor::from_vec(zeros, shape, &Device::Cpu)
+        }
+        _ => Tensor::zeros(shape, dtype, &Device::Cpu),
     }
 }

@@ -160,7 +160,8 @@ def read_vocabulary(path):
         field = reader.fields[f"tokenizer.ggml.{key}"]
         return [convert(field.parts[index]) for index in field.data[:VOCABULARY]]
 
-    return first("tokens", bytes), first("scores", lambda part: float(part[0])), first("token_type", lambda p: int(p[0]))
+    scores = first("scores", lambda part: float(part[0]))
+    return first("tokens", bytes), scores, first("token_type", lambda part: int(part[0]))
 
 
 def write(variant, vocabulary):

@@ -159,7 +159,7 @@ def default_binary():
 
 def main():
     parser = argparse.ArgumentParser(description="Measures this engine and llama.cpp in turn on the same files.")
-    parser.add_argument("--models", nargs="+", metavar="FILE", type=Path, help="GGUF files; by default 270M and three 2B")
+    parser.add_argument("--models", nargs="+", metavar="FILE", type=Path, help="GGUF files; by default 270M and 2B")
     parser.add_argument("--binary", metavar="FILE", type=Path, default=default_binary(), help="codegemma-complete")
     parser.add_argument("--threads", metavar="N", type=int, default=2)
     parser.add_argument("--prefill", metavar="N", type=int, default=512)
