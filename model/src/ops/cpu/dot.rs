@@ -5,54 +5,74 @@
 //! many activation rows are computed together and wherever the columns are cut into chunks, which is what makes the
 //! matrix product batch-invariant.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-
 use super::Isa;
 use super::activations::Activations;
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::blocks::Scaling;
-use super::panel::{Panel, ROWS};
+use super::panel::{Panel, ROWS, Stored};
+use crate::weights::Format;
 
-/// Adds to `sums`, a vector for each of the activation rows from `first`, the products of a panel that holds `cols`
-/// columns from `column` on.
+/// Adds to `sums`, a vector for each of the first activation rows, their products with a panel that holds `cols` columns
+/// from `column` on.
 pub(super) fn accumulate(
     isa: Isa,
-    scaling: Scaling,
+    format: Format,
     panel: &Panel,
     x: &Activations,
-    first: usize,
     column: usize,
     cols: usize,
     sums: &mut [[f32; ROWS]],
 ) {
+    let scaling = Scaling::of(format).expect("a quantized format");
     assert!(
         column.is_multiple_of(x.group)
             && cols.is_multiple_of(x.group)
             && column + cols <= x.cols
-            && (first + sums.len()) * x.cols <= x.q.len()
+            && sums.len() * x.cols <= x.q.len()
             && ROWS * cols <= panel.q.len()
             && x.group == scaling.block(),
         "a panel and activations that fit"
     );
     match isa {
-        Isa::Portable => portable(scaling, panel, x, first, column, cols, sums),
+        Isa::Portable => portable(scaling, panel, x, column, cols, sums),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA; the sizes were checked above.
-        Isa::Avx2 => unsafe { avx2::accumulate(scaling, panel, x, first, column, cols, sums) },
+        Isa::Avx2 => unsafe { avx2::accumulate(format, panel, x, column, cols, sums) },
     }
 }
 
-fn portable(
-    scaling: Scaling,
-    panel: &Panel,
+/// Adds the products of eight whole stored rows with a few activation rows to `sums`, without unpacking them to a panel
+/// first; `false` where there is no such form. The results are the same bit for bit.
+pub(super) fn few(
+    isa: Isa,
+    format: Format,
+    stored: Stored<'_>,
+    panel: &mut Panel,
     x: &Activations,
-    first: usize,
-    column: usize,
-    cols: usize,
     sums: &mut [[f32; ROWS]],
-) {
+) -> bool {
+    match isa {
+        Isa::Portable => false,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => {
+            let scaling = Scaling::of(format).expect("a quantized format");
+            assert!(
+                stored.is_whole(format)
+                    && stored.blocks * scaling.block() == x.cols
+                    && sums.len() * x.cols <= x.q.len()
+                    && x.group == scaling.block(),
+                "rows and activations that fit"
+            );
+            // SAFETY: `Isa::Avx2` exists only where the processor has AVX2, FMA and F16C; the sizes were checked.
+            sums.len() <= avx2::FEW && unsafe { avx2::few(format, stored, panel, x, sums) }
+        }
+    }
+}
+
+fn portable(scaling: Scaling, panel: &Panel, x: &Activations, column: usize, cols: usize, sums: &mut [[f32; ROWS]]) {
     for (at, sums) in sums.iter_mut().enumerate() {
-        let from = (first + at) * x.cols + column;
+        let from = at * x.cols + column;
         for block in 0..cols / x.group {
             let begin = from + block * x.group;
             let q = &x.q[begin..][..x.group];
@@ -126,4 +146,4 @@ pub(super) fn floats(isa: Isa, w: &[f32], x: &[f32]) -> [f32; 4] {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use avx2::sum;
+pub(super) use super::avx2::sum;

@@ -68,7 +68,6 @@ impl MatMul<'_> {
     fn quantized(&self, scaling: Scaling, x: &[f32], n: usize, out: &mut [f32]) {
         let w = self.w;
         let x = Activations::new(self.cpu, scaling, x, w.cols());
-        let block_bytes = w.format().block_bytes();
         let put = SharedOut::new(out);
         self.in_panels(panel::ROWS, |start, rows, scratch| {
             let Scratch { panel, sums, tail, .. } = scratch;
@@ -82,30 +81,14 @@ impl MatMul<'_> {
                 tail.resize(panel::ROWS * stride, 0);
                 bytes = tail;
             }
-            for column in (0..w.cols()).step_by(panel::CHUNK) {
-                let cols = panel::CHUNK.min(w.cols() - column);
-                let begin = column / scaling.block() * block_bytes;
-                let blocks = cols / scaling.block();
-                // Next come these rows' next columns, or the rows after them.
-                let last = column + cols == w.cols();
-                let ahead = if last {
-                    panel::ROWS * stride - begin
-                } else {
-                    blocks * block_bytes
-                };
-                let bytes = &bytes[begin..];
-                panel.unpack(
-                    self.cpu.isa,
-                    w.format(),
-                    scaling,
-                    Stored {
-                        bytes,
-                        stride,
-                        blocks,
-                        ahead,
-                    },
-                );
-                dot::accumulate(self.cpu.isa, scaling, panel, &x, 0, column, cols, sums);
+            let whole = Stored {
+                bytes,
+                stride,
+                blocks: w.cols() / scaling.block(),
+                ahead: panel::ROWS * stride,
+            };
+            if !dot::few(self.cpu.isa, w.format(), whole, panel, &x, sums) {
+                self.in_chunks(scaling, whole, panel, &x, sums);
             }
             for (row, sums) in scratch.sums.iter().enumerate() {
                 // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
@@ -113,6 +96,38 @@ impl MatMul<'_> {
                 unsafe { put.slice(row * w.rows() + start, rows) }.copy_from_slice(&sums[..rows]);
             }
         });
+    }
+
+    /// Unpacks eight rows some columns at a time, and adds their products to `sums`.
+    fn in_chunks(
+        &self,
+        scaling: Scaling,
+        whole: Stored<'_>,
+        panel: &mut Panel,
+        x: &Activations,
+        sums: &mut [[f32; panel::ROWS]],
+    ) {
+        let format = self.w.format();
+        for column in (0..x.cols).step_by(panel::CHUNK) {
+            let cols = panel::CHUNK.min(x.cols - column);
+            let begin = column / scaling.block() * format.block_bytes();
+            let blocks = cols / scaling.block();
+            // Next come these rows' next columns, or the rows after them.
+            let last = column + cols == x.cols;
+            let ahead = if last {
+                whole.ahead - begin
+            } else {
+                blocks * format.block_bytes()
+            };
+            let stored = Stored {
+                bytes: &whole.bytes[begin..],
+                blocks,
+                ahead,
+                ..whole
+            };
+            panel.unpack(self.cpu.isa, format, scaling, stored);
+            dot::accumulate(self.cpu.isa, format, panel, x, column, cols, sums);
+        }
     }
 
     fn floats(&self, x: &[f32], out: &mut [f32]) {

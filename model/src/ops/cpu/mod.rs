@@ -5,6 +5,8 @@
 
 mod activations;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod blocks;
 mod dot;
 mod gelu;

@@ -4,10 +4,9 @@
 //! columns of eight rows, and a multiplication by four activations, repeated eight times, gives a sum for each row.
 //! Nothing has to be added across a vector, and scales come as vectors too.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-
 use super::Isa;
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::blocks::{self, Scaling};
 use crate::weights::Format;
 
@@ -57,12 +56,19 @@ pub(super) struct Stored<'a> {
     pub(super) ahead: usize,
 }
 
+impl Stored<'_> {
+    /// Whether the bytes hold the blocks of eight rows.
+    pub(super) fn is_whole(&self, format: Format) -> bool {
+        let end = (ROWS - 1) * self.stride + self.blocks * format.block_bytes();
+        end <= self.bytes.len()
+    }
+}
+
 impl Panel {
     /// Unpacks a piece of eight rows, at most [`CHUNK`] columns.
     pub(super) fn unpack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
-        let end = (ROWS - 1) * stored.stride + stored.blocks * format.block_bytes();
         assert!(
-            stored.blocks * scaling.block() <= CHUNK && end <= stored.bytes.len(),
+            stored.blocks * scaling.block() <= CHUNK && stored.is_whole(format),
             "eight rows that fit into a panel"
         );
         match isa {

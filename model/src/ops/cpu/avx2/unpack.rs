@@ -1,8 +1,8 @@
-//! Unpacking with AVX2, for the formats that matter: eight rows at once, transposed before their bits are taken apart.
+//! Unpacking eight stored rows at once, transposed before their bits are taken apart, for the formats that matter.
 
 use std::arch::x86_64::*;
 
-use super::{Panel, ROWS, Stored};
+use super::super::panel::{Panel, ROWS, Stored};
 use crate::weights::Format;
 
 /// Unpacks a piece of eight rows; `false` where the format has no fast form.
@@ -10,16 +10,16 @@ use crate::weights::Format;
 /// # Safety
 /// Needs AVX2 and F16C. The rows must hold the blocks that `stored` says, and the panel must have room for them.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) unsafe fn unpack(panel: &mut Panel, format: Format, stored: Stored<'_>) -> bool {
+pub(in super::super) unsafe fn unpack(panel: &mut Panel, format: Format, stored: Stored<'_>) -> bool {
     // SAFETY: passed on to the caller; each type is the format's.
     unsafe {
         match format {
-            Format::Q4_0 => each::<Q4_0>(panel, stored),
-            Format::Q5_0 => each::<Q5_0>(panel, stored),
-            Format::Q8_0 => each::<Q8_0>(panel, stored),
-            Format::Q4_K => each::<Q4K>(panel, stored),
-            Format::Q5_K => each::<Q5K>(panel, stored),
-            Format::Q6_K => each::<Q6K>(panel, stored),
+            Format::Q4_0 => plain::<Q4_0>(panel, stored),
+            Format::Q5_0 => plain::<Q5_0>(panel, stored),
+            Format::Q8_0 => plain::<Q8_0>(panel, stored),
+            Format::Q4_K => superblocks::<Q4K>(panel, stored),
+            Format::Q5_K => superblocks::<Q5K>(panel, stored),
+            Format::Q6_K => superblocks::<Q6K>(panel, stored),
             _ => return false,
         }
     }
@@ -29,178 +29,285 @@ pub(super) unsafe fn unpack(panel: &mut Panel, format: Format, stored: Stored<'_
 /// # Safety
 /// As for [`unpack`].
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn each<F: Unpack>(panel: &mut Panel, stored: Stored<'_>) {
+unsafe fn plain<F: Plain>(panel: &mut Panel, stored: Stored<'_>) {
     let bytes = F::FORMAT.block_bytes();
-    // Several small blocks share a cache line.
-    let every = (64 / bytes).max(1);
+    let mut ahead = Ahead::new(stored, bytes);
+    let q: *mut __m256i = panel.q.as_mut_ptr().cast();
     for at in 0..stored.blocks {
+        ahead.fetch(ROWS * bytes);
         // SAFETY: the block and those of the seven rows after it lie within the stored bytes; the panel has room.
         unsafe {
-            let block = Blocks {
-                first: stored.bytes.as_ptr().add(at * bytes),
-                stride: stored.stride,
-            };
-            if at % every == 0 {
-                block.prefetch(stored.ahead, bytes);
-            }
-            let q = panel.q.as_mut_ptr().add(ROWS * F::FORMAT.block_len() * at).cast();
-            F::block(panel, at, q, block);
+            let block = Blocks::new(stored, at * bytes);
+            store(q.add(8 * at), F::vectors(block));
+            _mm256_storeu_ps(panel.scale[at].as_mut_ptr(), block.halves(0));
         }
     }
 }
 
-/// A format's way of unpacking. These are types with inlined functions, not closures: a closure that the compiler does
-/// not inline is compiled without the caller's target features.
-trait Unpack {
-    const FORMAT: Format;
-
-    /// Unpacks block `at` of eight rows, its bytes to `q`.
-    ///
-    /// # Safety
-    /// As for [`unpack`].
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks);
+/// # Safety
+/// As for [`unpack`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
+    let bytes = F::FORMAT.block_bytes();
+    let mut ahead = Ahead::new(stored, bytes);
+    let q: *mut __m256i = panel.q.as_mut_ptr().cast();
+    for at in 0..stored.blocks {
+        ahead.fetch(ROWS * bytes);
+        // SAFETY: as above.
+        unsafe {
+            let block = Blocks::new(stored, at * bytes);
+            for pair in 0..4 {
+                for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair)) {
+                    store(q.add(64 * at + 8 * run), w);
+                }
+            }
+            let (d, d_min) = F::factors(block);
+            _mm256_storeu_ps(panel.scale[at].as_mut_ptr(), d);
+            _mm256_storeu_ps(panel.min[at].as_mut_ptr(), d_min);
+            F::runs(block, panel, at);
+        }
+    }
 }
 
-struct Q4_0;
+/// A format of blocks of 32 with the scale in front. These are types with inlined functions, not closures: a closure
+/// that the compiler does not inline is compiled without the caller's target features.
+pub(super) trait Plain {
+    const FORMAT: Format;
 
-impl Unpack for Q4_0 {
+    /// The 32 columns of a block: vector `i` holds columns `4 i` to `4 i + 3` of each row.
+    ///
+    /// # Safety
+    /// Needs AVX2; the block must be the format's.
+    unsafe fn vectors(block: Blocks) -> [__m256i; 8];
+}
+
+/// A K format.
+pub(super) trait Super {
+    const FORMAT: Format;
+
+    /// Which two runs of 32 columns pair `pair` of 4 gives.
+    fn runs_of(pair: usize) -> [usize; 2];
+
+    /// Two runs of 32 columns, which share stored bytes.
+    ///
+    /// # Safety
+    /// Needs AVX2; the block must be the format's.
+    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2];
+
+    /// The factors of scales and minima.
+    ///
+    /// # Safety
+    /// As for [`Super::pair`], with F16C.
+    unsafe fn factors(block: Blocks) -> (__m256, __m256);
+
+    /// Writes the scales and minima of the runs to the panel's block `at`.
+    ///
+    /// # Safety
+    /// As for [`Super::pair`].
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize);
+}
+
+pub(super) struct Q4_0;
+
+impl Plain for Q4_0 {
     const FORMAT: Format = Format::Q4_0;
 
     #[inline(always)]
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+    unsafe fn vectors(block: Blocks) -> [__m256i; 8] {
         // SAFETY: the offsets are those of the format; passed on to the caller.
-        unsafe {
-            nibbles(q, block.transpose16(2));
-            panel.scale[at] = block.halves(0);
-        }
+        unsafe { nibbles(block.transpose16(2)) }
     }
 }
 
-struct Q5_0;
+pub(super) struct Q5_0;
 
-impl Unpack for Q5_0 {
+impl Plain for Q5_0 {
     const FORMAT: Format = Format::Q5_0;
 
     #[inline(always)]
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+    unsafe fn vectors(block: Blocks) -> [__m256i; 8] {
         // SAFETY: as above.
-        unsafe {
-            nibbles(q, block.transpose16(6));
-            fifth_bits(q, block.dwords(2));
-            panel.scale[at] = block.halves(0);
-        }
+        unsafe { or(nibbles(block.transpose16(6)), fifth_bits(block.dwords(2))) }
     }
 }
 
-struct Q8_0;
+pub(super) struct Q8_0;
 
-impl Unpack for Q8_0 {
+impl Plain for Q8_0 {
     const FORMAT: Format = Format::Q8_0;
 
     #[inline(always)]
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+    unsafe fn vectors(block: Blocks) -> [__m256i; 8] {
         // SAFETY: as above.
-        unsafe {
-            store(q, block.transpose32(2));
-            panel.scale[at] = block.halves(0);
-        }
+        unsafe { block.transpose32(2) }
     }
 }
 
-struct Q4K;
+pub(super) struct Q4K;
 
-impl Unpack for Q4K {
+impl Super for Q4K {
     const FORMAT: Format = Format::Q4_K;
 
     #[inline(always)]
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+    fn runs_of(pair: usize) -> [usize; 2] {
+        [2 * pair, 2 * pair + 1]
+    }
+
+    #[inline(always)]
+    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2] {
         // SAFETY: as above.
         unsafe {
-            for pair in 0..4 {
-                let packed = block.transpose32(16 + 32 * pair);
-                store(q.add(16 * pair), bits(packed, 0, 15));
-                store(q.add(16 * pair + 8), bits(packed, 4, 15));
-            }
-            panel.scale[at] = block.halves(0);
-            panel.min[at] = block.halves(2);
-            block.packed_runs(panel, at);
+            let packed = block.transpose32(16 + 32 * pair);
+            [bits(packed, 0, 15), bits(packed, 4, 15)]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn factors(block: Blocks) -> (__m256, __m256) {
+        // SAFETY: as above.
+        unsafe { (block.halves(0), block.halves(2)) }
+    }
+
+    #[inline(always)]
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) {
+        // SAFETY: as above.
+        unsafe { block.packed_runs(panel, at) }
     }
 }
 
-struct Q5K;
+pub(super) struct Q5K;
 
-impl Unpack for Q5K {
+impl Super for Q5K {
     const FORMAT: Format = Format::Q5_K;
 
     #[inline(always)]
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+    fn runs_of(pair: usize) -> [usize; 2] {
+        [2 * pair, 2 * pair + 1]
+    }
+
+    #[inline(always)]
+    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2] {
         // SAFETY: as above.
         unsafe {
-            let fifth = block.transpose32(16);
-            for pair in 0..4 {
-                let packed = block.transpose32(48 + 32 * pair);
-                for half in 0..2 {
-                    let high = shifted(bits(fifth, 2 * pair + half, 1), 4);
-                    store(q.add(16 * pair + 8 * half), or(bits(packed, 4 * half, 15), high));
-                }
-            }
-            panel.scale[at] = block.halves(0);
-            panel.min[at] = block.halves(2);
-            block.packed_runs(panel, at);
+            let (packed, fifth) = (block.transpose32(48 + 32 * pair), block.transpose32(16));
+            [
+                or(bits(packed, 0, 15), shifted(bits(fifth, 2 * pair, 1), 4)),
+                or(bits(packed, 4, 15), shifted(bits(fifth, 2 * pair + 1, 1), 4)),
+            ]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn factors(block: Blocks) -> (__m256, __m256) {
+        // SAFETY: as above.
+        unsafe { (block.halves(0), block.halves(2)) }
+    }
+
+    #[inline(always)]
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) {
+        // SAFETY: as above.
+        unsafe { block.packed_runs(panel, at) }
     }
 }
 
-struct Q6K;
+pub(super) struct Q6K;
 
-impl Unpack for Q6K {
+impl Super for Q6K {
     const FORMAT: Format = Format::Q6_K;
 
     #[inline(always)]
-    unsafe fn block(panel: &mut Panel, at: usize, q: *mut __m256i, block: Blocks) {
+    fn runs_of(pair: usize) -> [usize; 2] {
+        let first = 4 * (pair / 2) + pair % 2;
+        [first, first + 2]
+    }
+
+    #[inline(always)]
+    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2] {
+        let (half, part) = (pair / 2, pair % 2);
         // SAFETY: as above.
         unsafe {
-            for half in 0..2 {
-                let high = block.transpose32(128 + 32 * half);
-                for part in 0..2 {
-                    let low = block.transpose32(64 * half + 32 * part);
-                    let q = q.add(32 * half + 8 * part);
-                    store(q, or(bits(low, 0, 15), shifted(bits(high, 2 * part, 3), 4)));
-                    store(q.add(16), or(bits(low, 4, 15), shifted(bits(high, 4 + 2 * part, 3), 4)));
-                }
+            let low = block.transpose32(64 * half + 32 * part);
+            let high = block.transpose32(128 + 32 * half);
+            [
+                or(bits(low, 0, 15), shifted(bits(high, 2 * part, 3), 4)),
+                or(bits(low, 4, 15), shifted(bits(high, 4 + 2 * part, 3), 4)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn factors(block: Blocks) -> (__m256, __m256) {
+        // SAFETY: as above.
+        let d = unsafe { block.halves(208) };
+        (d, d)
+    }
+
+    #[inline(always)]
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) {
+        // SAFETY: as above.
+        unsafe { block.signed_runs(panel, at) }
+    }
+}
+
+/// Fetches what will be unpacked next into the cache, row after row as it lies in memory, in step with the unpacking.
+pub(super) struct Ahead {
+    next: *const u8,
+    /// The end of the row's piece.
+    end: *const u8,
+    piece: usize,
+    stride: usize,
+}
+
+impl Ahead {
+    /// Begins with what lies `stored.ahead` bytes on.
+    pub(super) fn new(stored: Stored<'_>, block_bytes: usize) -> Self {
+        let next = stored.bytes.as_ptr().wrapping_add(stored.ahead);
+        let piece = stored.blocks * block_bytes;
+        Self {
+            next,
+            end: next.wrapping_add(piece),
+            piece,
+            stride: stored.stride,
+        }
+    }
+
+    /// Fetches some `bytes` more.
+    #[inline(always)]
+    pub(super) fn fetch(&mut self, bytes: usize) {
+        for _ in 0..bytes.div_ceil(64) {
+            // SAFETY: a hint that reads nothing; an address past the end does no harm.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.next.cast()) };
+            self.next = self.next.wrapping_add(64);
+            if self.next >= self.end {
+                self.next = self.end.wrapping_add(self.stride - self.piece);
+                self.end = self.next.wrapping_add(self.piece);
             }
-            panel.scale[at] = block.halves(208);
-            panel.min[at] = panel.scale[at];
-            block.signed_runs(panel, at);
         }
     }
 }
 
 /// The same block of eight rows.
 #[derive(Clone, Copy)]
-struct Blocks {
+pub(super) struct Blocks {
     first: *const u8,
     stride: usize,
 }
 
 impl Blocks {
+    /// The blocks that begin `at` bytes into each row's piece.
+    #[inline(always)]
+    pub(super) unsafe fn new(stored: Stored<'_>, at: usize) -> Self {
+        Self {
+            // SAFETY: the caller stays within the piece.
+            first: unsafe { stored.bytes.as_ptr().add(at) },
+            stride: stored.stride,
+        }
+    }
+
     #[inline(always)]
     unsafe fn row(self, row: usize) -> *const u8 {
         // SAFETY: the block of every row lies within the stored bytes.
         unsafe { self.first.add(row * self.stride) }
-    }
-
-    /// Fetches what lies `ahead` bytes on into the cache.
-    #[inline(always)]
-    unsafe fn prefetch(self, ahead: usize, bytes: usize) {
-        for row in 0..ROWS {
-            for line in (0..bytes).step_by(64) {
-                let address = self.first.wrapping_add(row * self.stride + ahead + line);
-                // SAFETY: a hint that reads nothing; an address past the end does no harm.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
-            }
-        }
     }
 
     /// The scales and minima of the 8 runs of a Q4_K or Q5_K block: 6 bits each, packed into the 12 bytes at 4.
@@ -273,17 +380,15 @@ impl Blocks {
 
     /// Half-precision numbers at `at` of each block, widened.
     #[inline(always)]
-    unsafe fn halves(self, at: usize) -> [f32; ROWS] {
+    pub(super) unsafe fn halves(self, at: usize) -> __m256 {
         let mut bits = [0_u16; ROWS];
-        let mut out = [0.0; ROWS];
         // SAFETY: the number lies within the block; the caller has F16C.
         unsafe {
             for (row, bits) in bits.iter_mut().enumerate() {
                 *bits = self.row(row).add(at).cast::<u16>().read_unaligned();
             }
-            _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast())));
+            _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast()))
         }
-        out
     }
 
     /// Four bytes at `at` of each block.
@@ -398,33 +503,35 @@ unsafe fn store<const N: usize>(q: *mut __m256i, v: [__m256i; N]) {
 
 /// Low nibbles are the first half of a block of 32, high nibbles the second.
 #[inline(always)]
-unsafe fn nibbles(q: *mut __m256i, packed: [__m256i; 4]) {
-    // SAFETY: the caller has AVX2 and gives room for 8 vectors.
+unsafe fn nibbles(packed: [__m256i; 4]) -> [__m256i; 8] {
+    // SAFETY: the caller has AVX2.
     unsafe {
-        store(q, bits(packed, 0, 15));
-        store(q.add(4), bits(packed, 4, 15));
+        let [a, b, c, d] = bits(packed, 0, 15);
+        let [e, f, g, h] = bits(packed, 4, 15);
+        [a, b, c, d, e, f, g, h]
     }
 }
 
-/// Adds the fifth bit of each weight; `bits` has the 32 bits of each row.
+/// The fifth bit of each of 32 columns as 16; `bits` has the 32 bits of each row.
 #[inline(always)]
-unsafe fn fifth_bits(q: *mut __m256i, bits: __m256i) {
-    // SAFETY: the caller has AVX2, and `q` points to the 8 vectors of a block.
+unsafe fn fifth_bits(bits: __m256i) -> [__m256i; 8] {
+    // SAFETY: the caller has AVX2.
     unsafe {
+        let mut out = [_mm256_setzero_si256(); 8];
         let sixteen = _mm256_set1_epi8(16);
-        let lanes = _mm256_set_epi32(12, 8, 4, 0, 12, 8, 4, 0);
+        let rows = _mm256_set_epi32(12, 8, 4, 0, 12, 8, 4, 0);
         // Within each row's four bytes, the columns 4 i to 4 i + 3 are the low or high half of byte i / 2.
-        for at in 0..8 {
+        for (at, out) in out.iter_mut().enumerate() {
             let mask = _mm256_set1_epi32(if at % 2 == 0 {
                 0x0804_0201
             } else {
                 0x8040_2010_u32.cast_signed()
             });
-            let byte = _mm256_add_epi32(lanes, _mm256_set1_epi32(at as i32 / 2));
+            let byte = _mm256_add_epi32(rows, _mm256_set1_epi32(at as i32 / 2));
             let spread = _mm256_shuffle_epi8(bits, _mm256_mullo_epi32(byte, _mm256_set1_epi32(0x0101_0101)));
             let set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, mask), mask);
-            let sum = _mm256_or_si256(_mm256_loadu_si256(q.add(at)), _mm256_and_si256(set, sixteen));
-            _mm256_storeu_si256(q.add(at), sum);
+            *out = _mm256_and_si256(set, sixteen);
         }
+        out
     }
 }
