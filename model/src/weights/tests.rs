@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Format, Weights};
 use crate::decoder::Decoder;
 use crate::testing::{GgufWriter, Meta, vocabulary};
+use crate::{CompletionRequest, Engine, LoadOptions, Prompt, RequestError};
 
 /// A whole Gemma of one layer.
 fn tiny() -> GgufWriter {
@@ -64,6 +65,37 @@ fn a_whole_checkpoint_loads() {
     let decoder = load(&tiny()).unwrap();
     assert_eq!(decoder.config().vocab_size, 361);
     assert_eq!(decoder.main_format(), Format::Q4_0);
+}
+
+/// What a request to a file's model gives.
+fn complete(gguf: &GgufWriter) -> Result<String, RequestError> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), gguf.bytes()).unwrap();
+    let engine = Engine::load(file.path(), &LoadOptions::default()).unwrap();
+    let request = CompletionRequest::new(Prompt::Plain("some text".to_owned()), 3);
+    engine.complete(request).map(|completion| completion.text)
+}
+
+#[test]
+fn scales_that_are_not_numbers_are_an_error_and_not_silent_garbage() {
+    // With weights of zero every token is as likely, and the first, which is a control token, ends the text.
+    assert_eq!(complete(&tiny()), Ok(String::new()));
+    for scale in [half::f16::NAN, half::f16::INFINITY, half::f16::NEG_INFINITY] {
+        for tensor in ["token_embd.weight", "blk.0.attn_v.weight", "blk.0.ffn_down.weight"] {
+            let mut gguf = tiny();
+            let stored = gguf.tensors.iter_mut().find(|stored| stored.0 == tensor).unwrap();
+            let (block, ones) = (stored.2.block_bytes(), [1; 16]);
+            for block in stored.3.chunks_exact_mut(block) {
+                block[..2].copy_from_slice(&scale.to_le_bytes());
+                block[2..18].copy_from_slice(&ones);
+            }
+            let error = complete(&gguf).unwrap_err().to_string();
+            assert!(
+                error.contains("its logits are not numbers"),
+                "{tensor} {scale}: {error}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -111,9 +111,9 @@ pub(super) fn factors(format: Format, block: &[u8]) -> (f32, f32, Runs) {
     let mut runs = Runs::default();
     let (d, d_min) = match format {
         Format::Q2_K => {
-            for run in 0..16 {
-                runs.scale[run] = i16::from(block[run] & 15);
-                runs.min[run] = i16::from(block[run] >> 4);
+            for ((scale, min), packed) in runs.scale.iter_mut().zip(&mut runs.min).zip(block) {
+                *scale = i16::from(packed & 15);
+                *min = i16::from(packed >> 4);
             }
             (half_at(block, 80), half_at(block, 82))
         }

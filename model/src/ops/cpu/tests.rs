@@ -181,6 +181,13 @@ fn a_row_does_not_depend_on_the_rows_beside_it_or_on_threads() {
                 matmul(cpu, &x, &matrix).unwrap().to_vec2::<f32>().unwrap()
             };
             let whole = product(&on(*isa, 1), &x);
+            for n in 2..=9 {
+                assert_eq!(
+                    product(&on(*isa, 2), &x[..n * cols]),
+                    whole[..n],
+                    "{format:?} {isa:?}, {n} rows"
+                );
+            }
             for threads in [1, 2, 5] {
                 let cpu = on(*isa, threads);
                 let _awake = cpu.pool.awake();
@@ -412,65 +419,6 @@ fn pairs_are_rotated_as_complex_numbers() {
             let (re, im) = pair(&found);
             assert!((re - expected.0 * expected.1.cos()).abs() < 1e-5);
             assert!((im - expected.0 * expected.1.sin()).abs() < 1e-5);
-        }
-    }
-}
-
-#[test]
-fn zz_speed() {
-    use std::time::Instant;
-    for format in [Format::Q8_0, Format::Q5_0, Format::Q4_0, Format::Q4_K, Format::Q6_K] {
-        let (rows, cols) = (512, 1024);
-        let (matrix, _) = weights(format, rows, cols, &noise(5, rows * cols));
-        let cpu = on(Isa::detect(), 1);
-        for n in [1, 4, 8, 64] {
-            let x = tensor(&noise(6, n * cols), &[n, cols]);
-            let mut best = f64::MAX;
-            for _ in 0..30 {
-                let t = Instant::now();
-                for _ in 0..4 {
-                    matmul(&cpu, &x, &matrix).unwrap();
-                }
-                best = best.min(t.elapsed().as_secs_f64() / 4.0);
-            }
-            let blocks = (rows * cols / 32) as f64;
-            eprintln!(
-                "{format:?} n={n}: {:.2} ns a row-block, {:.1} GFLOP/s",
-                best * 1e9 / blocks,
-                2.0 * (n * rows * cols) as f64 / best / 1e9
-            );
-        }
-    }
-}
-
-#[test]
-fn zz_stream() {
-    use std::time::Instant;
-    for (format, cols, rows) in [
-        (Format::Q8_0, 640, 262144),
-        (Format::Q5_0, 640, 262144),
-        (Format::Q4_0, 2048, 65536),
-        (Format::Q4_K, 2048, 65536),
-        (Format::Q4_K, 16384, 8192),
-    ] {
-        let bytes = vec![1_u8; rows * format.row_bytes(cols).unwrap()];
-        let matrix = Matrix::new(format, rows, cols, Bytes::of(&bytes)).unwrap();
-        for threads in [1, 2] {
-            let cpu = on(Isa::detect(), threads);
-            let _awake = cpu.pool.awake();
-            let x = tensor(&noise(6, cols), &[1, cols]);
-            let mut times = Vec::new();
-            for _ in 0..8 {
-                let t = Instant::now();
-                matmul(&cpu, &x, &matrix).unwrap();
-                times.push(t.elapsed().as_secs_f64());
-            }
-            times.sort_by(f64::total_cmp);
-            eprintln!(
-                "{format:?} {cols} threads {threads}: {:.2} ns a row-block, {:.1} GB/s",
-                times[4] * 1e9 / (rows * cols / 32) as f64 * threads as f64,
-                bytes.len() as f64 / times[4] / 1e9
-            );
         }
     }
 }

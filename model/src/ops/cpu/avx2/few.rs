@@ -12,7 +12,7 @@ use super::unpack::{Ahead, Blocks, Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super
 use crate::weights::Format;
 
 /// The most activation rows that this is good for.
-pub(in super::super) const MOST: usize = 4;
+pub(in super::super) const MOST: usize = 8;
 
 /// Adds the products of eight stored rows with the first `sums.len()` activation rows, at most [`MOST`]; `false` where
 /// the format has no such form. `panel` is for working in.
@@ -35,6 +35,10 @@ pub(in super::super) unsafe fn few(
             2 => rows::<2>(format, stored, panel, Rows::new(x, 0, 0), sums),
             3 => rows::<3>(format, stored, panel, Rows::new(x, 0, 0), sums),
             4 => rows::<4>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            5 => rows::<5>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            6 => rows::<6>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            7 => rows::<7>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            8 => rows::<8>(format, stored, panel, Rows::new(x, 0, 0), sums),
             _ => false,
         }
     }
@@ -112,12 +116,14 @@ unsafe fn runs_of_32<F: Super, const N: usize, const DEPTH: usize>(
             let block = Blocks::new(stored, at * bytes);
             F::runs(block, panel, 0);
             let mut products = [_mm256_setzero_si256(); N];
-            for pair in 0..4 {
-                ahead.fetch(ROWS * bytes / 4);
-                let runs = F::runs_of(pair);
-                for (run, w) in runs.into_iter().zip(F::pair(block, pair)) {
-                    let scale = vector(panel.run_scale.get_unchecked(run));
-                    x.unsigned::<8, DEPTH>(&w, 256 * at + 32 * run, scale, &mut products);
+            for half in 0..2 {
+                let shared = F::shared(block, half);
+                for pair in 2 * half..2 * half + 2 {
+                    ahead.fetch(ROWS * bytes / 4);
+                    for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
+                        let scale = vector(panel.run_scale.get_unchecked(run));
+                        x.unsigned::<8, DEPTH>(&w, 256 * at + 32 * run, scale, &mut products);
+                    }
                 }
             }
             let (d, d_min) = F::factors(block);
@@ -143,14 +149,16 @@ unsafe fn runs_of_16<F: Super, const N: usize, const DEPTH: usize>(
             let block = Blocks::new(stored, at * bytes);
             F::runs(block, panel, 0);
             let mut products = [_mm256_setzero_si256(); N];
-            for pair in 0..4 {
-                ahead.fetch(ROWS * bytes / 4);
-                let runs = F::runs_of(pair);
-                for (run, w) in runs.into_iter().zip(F::pair(block, pair)) {
-                    let [a, b, c, d, e, f, g, h] = w;
-                    for (half, w) in [[a, b, c, d], [e, f, g, h]].iter().enumerate() {
-                        let scale = vector(panel.run_scale.get_unchecked(2 * run + half));
-                        x.unsigned::<4, DEPTH>(w, 256 * at + 32 * run + 16 * half, scale, &mut products);
+            for half in 0..2 {
+                let shared = F::shared(block, half);
+                for pair in 2 * half..2 * half + 2 {
+                    ahead.fetch(ROWS * bytes / 4);
+                    for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
+                        let [a, b, c, d, e, f, g, h] = w;
+                        for (part, w) in [[a, b, c, d], [e, f, g, h]].iter().enumerate() {
+                            let scale = vector(panel.run_scale.get_unchecked(2 * run + part));
+                            x.unsigned::<4, DEPTH>(w, 256 * at + 32 * run + 16 * part, scale, &mut products);
+                        }
                     }
                 }
             }

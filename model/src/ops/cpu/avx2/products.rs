@@ -63,12 +63,12 @@ impl<'a, const N: usize> Rows<'a, N> {
     ) {
         // SAFETY: passed on to the caller.
         unsafe {
-            for part in 0..V / DEPTH {
+            for (part, w) in w.as_chunks::<DEPTH>().0.iter().enumerate() {
                 let mut pairs = [_mm256_setzero_si256(); N];
-                for at in part * DEPTH..(part + 1) * DEPTH {
+                for (at, w) in w.iter().enumerate() {
                     for (row, pairs) in pairs.iter_mut().enumerate() {
-                        let x = self.four(row, column + 4 * at);
-                        *pairs = _mm256_add_epi16(*pairs, _mm256_maddubs_epi16(w[at], x));
+                        let x = self.four(row, column + 4 * (part * DEPTH + at));
+                        *pairs = _mm256_add_epi16(*pairs, _mm256_maddubs_epi16(*w, x));
                     }
                 }
                 for (whole, pairs) in whole.iter_mut().zip(pairs) {

@@ -56,9 +56,12 @@ unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
         // SAFETY: as above.
         unsafe {
             let block = Blocks::new(stored, at * bytes);
-            for pair in 0..4 {
-                for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair)) {
-                    store(q.add(64 * at + 8 * run), w);
+            for half in 0..2 {
+                let shared = F::shared(block, half);
+                for pair in 2 * half..2 * half + 2 {
+                    for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
+                        store(q.add(64 * at + 8 * run), w);
+                    }
                 }
             }
             let (d, d_min) = F::factors(block);
@@ -88,22 +91,28 @@ pub(super) trait Super {
     /// Which two runs of 32 columns pair `pair` of 4 gives.
     fn runs_of(pair: usize) -> [usize; 2];
 
-    /// Two runs of 32 columns, which share stored bytes.
+    /// Stored bytes that both pairs of a half of the block need.
     ///
     /// # Safety
     /// Needs AVX2; the block must be the format's.
-    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2];
+    unsafe fn shared(block: Blocks, half: usize) -> [__m256i; 8];
+
+    /// Two runs of 32 columns, which share stored bytes.
+    ///
+    /// # Safety
+    /// As for [`Super::shared`], which must have given `shared` for half `pair / 2`.
+    unsafe fn pair(block: Blocks, pair: usize, shared: [__m256i; 8]) -> [[__m256i; 8]; 2];
 
     /// The factors of scales and minima.
     ///
     /// # Safety
-    /// As for [`Super::pair`], with F16C.
+    /// As for [`Super::shared`], with F16C.
     unsafe fn factors(block: Blocks) -> (__m256, __m256);
 
     /// Writes the scales and minima of the runs to the panel's block `at`.
     ///
     /// # Safety
-    /// As for [`Super::pair`].
+    /// As for [`Super::shared`].
     unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize);
 }
 
@@ -154,7 +163,13 @@ impl Super for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2] {
+    unsafe fn shared(_: Blocks, _: usize) -> [__m256i; 8] {
+        // SAFETY: as above.
+        unsafe { [_mm256_setzero_si256(); 8] }
+    }
+
+    #[inline(always)]
+    unsafe fn pair(block: Blocks, pair: usize, _: [__m256i; 8]) -> [[__m256i; 8]; 2] {
         // SAFETY: as above.
         unsafe {
             let packed = block.transpose32(16 + 32 * pair);
@@ -186,10 +201,16 @@ impl Super for Q5K {
     }
 
     #[inline(always)]
-    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2] {
+    unsafe fn shared(block: Blocks, _: usize) -> [__m256i; 8] {
+        // SAFETY: as above.
+        unsafe { block.transpose32(16) }
+    }
+
+    #[inline(always)]
+    unsafe fn pair(block: Blocks, pair: usize, fifth: [__m256i; 8]) -> [[__m256i; 8]; 2] {
         // SAFETY: as above.
         unsafe {
-            let (packed, fifth) = (block.transpose32(48 + 32 * pair), block.transpose32(16));
+            let packed = block.transpose32(48 + 32 * pair);
             [
                 or(bits(packed, 0, 15), shifted(bits(fifth, 2 * pair, 1), 4)),
                 or(bits(packed, 4, 15), shifted(bits(fifth, 2 * pair + 1, 1), 4)),
@@ -222,15 +243,22 @@ impl Super for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn pair(block: Blocks, pair: usize) -> [[__m256i; 8]; 2] {
-        let (half, part) = (pair / 2, pair % 2);
+    unsafe fn shared(block: Blocks, half: usize) -> [__m256i; 8] {
         // SAFETY: as above.
+        unsafe { block.transpose32(128 + 32 * half) }
+    }
+
+    #[inline(always)]
+    unsafe fn pair(block: Blocks, pair: usize, high: [__m256i; 8]) -> [[__m256i; 8]; 2] {
+        let (half, part) = (pair / 2, pair % 2);
+        // SAFETY: as above. Two bits of `high` go to places 4 and 5, from 0 or 2 for one run and from 4 or 6 for the
+        // other.
         unsafe {
             let low = block.transpose32(64 * half + 32 * part);
-            let high = block.transpose32(128 + 32 * half);
+            let up = shifted(high, 4 - 2 * part);
             [
-                or(bits(low, 0, 15), shifted(bits(high, 2 * part, 3), 4)),
-                or(bits(low, 4, 15), shifted(bits(high, 4 + 2 * part, 3), 4)),
+                or(bits(low, 0, 15), bits(up, 0, 48)),
+                or(bits(low, 4, 15), bits(high, 2 * part, 48)),
             ]
         }
     }
@@ -470,7 +498,7 @@ unsafe fn bits<const N: usize>(mut v: [__m256i; N], right: usize, mask: i8) -> [
     v
 }
 
-/// `v << left`, byte by byte, for bytes that stay below 256.
+/// `v << left` in pairs of bytes; what a byte moves into its neighbour is the caller's to mask off.
 #[inline(always)]
 unsafe fn shifted(mut v: [__m256i; 8], left: usize) -> [__m256i; 8] {
     // SAFETY: the caller has AVX2.
