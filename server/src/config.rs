@@ -23,7 +23,7 @@ pub struct EngineFlags {
     #[arg(long, value_name = "N", value_parser = parse_gpu_layers)]
     gpu_layers: Option<u32>,
 
-    /// How many threads compute; by default as many as the machine has cores
+    /// How many threads compute; by default one a core, less one where there are more than two
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<usize>,
 }
