@@ -49,11 +49,11 @@ unsafe fn rows<const N: usize>(format: Format, panel: &Panel, x: Rows<'_, N>, bl
             Format::Q4_1 => plain::<N, 8, true>(panel, x, blocks, 0, sums),
             Format::Q5_1 => plain::<N, 4, true>(panel, x, blocks, 0, sums),
             Format::Q8_0 => signed::<N>(panel, x, blocks, sums),
-            Format::Q2_K => runs_of_16::<N, 4, false>(panel, x, blocks, sums),
-            Format::Q3_K => runs_of_16::<N, 4, true>(panel, x, blocks, sums),
-            Format::Q4_K => runs_of_32::<N, 8>(panel, x, blocks, sums),
-            Format::Q5_K => runs_of_32::<N, 4>(panel, x, blocks, sums),
-            Format::Q6_K => runs_of_16::<N, 2, true>(panel, x, blocks, sums),
+            Format::Q2_K => superblocks::<N, 16, 4, 4, false>(panel, x, blocks, sums),
+            Format::Q3_K => superblocks::<N, 16, 4, 4, true>(panel, x, blocks, sums),
+            Format::Q4_K => superblocks::<N, 32, 8, 8, false>(panel, x, blocks, sums),
+            Format::Q5_K => superblocks::<N, 32, 8, 4, false>(panel, x, blocks, sums),
+            Format::Q6_K => superblocks::<N, 16, 4, 2, true>(panel, x, blocks, sums),
             Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
         }
     }
@@ -110,51 +110,28 @@ unsafe fn signed<const N: usize>(panel: &Panel, x: Rows<'_, N>, blocks: usize, s
     }
 }
 
+/// A K format with runs of `RUN` columns, which are `V` vectors.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn runs_of_32<const N: usize, const DEPTH: usize>(
+unsafe fn superblocks<const N: usize, const RUN: usize, const V: usize, const DEPTH: usize, const OFFSET: bool>(
     panel: &Panel,
     x: Rows<'_, N>,
     blocks: usize,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: 256 columns, 8 scales and 4 pairs of minima for each block.
+    let runs = 256 / RUN;
+    // SAFETY: 256 columns, a scale for each run and minima for each two runs of a block.
     unsafe {
         let mut acc = load::<N>(sums);
         for block in 0..blocks {
             let mut products = [_mm256_setzero_si256(); N];
-            for run in 8 * block..8 * (block + 1) {
+            for run in runs * block..runs * (block + 1) {
                 let scale = vector(panel.run_scale.get_unchecked(run));
-                x.unsigned::<8, DEPTH>(&weights(panel, 8 * run), 32 * run, scale, &mut products);
+                x.unsigned::<V, DEPTH>(&weights(panel, V * run), RUN * run, scale, &mut products);
             }
-            let minima = panel.run_min.get_unchecked(4 * block..4 * (block + 1));
+            let minima = panel.run_min.get_unchecked(runs / 2 * block..runs / 2 * (block + 1));
             let d = _mm256_loadu_ps(panel.scale.get_unchecked(block).as_ptr());
             let d_min = _mm256_loadu_ps(panel.min.get_unchecked(block).as_ptr());
-            x.add_super::<32, false>(block, products, minima, d, d_min, &mut acc);
-        }
-        store(acc, sums);
-    }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn runs_of_16<const N: usize, const DEPTH: usize, const OFFSET: bool>(
-    panel: &Panel,
-    x: Rows<'_, N>,
-    blocks: usize,
-    sums: &mut [[f32; ROWS]],
-) {
-    // SAFETY: 256 columns, 16 scales and 8 pairs of minima for each block.
-    unsafe {
-        let mut acc = load::<N>(sums);
-        for block in 0..blocks {
-            let mut products = [_mm256_setzero_si256(); N];
-            for run in 16 * block..16 * (block + 1) {
-                let scale = vector(panel.run_scale.get_unchecked(run));
-                x.unsigned::<4, DEPTH>(&weights(panel, 4 * run), 16 * run, scale, &mut products);
-            }
-            let minima = panel.run_min.get_unchecked(8 * block..8 * (block + 1));
-            let d = _mm256_loadu_ps(panel.scale.get_unchecked(block).as_ptr());
-            let d_min = _mm256_loadu_ps(panel.min.get_unchecked(block).as_ptr());
-            x.add_super::<16, OFFSET>(block, products, minima, d, d_min, &mut acc);
+            x.add_super::<RUN, OFFSET>(block, products, minima, d, d_min, &mut acc);
         }
         store(acc, sums);
     }
