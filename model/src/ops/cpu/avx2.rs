@@ -7,6 +7,7 @@ mod few;
 mod floats;
 mod products;
 mod tile;
+mod transpose;
 mod unpack;
 
 pub(super) use few::{MOST as FEW, few};

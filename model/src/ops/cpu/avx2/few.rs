@@ -1,14 +1,16 @@
 //! Products of stored weight rows with a few activation rows: decoding, and checking a short draft.
 //!
 //! Here reading the weights is the work, so that a block goes from memory through registers into the sums and is never
-//! stored in unpacked form.
+//! stored in unpacked form. The two functions for K formats are alike but for the length of runs; one with the length as
+//! a parameter made eight rows a sixth slower.
 
 use std::arch::x86_64::*;
 
 use super::super::activations::Activations;
 use super::super::panel::{Panel, ROWS, Stored};
 use super::products::{Rows, load, store, vector};
-use super::unpack::{Ahead, Blocks, Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
+use super::transpose::{Ahead, Blocks};
+use super::unpack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
 use crate::weights::Format;
 
 /// The most activation rows that this is good for.
@@ -58,9 +60,9 @@ unsafe fn rows<const N: usize>(
             Format::Q4_0 => plain::<Q4_0, N, 8>(stored, x, 8, sums),
             Format::Q5_0 => plain::<Q5_0, N, 4>(stored, x, 16, sums),
             Format::Q8_0 => plain::<Q8_0, N, 0>(stored, x, 0, sums),
-            Format::Q4_K => superblocks::<Q4K, N, 32, 8, 8, false>(stored, panel, x, sums),
-            Format::Q5_K => superblocks::<Q5K, N, 32, 8, 4, false>(stored, panel, x, sums),
-            Format::Q6_K => superblocks::<Q6K, N, 16, 4, 2, true>(stored, panel, x, sums),
+            Format::Q4_K => runs_of_32::<Q4K, N, 8>(stored, panel, x, sums),
+            Format::Q5_K => runs_of_32::<Q5K, N, 4>(stored, panel, x, sums),
+            Format::Q6_K => runs_of_16::<Q6K, N, 2>(stored, panel, x, sums),
             _ => return false,
         }
     }
@@ -100,16 +102,8 @@ unsafe fn plain<F: Plain, const N: usize, const DEPTH: usize>(
     }
 }
 
-/// A K format with runs of `RUN` columns, which are `V` vectors.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn superblocks<
-    F: Super,
-    const N: usize,
-    const RUN: usize,
-    const V: usize,
-    const DEPTH: usize,
-    const OFFSET: bool,
->(
+unsafe fn runs_of_32<F: Super, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     panel: &mut Panel,
     x: Rows<'_, N>,
@@ -128,18 +122,50 @@ unsafe fn superblocks<
                 let shared = F::shared(block, half);
                 for pair in 2 * half..2 * half + 2 {
                     ahead.fetch(ROWS * bytes / 4);
-                    for (thirty_two, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
-                        for (part, w) in w.as_chunks::<V>().0.iter().enumerate() {
-                            let run = 32 / RUN * thirty_two + part;
-                            let scale = vector(panel.run_scale.get_unchecked(run));
-                            x.unsigned::<V, DEPTH>(w, 256 * at + RUN * run, scale, &mut products);
+                    for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
+                        let scale = vector(panel.run_scale.get_unchecked(run));
+                        x.unsigned::<8, DEPTH>(&w, 256 * at + 32 * run, scale, &mut products);
+                    }
+                }
+            }
+            let (d, d_min) = F::factors(block);
+            x.add_super::<32, false>(at, products, panel.run_min.get_unchecked(..4), d, d_min, &mut acc);
+        }
+        store(acc, sums);
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn runs_of_16<F: Super, const N: usize, const DEPTH: usize>(
+    stored: Stored<'_>,
+    panel: &mut Panel,
+    x: Rows<'_, N>,
+    sums: &mut [[f32; ROWS]],
+) {
+    let bytes = F::FORMAT.block_bytes();
+    let mut ahead = Ahead::new(stored, bytes);
+    // SAFETY: as above.
+    unsafe {
+        let mut acc = load::<N>(sums);
+        for at in 0..stored.blocks {
+            let block = Blocks::new(stored, at * bytes);
+            F::runs(block, panel, 0);
+            let mut products = [_mm256_setzero_si256(); N];
+            for half in 0..2 {
+                let shared = F::shared(block, half);
+                for pair in 2 * half..2 * half + 2 {
+                    ahead.fetch(ROWS * bytes / 4);
+                    for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
+                        let [a, b, c, d, e, f, g, h] = w;
+                        for (part, w) in [[a, b, c, d], [e, f, g, h]].iter().enumerate() {
+                            let scale = vector(panel.run_scale.get_unchecked(2 * run + part));
+                            x.unsigned::<4, DEPTH>(w, 256 * at + 32 * run + 16 * part, scale, &mut products);
                         }
                     }
                 }
             }
             let (d, d_min) = F::factors(block);
-            let minima = panel.run_min.get_unchecked(..128 / RUN);
-            x.add_super::<RUN, OFFSET>(at, products, minima, d, d_min, &mut acc);
+            x.add_super::<16, true>(at, products, panel.run_min.get_unchecked(..8), d, d_min, &mut acc);
         }
         store(acc, sums);
     }
