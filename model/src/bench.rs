@@ -4,15 +4,14 @@
 //! figures are shown.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::LoadError;
 use crate::generate::CHUNK;
 use crate::model::{LoadOptions, Model, ModelInfo};
 use crate::request::Sampling;
 use crate::sampler::Sampler;
 use crate::sequence::LanguageModel;
+use crate::{LoadError, ModelSource};
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,9 +90,9 @@ pub struct BenchReport {
 }
 
 /// Loads a model and measures it. Takes the machine for itself: whatever else runs falsifies the figures.
-pub fn run(path: &Path, load: &LoadOptions, options: &BenchOptions) -> Result<BenchReport, BenchError> {
+pub fn run(source: &ModelSource, load: &LoadOptions, options: &BenchOptions) -> Result<BenchReport, BenchError> {
     let begin = Instant::now();
-    let mut model = Model::load(path, load)?;
+    let mut model = Model::load(source, load)?;
     let loaded = begin.elapsed();
     options.check(model.capacity())?;
     let prompt = prompt(&model, options.prefill);

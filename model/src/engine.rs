@@ -3,19 +3,19 @@
 //! Must not know what a completion is for. It fences panics: one request fails, the next is served.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::generate::{Interrupt, generate};
 use crate::model::{LoadOptions, Model, ModelInfo};
+use crate::score::{ScoreRequest, score};
 use crate::sequence::{LanguageModel, Sequence};
 use crate::tokenizer::Tokenizer;
-use crate::{CancelToken, Completion, CompletionRequest, LoadError, RequestError};
+use crate::{CancelToken, Completion, CompletionRequest, LoadError, ModelSource, Prompt, RequestError, Score};
 
 /// Receives the answer to a request.
-type Reply = Box<dyn FnOnce(Result<Completion, RequestError>) + Send>;
+type Reply<T> = Box<dyn FnOnce(Result<T, RequestError>) + Send>;
 
 /// A loaded model and the thread that runs it. Dropping it stops what runs and joins the thread.
 pub struct Engine {
@@ -40,10 +40,24 @@ struct State {
 }
 
 struct Job {
-    request: CompletionRequest,
-    reply: Reply,
+    work: Work,
     submitted: Instant,
     superseded: CancelToken,
+}
+
+enum Work {
+    Complete(CompletionRequest, Reply<Completion>),
+    Score(ScoreRequest, Reply<Score>),
+}
+
+impl Work {
+    /// Answers a request that is not going to be served.
+    fn refuse(self, error: RequestError) {
+        match self {
+            Self::Complete(_, reply) => reply(Err(error)),
+            Self::Score(_, reply) => reply(Err(error)),
+        }
+    }
 }
 
 impl Mailbox {
@@ -54,9 +68,9 @@ impl Mailbox {
 }
 
 impl Engine {
-    /// Loads a `.gguf` file or a Hugging Face folder and starts the thread. Blocks while it reads.
-    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
-        let model = Model::load(path, options)?;
+    /// Loads a model and starts the thread. Blocks while it reads.
+    pub fn load(source: &ModelSource, options: &LoadOptions) -> Result<Self, LoadError> {
+        let model = Model::load(source, options)?;
         let (info, tokenizer) = (model.info().clone(), Arc::clone(model.tokenizer()));
         Ok(Self::start(info, tokenizer, Box::new(model)))
     }
@@ -89,9 +103,12 @@ impl Engine {
         request: CompletionRequest,
         reply: impl FnOnce(Result<Completion, RequestError>) + Send + 'static,
     ) {
+        self.post(Work::Complete(request, Box::new(reply)));
+    }
+
+    fn post(&self, work: Work) {
         let job = Job {
-            request,
-            reply: Box::new(reply),
+            work,
             submitted: Instant::now(),
             superseded: CancelToken::default(),
         };
@@ -104,7 +121,7 @@ impl Engine {
         };
         self.mailbox.changed.notify_one();
         if let Some(older) = older {
-            (older.reply)(Err(RequestError::Superseded));
+            older.work.refuse(RequestError::Superseded);
         }
     }
 
@@ -115,6 +132,23 @@ impl Engine {
             // A send fails only where nobody waits any more.
             let _ = sender.send(answer);
         });
+        receiver.recv().unwrap_or(Err(RequestError::Stopped))
+    }
+
+    /// How likely the model finds `text` after a prompt, and where `ends` is set, that nothing follows it. Waits; it is
+    /// a request like any other, which a newer one supersedes.
+    pub fn score(&self, prompt: Prompt, text: &str, ends: bool) -> Result<Score, RequestError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let request = ScoreRequest {
+            prompt,
+            text: text.to_owned(),
+            ends,
+        };
+        let reply: Reply<Score> = Box::new(move |answer| {
+            // As above.
+            let _ = sender.send(answer);
+        });
+        self.post(Work::Score(request, reply));
         receiver.recv().unwrap_or(Err(RequestError::Stopped))
     }
 }
@@ -131,7 +165,7 @@ impl Drop for Engine {
         };
         self.mailbox.changed.notify_one();
         if let Some(job) = waiting {
-            (job.reply)(Err(RequestError::Stopped));
+            job.work.refuse(RequestError::Stopped);
         }
         // A reply may hold the last reference to the engine; its thread cannot wait for itself.
         if let Some(thread) = self
@@ -147,30 +181,55 @@ impl Drop for Engine {
 
 /// The engine thread's loop.
 fn serve(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequence: Sequence) {
-    while let Some(mut job) = next(mailbox) {
+    while let Some(job) = next(mailbox) {
         let queued = job.submitted.elapsed();
-        let interrupt = Interrupt {
-            cancel: &job.request.cancel.clone(),
-            superseded: &job.superseded,
-            deadline: job.request.deadline,
-        };
-        let answer = catch_unwind(AssertUnwindSafe(|| {
-            generate(&mut sequence, tokenizer, &mut job.request, &interrupt)
-        }));
-        let answer = answer.unwrap_or_else(|panic| {
-            // Whatever was under way when it panicked is forgotten.
-            sequence.clear();
-            Err(RequestError::Failed(message(&*panic)))
-        });
-        mailbox.lock().running = None;
-        let answer = answer.map(|mut completion| {
-            completion.stats.queue = queued;
-            completion
-        });
-        // A caller's reply must not take the engine down either.
-        if catch_unwind(AssertUnwindSafe(|| (job.reply)(answer))).is_err() {
-            tracing::error!("the receiver of a completion panicked");
+        let superseded = &job.superseded;
+        match job.work {
+            Work::Complete(mut request, reply) => {
+                let interrupt = Interrupt {
+                    cancel: &request.cancel.clone(),
+                    superseded,
+                    deadline: request.deadline,
+                };
+                let run = |sequence: &mut Sequence| generate(sequence, tokenizer, &mut request, &interrupt);
+                let answer = fenced(&mut sequence, run).map(|mut completion| {
+                    completion.stats.queue = queued;
+                    completion
+                });
+                mailbox.lock().running = None;
+                answer_with(reply, answer);
+            }
+            Work::Score(request, reply) => {
+                let interrupt = Interrupt {
+                    cancel: &CancelToken::default(),
+                    superseded,
+                    deadline: None,
+                };
+                let run = |sequence: &mut Sequence| score(sequence, tokenizer, &request, &interrupt);
+                let answer = fenced(&mut sequence, run);
+                mailbox.lock().running = None;
+                answer_with(reply, answer);
+            }
         }
+    }
+}
+
+/// Runs one request so that its panic is its own failure.
+fn fenced<T>(
+    sequence: &mut Sequence,
+    run: impl FnOnce(&mut Sequence) -> Result<T, RequestError>,
+) -> Result<T, RequestError> {
+    catch_unwind(AssertUnwindSafe(|| run(sequence))).unwrap_or_else(|panic| {
+        // Whatever was under way when it panicked is forgotten.
+        sequence.clear();
+        Err(RequestError::Failed(message(&*panic)))
+    })
+}
+
+/// A caller's reply must not take the engine down either.
+fn answer_with<T>(reply: Reply<T>, answer: Result<T, RequestError>) {
+    if catch_unwind(AssertUnwindSafe(|| reply(answer))).is_err() {
+        tracing::error!("the receiver of an answer panicked");
     }
 }
 

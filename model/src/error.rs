@@ -1,13 +1,13 @@
 //! The engine's errors: each says what happened, where, and what to do next, in one line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Why a model could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {what}; {remedy}", path.display())]
+#[error("{place}: {what}; {remedy}")]
 pub struct LoadError {
-    /// The file or folder that was being read.
-    pub path: PathBuf,
+    /// What was being read: a file or folder, or the name of a model that the program carries.
+    pub place: String,
     /// What was wrong with it, naming the tensor, key or token, what was expected and what was found.
     pub what: String,
     /// What the user can do about it.
@@ -18,7 +18,7 @@ impl LoadError {
     /// An error about `path`.
     pub fn new(path: &Path, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
-            path: path.to_owned(),
+            place: path.display().to_string(),
             what: what.into(),
             remedy: remedy.into(),
         }

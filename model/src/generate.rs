@@ -27,7 +27,7 @@ pub(crate) struct Interrupt<'a> {
 
 impl Interrupt<'_> {
     /// Why to stop now, if so.
-    fn check(&self) -> Result<Option<Finish>, RequestError> {
+    pub(crate) fn check(&self) -> Result<Option<Finish>, RequestError> {
         if self.superseded.is_cancelled() {
             return Err(RequestError::Superseded);
         }

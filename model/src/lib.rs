@@ -18,7 +18,9 @@ mod ops;
 mod prompt;
 mod request;
 mod sampler;
+mod score;
 mod sequence;
+mod source;
 #[cfg(test)]
 mod testing;
 mod tokenizer;
@@ -28,7 +30,8 @@ pub use engine::Engine;
 pub use error::{LoadError, RequestError};
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use request::{
-    CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Prompt, PromptFile, Sampling, Stats, StopWhen,
-    TokenLogprob,
+    CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Prompt, PromptFile, Sampling, Score, Stats,
+    StopWhen, TokenLogprob,
 };
+pub use source::{Embedded, ModelSource};
 pub use tokenizer::Tokenizer;

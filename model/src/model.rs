@@ -1,15 +1,14 @@
 //! A loaded checkpoint: decoder, key/value cache, tokenizer and the threads that compute.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::LoadError;
 use crate::decoder::{Decoder, WeightCount};
 use crate::kv_cache::KvCache;
 use crate::ops::Ops;
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
+use crate::{LoadError, ModelSource};
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,28 +68,22 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Loads a `.gguf` file, or a folder with `config.json`, safetensors and `tokenizer.json`.
-    pub(crate) fn load(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
-        if !path.exists() {
-            return Err(LoadError::new(
-                path,
-                "no such file or folder",
-                "check the path of the model",
-            ));
+    /// Loads the weights and the tokenizer of a model.
+    pub(crate) fn load(source: &ModelSource, options: &LoadOptions) -> Result<Self, LoadError> {
+        if let ModelSource::Path(path) = source
+            && !path.exists()
+        {
+            return Err(source.broken("no such file or folder", "check the path of the model"));
         }
-        let Weights { name, config, tensors } = Weights::open(path)?;
-        let tokenizer = Tokenizer::load(path)?;
+        let Weights { name, config, tensors } = Weights::open(source)?;
+        let tokenizer = Tokenizer::load(source)?;
         if tokenizer.vocab_size() > config.vocab_size {
             let what = format!(
                 "the tokenizer has {} entries, the model's vocabulary {}",
                 tokenizer.vocab_size(),
                 config.vocab_size
             );
-            return Err(LoadError::new(
-                path,
-                what,
-                "use the tokenizer that belongs to the model",
-            ));
+            return Err(source.broken(what, "use the tokenizer that belongs to the model"));
         }
         let context_tokens = options
             .context_tokens
@@ -104,7 +97,7 @@ impl Model {
             context_tokens,
             fill_in_the_middle: tokenizer.control().fim.is_some(),
         };
-        let failed = |what: String| LoadError::new(path, what, "close other programs or ask for a shorter context");
+        let failed = |what: String| source.failed(what, "close other programs or ask for a shorter context");
         let cache = KvCache::new(decoder.config(), context_tokens, decoder.cache_dtype())
             .map_err(|error| failed(format!("no memory for a context of {context_tokens} tokens: {error}")))?;
         let threads = options.threads.unwrap_or_else(default_threads);
@@ -136,13 +129,6 @@ impl Model {
         self.decoder.weights()
     }
 
-    /// Reads tokens after those that are held; gives the logits after each of them, which is what checking a draft
-    /// takes.
-    pub(crate) fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        let logits = self.logits(tokens, tokens.len())?;
-        Ok(logits.unwrap_or_default())
-    }
-
     fn logits(&mut self, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
         let logits = self.decoder.forward(&self.ops, tokens, &mut self.cache, wanted);
         let logits = logits.and_then(|logits| logits.map(|logits| logits.to_vec2()).transpose());
@@ -162,6 +148,11 @@ impl LanguageModel for Model {
     fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
         let logits = self.logits(tokens, usize::from(want_logits))?;
         Ok(logits.and_then(|mut rows| rows.pop()))
+    }
+
+    fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
+        let logits = self.logits(tokens, tokens.len())?;
+        Ok(logits.unwrap_or_default())
     }
 }
 

@@ -158,6 +158,17 @@ pub struct TokenLogprob {
     pub top: Vec<(u32, f32)>,
 }
 
+/// How likely a model finds a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// How many tokens it is, the end included where that counts.
+    pub tokens: usize,
+    /// The natural logarithm of its probability after the prompt.
+    pub logprob: f64,
+    /// How many tokens of the prompt did not fit into the context and were left out.
+    pub truncated_tokens: usize,
+}
+
 /// The work that one request took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {

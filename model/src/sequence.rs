@@ -11,6 +11,9 @@ pub(crate) trait LanguageModel: Send {
     /// Reads tokens after those that are held; gives the logits after the last of them where they are wanted. An error
     /// leaves what is held as it was.
     fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String>;
+
+    /// Like [`LanguageModel::forward`], with the logits after each token.
+    fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String>;
 }
 
 /// A model with the tokens that it holds. The list is exactly as long as the keys and values: only tokens that went
@@ -66,6 +69,13 @@ impl Sequence {
     /// Reads tokens and holds them; the logits after the last where they are wanted.
     pub(crate) fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
         let logits = self.model.forward(tokens, want_logits)?;
+        self.tokens.extend_from_slice(tokens);
+        Ok(logits)
+    }
+
+    /// Reads tokens and holds them; the logits after each.
+    pub(crate) fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
+        let logits = self.model.forward_all(tokens)?;
         self.tokens.extend_from_slice(tokens);
         Ok(logits)
     }

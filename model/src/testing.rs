@@ -1,6 +1,5 @@
 //! Doubles for tests: a GGUF writer, a tokenizer of single characters and a model that follows a script.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::model::ModelInfo;
@@ -159,7 +158,7 @@ pub(crate) fn tokenizer(fim: bool) -> Tokenizer {
     vocabulary(&mut gguf, fim);
     let bytes = gguf.bytes();
     let gguf = Gguf::parse(&bytes).expect("the writer writes what the parser reads");
-    Tokenizer::from_gguf(Path::new("characters"), &gguf).expect("a vocabulary")
+    Tokenizer::from_gguf(&gguf).expect("a vocabulary")
 }
 
 /// What a scripted model says it is.
@@ -215,6 +214,26 @@ impl ScriptedModel {
     }
 }
 
+impl ScriptedModel {
+    fn read(&mut self, tokens: &[u32]) {
+        let forwards = {
+            let mut log = self.log.lock().unwrap();
+            log.push(tokens.len());
+            log.len()
+        };
+        (self.on_forward)(forwards);
+        self.held.extend_from_slice(tokens);
+        assert!(self.held.len() <= self.capacity, "more tokens than fit");
+    }
+
+    /// The logits after the first `len` tokens that are held.
+    fn logits(&mut self, len: usize) -> Vec<f32> {
+        let mut logits = vec![0.0; 400];
+        logits[(self.next)(&self.held[..len]) as usize] = 10.0;
+        logits
+    }
+}
+
 impl LanguageModel for ScriptedModel {
     fn capacity(&self) -> usize {
         self.capacity
@@ -225,18 +244,13 @@ impl LanguageModel for ScriptedModel {
     }
 
     fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        let forwards = {
-            let mut log = self.log.lock().unwrap();
-            log.push(tokens.len());
-            log.len()
-        };
-        (self.on_forward)(forwards);
-        self.held.extend_from_slice(tokens);
-        assert!(self.held.len() <= self.capacity, "more tokens than fit");
-        Ok(want_logits.then(|| {
-            let mut logits = vec![0.0; 400];
-            logits[(self.next)(&self.held) as usize] = 10.0;
-            logits
-        }))
+        self.read(tokens);
+        Ok(want_logits.then(|| self.logits(self.held.len())))
+    }
+
+    fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
+        self.read(tokens);
+        let first = self.held.len() - tokens.len() + 1;
+        Ok((first..=self.held.len()).map(|len| self.logits(len)).collect())
     }
 }

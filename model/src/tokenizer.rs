@@ -13,11 +13,9 @@ mod sentencepiece;
 mod stream;
 mod vocabulary;
 
-use std::path::Path;
-
-use crate::LoadError;
 use crate::weights::bytes::Bytes;
 use crate::weights::gguf::{self, Gguf};
+use crate::{LoadError, ModelSource};
 
 pub(crate) use control::{ControlTokens, FimTokens};
 pub(crate) use stream::StreamDecoder;
@@ -43,37 +41,37 @@ enum Encoder {
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer alone, without weights, from a `.gguf` file, a `tokenizer.json`, or a folder with one.
-    pub fn load(path: &Path) -> Result<Self, LoadError> {
-        if path.is_dir() {
+    /// Reads the tokenizer alone, without weights. A path may also be that of a `tokenizer.json`.
+    pub fn load(source: &ModelSource) -> Result<Self, LoadError> {
+        if let ModelSource::Path(path) = source
+            && path.is_dir()
+        {
             let file = path.join("tokenizer.json");
             if !file.is_file() {
-                return Err(LoadError::new(
-                    path,
+                return Err(source.broken(
                     "the folder has no tokenizer.json",
                     "download tokenizer.json from the model's repository into it",
                 ));
             }
-            return Self::load(&file);
+            return Self::load(&ModelSource::Path(file));
         }
-        let bytes = Bytes::map(path)?;
-        if bytes.starts_with(gguf::MAGIC) {
-            let gguf = Gguf::parse(&bytes).map_err(|what| LoadError::new(path, what, FETCH_AGAIN))?;
-            return Self::from_gguf(path, &gguf);
-        }
-        if bytes.trim_ascii_start().starts_with(b"{") {
-            return json::read(&bytes).map_err(|what| LoadError::new(path, what, FETCH_AGAIN));
-        }
-        Err(LoadError::new(
-            path,
-            "neither a GGUF file nor a tokenizer.json",
-            "name a .gguf file or a folder with tokenizer.json",
-        ))
+        let bytes = Bytes::of(source)?;
+        let read = if bytes.starts_with(gguf::MAGIC) {
+            Gguf::parse(&bytes).and_then(|gguf| Self::from_gguf(&gguf))
+        } else if bytes.trim_ascii_start().starts_with(b"{") {
+            json::read(&bytes)
+        } else {
+            return Err(source.broken(
+                "neither a GGUF file nor a tokenizer.json",
+                "name a .gguf file or a folder with tokenizer.json",
+            ));
+        };
+        read.map_err(|what| source.broken(what, FETCH_AGAIN))
     }
 
-    /// Takes the vocabulary out of a parsed GGUF header; `path` is for messages only.
-    pub(crate) fn from_gguf(path: &Path, gguf: &Gguf<'_>) -> Result<Self, LoadError> {
-        sentencepiece::read(gguf).map_err(|what| LoadError::new(path, what, FETCH_AGAIN))
+    /// Takes the vocabulary out of a parsed GGUF header. The error says what is wrong, without the path.
+    pub(crate) fn from_gguf(gguf: &Gguf<'_>) -> Result<Self, String> {
+        sentencepiece::read(gguf)
     }
 
     /// The ids of a text. User text never yields a control token; no begin-of-text token is added.

@@ -1,4 +1,5 @@
-"""From package folders to training text: which files are worth learning from. Writes `corpus/<split>.jsonl`.
+"""From package folders to training text: which files are worth learning from. Writes `corpus/<split>.jsonl`, and the
+held-out files once more as a folder, `corpus/heldout/`, for `codegemma-complete eval`.
 
 Left out: what is not UTF-8, generated, minified, mostly tables or mostly comments, what may hold a secret, and what
 repeats files that are there already. Held-out packages come first, so that nothing that resembles them is trained on.
@@ -8,6 +9,7 @@ import argparse
 import hashlib
 import json
 import re
+import shutil
 import zlib
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -130,9 +132,19 @@ def build(packages, output):
                     continue
                 size[split, file["language"]] += len(file["text"])
                 out.write(json.dumps(file, ensure_ascii=False) + "\n")
+    unpack(output / "heldout.jsonl", output / "heldout")
     for (split, language), characters in sorted(size.items()):
         note(f"{split:8} {language:11} {characters / 1e6:6.2f} MB")
     note("files left out: " + ", ".join(f"{reason} {count}" for reason, count in left_out.most_common()))
+
+
+def unpack(lines, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    for line in lines.read_text(encoding="utf-8").splitlines():
+        file = json.loads(line)
+        path = folder / file["package"] / file["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file["text"], encoding="utf-8")
 
 
 def hash_line(line):

@@ -38,8 +38,11 @@ GRAMMARS = {
 }
 FILL_IN_THE_MIDDLE = 0.9
 WITH_OTHER_FILES = 0.125
-# An example's bytes, drawn evenly on a logarithmic scale.
-SPAN = (500, 6000)
+# An example's bytes, drawn evenly on a logarithmic scale. Short ones are many holes for the tokens that they cost.
+SPAN = (120, 1800)
+# How many examples have at most this many bytes of suffix. Where the end of the prefix is near, it is learned sooner
+# that the middle goes on from there.
+SHORT_SUFFIX = (0.5, 150)
 # A context file's bytes.
 CONTEXT = (200, 1200)
 # The longest middle, in bytes.
@@ -124,6 +127,8 @@ def texts(package, files, seed):
                     example += [other, SEPARATOR]
             if rng.random() < FILL_IN_THE_MIDDLE:
                 at, to = (on_character(text, place) for place in hole(text, start, end, tree, rng))
+                if rng.random() < SHORT_SUFFIX[0]:
+                    end = on_character(text, min(end, to + rng.randint(0, SHORT_SUFFIX[1])))
                 parts = [text[start:at], text[to:end], text[at:to]]
                 prefix, suffix, middle = (part.decode() for part in parts)
                 example += [f"{path}\n", PREFIX, prefix, SUFFIX, suffix, MIDDLE, middle, SEPARATOR]
@@ -156,6 +161,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--size", type=int, default=8192, help="entries of the tokenizer")
+    parser.add_argument("--share", type=float, default=1.0, help="of the training files to read")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     tokenizer = str(args.work / f"tokenizer-{args.size}" / "tokenizer.json")
@@ -163,10 +169,12 @@ def main():
     output.mkdir(exist_ok=True)
     for split in ("dev", "train"):
         packages = {}
-        with open(args.work / "corpus" / f"{split}.jsonl", encoding="utf-8") as lines:
-            for line in lines:
-                file = json.loads(line)
-                packages.setdefault(file["package"], []).append((file["path"], file["language"], file["text"]))
+        lines = (args.work / "corpus" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        if split == "train":
+            lines = lines[: math.ceil(len(lines) * args.share)]
+        for line in lines:
+            file = json.loads(line)
+            packages.setdefault(file["package"], []).append((file["path"], file["language"], file["text"]))
         with Pool() as pool:
             made = pool.map(partial(of_package, tokenizer=tokenizer, seed=args.seed), sorted(packages.items()), 1)
         examples = [example for of_one in made for example in of_one]

@@ -20,8 +20,7 @@ from transformers import GemmaConfig, GemmaForCausalLM
 
 WARM_UP = 60
 HEAD = 64
-# Positions that the model is said to have; the last part of a run reads rows of this length.
-CONTEXT = 2048
+MIDDLE, SEPARATOR = 5, 7
 
 
 class Muon:
@@ -64,10 +63,16 @@ class Stream:
         self.tokens = numpy.load(path, mmap_mode="r")
 
     def batch(self, first, rows, length):
-        """Inputs and targets: `rows` rows from the token `first` on; after the stream's end it begins anew."""
+        """Inputs, targets, and which targets fill a hole: `rows` rows from the token `first` on; after the stream's end
+        it begins anew."""
         places = (first + numpy.arange(rows * length + 1)) % len(self.tokens)
-        taken = torch.from_numpy(self.tokens[places].astype(numpy.int64))
-        return taken[:-1].view(rows, length), taken[1:].view(rows, length)
+        taken = self.tokens[places].astype(numpy.int64)
+        numbers = numpy.arange(len(taken))
+        begun = numpy.maximum.accumulate(numpy.where(taken == MIDDLE, numbers, -1))
+        ended = numpy.maximum.accumulate(numpy.where(taken == SEPARATOR, numbers, -1))
+        middle = torch.from_numpy((begun > ended)[:-1])
+        taken = torch.from_numpy(taken)
+        return taken[:-1].view(rows, length), taken[1:].view(rows, length), middle
 
 
 def rate(step, args):
@@ -84,7 +89,7 @@ def build(args):
         num_attention_heads=args.hidden // HEAD,
         num_key_value_heads=1,
         head_dim=HEAD,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=args.context,
         hidden_activation="gelu_pytorch_tanh",
         pad_token_id=0,
         eos_token_id=1,
@@ -97,20 +102,25 @@ def build(args):
     return GemmaForCausalLM(config)
 
 
-def loss_of(model):
-    def loss(inputs, targets):
+def losses_of(model):
+    def losses(inputs, targets):
         hidden = model.model(input_ids=inputs).last_hidden_state
         logits = hidden.flatten(0, 1) @ model.lm_head.weight.mT
-        return torch.nn.functional.cross_entropy(logits, targets.flatten())
+        return torch.nn.functional.cross_entropy(logits, targets.flatten(), reduction="none")
 
-    return loss
+    return losses
 
 
 @torch.no_grad()
-def dev_loss(loss, stream, args):
-    size = args.batch * args.length
-    batches = [stream.batch(number * size, args.batch, args.length) for number in range(args.dev_batches)]
-    return sum(loss(*batch).item() for batch in batches) / args.dev_batches
+def dev_loss(losses, stream, args):
+    """The mean loss on the dev packages, of all tokens and of those that fill a hole."""
+    every, middles = [], []
+    for number in range(args.dev_batches):
+        inputs, targets, middle = stream.batch(number * args.batch * args.length, args.batch, args.length)
+        found = losses(inputs, targets)
+        every.append(found)
+        middles.append(found[middle])
+    return torch.cat(every).mean().item(), torch.cat(middles).mean().item()
 
 
 def write(path, save):
@@ -129,31 +139,31 @@ def train(args):
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon = Muon(matrices)
     adam = torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.0)
-    step, log = 0, []
+    step, read, log = 0, 0, []
     if (run / "state.pt").exists():
         state = torch.load(run / "state.pt", weights_only=True)
         model.load_state_dict(state["model"])
         adam.load_state_dict(state["adam"])
         muon.buffers = {tuple(buffer.shape[1:]): buffer for buffer in state["muon"]}
-        step, log = state["step"], state["log"]
+        step, read, log = state["step"], state["read"], state["log"]
         print(f"going on at step {step}", flush=True)
 
-    loss = loss_of(model)
-    compiled = torch.compile(loss) if args.compile else loss
+    losses = losses_of(model)
+    compiled = torch.compile(losses) if args.compile else losses
     stream = Stream(args.work / f"stream-{args.vocabulary}" / "train.npy")
     dev = Stream(args.work / f"stream-{args.vocabulary}" / "dev.npy")
-    began, tokens = time.time(), 0
+    began, here = time.time(), 0
 
     def save():
         state = {"model": model.state_dict(), "adam": adam.state_dict(), "muon": list(muon.buffers.values())}
-        write(run / "state.pt", lambda path: torch.save({**state, "step": step, "log": log}, path))
+        write(run / "state.pt", lambda path: torch.save({**state, "step": step, "read": read, "log": log}, path))
 
     while step < args.steps:
         # The last steps read longer rows, as many tokens a step.
-        length = CONTEXT if args.steps - step <= args.decay else args.length
-        size = args.batch * args.length
-        inputs, targets = stream.batch(step * size, size // length, length)
-        value = compiled(inputs, targets)
+        length = args.context if args.steps - step <= args.decay else args.length
+        inputs, targets, middle = stream.batch(read, args.batch * args.length // length, length)
+        weights = 1 + (args.middle_weight - 1) * middle
+        value = (compiled(inputs, targets) * weights).sum() / weights.sum()
         value.backward()
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         share = rate(step, args)
@@ -163,15 +173,16 @@ def train(args):
         adam.step()
         model.zero_grad()
         step += 1
-        tokens += inputs.numel()
-        row = {"step": step, "loss": value.item(), "dev": ""}
+        read += inputs.numel()
+        here += inputs.numel()
+        row = {"step": step, "tokens": read, "loss": value.item(), "dev": "", "dev_middle": ""}
         if step % args.check == 0 or step == args.steps:
-            row["dev"] = dev_loss(loss, dev, args)
+            row["dev"], row["dev_middle"] = dev_loss(losses, dev, args)
         log.append(row)
         if step % 20 == 0 or row["dev"]:
             recent = sum(entry["loss"] for entry in log[-20:]) / len(log[-20:])
-            pace = tokens / (time.time() - began)
-            print(f"step {step} loss {recent:.4f} dev {row['dev']} {pace:.0f} tok/s", flush=True)
+            pace = here / (time.time() - began)
+            print(f"step {step} loss {recent:.4f} dev {row['dev']} {row['dev_middle']} {pace:.0f} tok/s", flush=True)
         if step % args.save == 0 or step == args.steps or step == args.stop:
             save()
             write(run / "log.csv", lambda path: write_log(path, log))
@@ -183,7 +194,7 @@ def train(args):
 
 def write_log(path, log):
     with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, ["step", "loss", "dev"], lineterminator="\n")
+        writer = csv.DictWriter(file, ["step", "tokens", "loss", "dev", "dev_middle"], restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(log)
 
@@ -198,11 +209,13 @@ def main():
     parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--batch", type=int, default=4, help="rows a step")
     parser.add_argument("--length", type=int, default=1024, help="tokens a row")
+    parser.add_argument("--context", type=int, default=1024, help="tokens a row in the last steps; the model's positions")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--decay", type=int, default=900, help="steps over which the learning rate falls")
     parser.add_argument("--stop", type=int, help="save and end after this step, before the run is over")
     parser.add_argument("--rate", type=float, default=0.003, help="Adam's")
     parser.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's")
+    parser.add_argument("--middle-weight", type=float, default=4.0, help="of the tokens that fill a hole, in the loss")
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--check", type=int, default=100, help="steps between losses on the dev packages")
     parser.add_argument("--dev-batches", type=int, default=8)

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use codegemma_model::Tokenizer;
+use codegemma_model::{ModelSource, Tokenizer};
 
 /// What a reference tokenizer made of snippets and texts.
 #[derive(serde::Deserialize)]
@@ -142,7 +142,7 @@ fn assert_control_is_text(tokenizer: &Tokenizer) {
 #[test]
 fn gemma_3_270m_spells_as_llama_cpp_does() {
     let path = fetched(&["models", "gemma-3-270m-q4_k_m.gguf"]);
-    let tokenizer = Tokenizer::load(&path).expect("the model's vocabulary");
+    let tokenizer = Tokenizer::load(&ModelSource::Path(path)).expect("the model's vocabulary");
     assert_eq!(tokenizer.vocab_size(), 262_144);
     assert_eq!(tokenizer.begin_of_text(), Some(2));
     assert_control_is_text(&tokenizer);
@@ -154,7 +154,7 @@ fn gemma_3_270m_spells_as_llama_cpp_does() {
 #[test]
 fn codegemma_spells_as_hugging_face_does() {
     let path = fetched(&["tokenizers", "gemma"]);
-    let tokenizer = Tokenizer::load(&path).expect("CodeGemma's vocabulary");
+    let tokenizer = Tokenizer::load(&ModelSource::Path(path)).expect("CodeGemma's vocabulary");
     assert_eq!(tokenizer.vocab_size(), 256_000);
     assert_eq!(tokenizer.begin_of_text(), Some(2));
     assert_eq!(tokenizer.piece(67), Some("<|fim_prefix|>"));

@@ -5,7 +5,9 @@
 
 mod bench;
 mod complete;
+mod eval;
 mod failure;
+mod model;
 mod output;
 mod raw;
 mod source;
@@ -40,6 +42,8 @@ enum Command {
     Tokens(tokens::Flags),
     /// Measure how fast the model is on this machine
     Bench(bench::Flags),
+    /// Measure how good a model's completions are on real code
+    Eval(eval::Flags),
 }
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
@@ -49,6 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Raw(flags) => raw::run(&flags),
         Command::Tokens(flags) => tokens::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
+        Command::Eval(flags) => eval::run(&flags),
     };
     match done {
         // Whoever closes the pipe has read what he wanted.
@@ -67,11 +72,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be
 /// taken for a flag.
 fn normalize(mut args: Vec<OsString>) -> Vec<OsString> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "complete",
         "raw",
         "tokens",
         "bench",
+        "eval",
         "help",
         "-h",
         "--help",
@@ -111,6 +117,7 @@ mod tests {
         check("x complete a.rs:1:1", "x complete a.rs:1:1");
         check("x tokens a.rs", "x tokens a.rs");
         check("x bench --json", "x bench --json");
+        check("x eval src", "x eval src");
         check("x --help", "x --help");
         check("x", "x");
         check("x -:3:1 --path a.rs", "x complete --path a.rs -- -:3:1");

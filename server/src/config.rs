@@ -2,16 +2,15 @@
 //!
 //! It must not know what is done with the model.
 
-use std::path::PathBuf;
-
-use codegemma_model::{Device, LoadOptions};
+use codegemma_model::{Device, LoadOptions, ModelSource};
 
 use crate::model_path;
 
 /// Which model to use and where to run it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EngineFlags {
-    /// A known name (gemma-3-270m), a .gguf file, or a folder with config.json, safetensors and tokenizer.json
+    /// A known name (starter, gemma-3-270m), a .gguf file, or a folder with config.json, safetensors and tokenizer.json;
+    /// by default the starter, a small model inside this program
     #[arg(long, value_name = "NAME|PATH", env = "CODEGEMMA_MODEL")]
     model: Option<String>,
 
@@ -29,9 +28,14 @@ pub struct EngineFlags {
 }
 
 impl EngineFlags {
-    /// The file or folder of the model.
-    pub fn model_path(&self) -> Result<PathBuf, String> {
+    /// Where the model is read from.
+    pub fn model_source(&self) -> Result<ModelSource, String> {
         model_path::resolve(self.model.as_deref())
+    }
+
+    /// Whether a model was chosen, be it the starter.
+    pub fn names_a_model(&self) -> bool {
+        self.model.as_deref().is_some_and(|model| !model.is_empty())
     }
 
     /// How to load it.

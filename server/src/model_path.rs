@@ -1,37 +1,40 @@
-//! From what the user calls a model to the file or folder that holds it.
+//! From what the user calls a model to where it is read from.
 //!
 //! It looks at the file system and the environment, and must not read weights or use the network.
 
 use std::path::{Path, PathBuf};
 
-/// The models that have a name, and the file that each is kept in.
-const KNOWN: [(&str, &str); 1] = [("gemma-3-270m", "gemma-3-270m-q4_k_m.gguf")];
+use codegemma_model::ModelSource;
 
-/// How to get a model, for messages.
-const FETCH: &str = "`python3 tests/fetch.py` fetches a small one, gemma-3-270m";
+use crate::starter;
 
-/// Finds the file or folder of a model: a known name, or a path.
-pub fn resolve(name_or_path: Option<&str>) -> Result<PathBuf, String> {
-    let Some(given) = name_or_path.filter(|given| !given.is_empty()) else {
-        return Err(format!(
-            "no model was given; pass --model NAME|PATH or set CODEGEMMA_MODEL ({FETCH})"
-        ));
-    };
-    if let Some((_, file)) = KNOWN.iter().find(|(name, _)| *name == given) {
+/// The name of the model that `tests/fetch.py` fetches, and the file that it is kept in.
+const FETCHED: (&str, &str) = ("gemma-3-270m", "gemma-3-270m-q4_k_m.gguf");
+
+/// Finds a model: a known name, or a path. The starter where nothing is named.
+pub fn resolve(name_or_path: Option<&str>) -> Result<ModelSource, String> {
+    let given = name_or_path.filter(|given| !given.is_empty()).unwrap_or(starter::NAME);
+    if given == starter::NAME {
+        return Ok(starter::source());
+    }
+    let (fetched, file) = FETCHED;
+    if given == fetched {
         let path = cache_folder()?.join("models").join(file);
         if path.exists() {
-            return Ok(path);
+            return Ok(ModelSource::Path(path));
         }
-        return Err(format!("the model {given} is not at {}; {FETCH}", path.display()));
+        return Err(format!(
+            "the model {given} is not at {}; `python3 tests/fetch.py` in the sources of this program fetches it",
+            path.display()
+        ));
     }
     let path = Path::new(given);
     if path.exists() {
-        return Ok(path.to_owned());
+        return Ok(path.into());
     }
-    let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
     Err(format!(
-        "{given}: there is no such file or folder, and no model of that name; check --model or CODEGEMMA_MODEL (known names: {}; {FETCH})",
-        names.join(", ")
+        "{given}: there is no such file or folder, and no model of that name; check --model or CODEGEMMA_MODEL (known names: {}, which is inside this program, and {fetched})",
+        starter::NAME
     ))
 }
 
@@ -52,14 +55,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_with_the_remedy() {
-        for (given, needed) in [
-            (None, ["--model", "CODEGEMMA_MODEL", "tests/fetch.py"]),
-            (Some(""), ["--model", "CODEGEMMA_MODEL", "tests/fetch.py"]),
-            (Some("no/such.gguf"), ["no/such.gguf", "gemma-3-270m", "--model"]),
-        ] {
-            let message = resolve(given).unwrap_err();
-            assert!(needed.iter().all(|word| message.contains(word)), "{message}");
-            assert!(!message.contains('\n'), "{message}");
+        let message = resolve(Some("no/such.gguf")).unwrap_err();
+        for word in ["no/such.gguf", "--model", "CODEGEMMA_MODEL", "starter", "gemma-3-270m"] {
+            assert!(message.contains(word), "no {word} in {message}");
+        }
+        assert!(!message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn the_starter_is_what_is_used_where_nothing_is_named() {
+        for given in [None, Some(""), Some("starter")] {
+            assert_eq!(resolve(given), Ok(starter::source()), "{given:?}");
         }
     }
 
@@ -67,6 +73,6 @@ mod tests {
     fn a_path_that_exists_is_taken_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let given = folder.path().to_str().unwrap();
-        assert_eq!(resolve(Some(given)), Ok(folder.path().to_owned()));
+        assert_eq!(resolve(Some(given)), Ok(folder.path().into()));
     }
 }

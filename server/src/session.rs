@@ -39,6 +39,8 @@ pub struct Session {
     pub settings: Settings,
     /// How far the engine is.
     pub engine: EngineState,
+    /// Whether its model is the starter that comes with the program.
+    pub starter: bool,
     /// How many requests wait for the engine.
     pub waiting: usize,
     /// The client said that it is going to leave.
@@ -67,6 +69,7 @@ impl Default for Session {
             roots: Vec::new(),
             settings: Settings::default(),
             engine: EngineState::Loading,
+            starter: false,
             waiting: 0,
             shut_down: false,
             documents: HashMap::new(),

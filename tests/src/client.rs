@@ -32,9 +32,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a server with the tests' model.
-    pub fn start() -> Self {
-        Self::start_with(&["--model", MODEL])
+    /// Starts a server with a model.
+    pub fn start(model: &str) -> Self {
+        Self::start_with(&["--model", model])
     }
 
     /// Starts a server with these flags.
@@ -64,16 +64,22 @@ impl Client {
         }
     }
 
-    /// A server that is initialized, with these settings.
+    /// A server with the tests' model that is initialized, with these settings.
     pub fn initialized(encoding: Encoding, settings: Value) -> Self {
-        let mut client = Self::start();
+        let mut client = Self::start(MODEL);
         client.initialize(encoding, settings);
         client
     }
 
-    /// A server that is initialized and has loaded its model.
+    /// A server that is initialized and has loaded the tests' model.
     pub fn ready(encoding: Encoding, settings: Value) -> Self {
-        let mut client = Self::initialized(encoding, settings);
+        Self::ready_with(MODEL, encoding, settings)
+    }
+
+    /// A server that is initialized and has loaded a model.
+    pub fn ready_with(model: &str, encoding: Encoding, settings: Value) -> Self {
+        let mut client = Self::start(model);
+        client.initialize(encoding, settings);
         client.wait_until_ready();
         client
     }

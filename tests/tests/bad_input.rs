@@ -8,7 +8,7 @@ use codegemma_tests::{Client, Encoding, MODEL, complete_with, position};
 use serde_json::{Value, json};
 
 const URI: &str = "file:///project/sum.py";
-const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return";
+const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return a +";
 
 /// Fails with one line that has all these words, and prints nothing.
 #[track_caller]
@@ -72,8 +72,9 @@ fn a_bad_model_is_named() {
     );
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
-    check_fails(&[&file], None, &["--model", "CODEGEMMA_MODEL", "tests/fetch.py"]);
-    check_fails(&[&file], Some("no-such-model"), &["no-such-model", "gemma-3-270m"]);
+    let known = ["no-such-model", "--model", "CODEGEMMA_MODEL", "starter", "gemma-3-270m"];
+    check_fails(&[&file], Some("no-such-model"), &known);
+    check_fails(&[&file, "--model", "no-such-model"], None, &known);
     check_fails(&[&file], Some(&not_gguf), &["not.gguf"]);
     check_fails(&[&file], Some(&short), &["short.gguf"]);
     check_fails(&[&file], Some(&huge), &["huge.gguf"]);
@@ -117,7 +118,7 @@ fn a_file_that_cannot_be_written_stays_as_it_is() {
     let mut permissions = fs::metadata(&file).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&file, permissions.clone()).unwrap();
-    let target = format!("{file}:3:11");
+    let target = format!("{file}:3:15");
     let output = complete_with(&[&target, "--in-place", "--max-tokens", "4"], Some(MODEL), b"");
     assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{output:?}");
     assert!(output.stderr.contains("a.py: the file cannot be written"), "{output:?}");
@@ -132,7 +133,7 @@ fn a_prompt_longer_than_the_context_is_cut_with_a_note() {
     let folder = tempfile::tempdir().unwrap();
     let text: String = (0..40_000).map(|i| format!("x{i} = {i}\n")).collect();
     let file = path(folder.path(), "long.py", text.as_bytes());
-    let output = complete_with(&[&format!("{file}:40001:1"), "--deadline", "1"], Some(MODEL), b"");
+    let output = complete_with(&[&format!("{file}:40001:1"), "--deadline", "0"], Some(MODEL), b"");
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(output.stderr.contains("tokens of the prompt did not fit"), "{output:?}");
 }
@@ -157,7 +158,7 @@ fn a_closed_pipe_is_no_error() {
 fn assert_alive(client: &mut Client) {
     let uri = "file:///project/alive.py";
     client.open(uri, SUM);
-    assert_eq!(client.inline(uri, &position(2, 10)).len(), 1);
+    assert_eq!(client.inline(uri, &position(2, 14)).len(), 1);
 }
 
 fn ready() -> Client {
@@ -216,9 +217,9 @@ fn documents_and_places_that_do_not_exist_get_an_empty_answer() {
     assert_eq!(client.last_request()["reason"], "outside-document");
     // A column past the end is the end of the line.
     let found = client.inline(URI, &position(2, 4_000_000_000));
-    assert_eq!(found[0]["range"]["start"], position(2, 10));
+    assert_eq!(found[0]["range"]["start"], position(2, 14));
     client.notify("textDocument/didClose", json!({"textDocument": {"uri": URI}}));
-    assert_eq!(client.inline(URI, &position(2, 10)), Vec::<Value>::new());
+    assert_eq!(client.inline(URI, &position(2, 14)), Vec::<Value>::new());
     client.insert("file:///never/opened.py", 2, &position(0, 0), "x");
     client.notify(
         "textDocument/didClose",
@@ -232,12 +233,12 @@ fn a_change_out_of_range_stops_suggestions_until_the_whole_text_comes() {
     let mut client = ready();
     client.open(URI, SUM);
     client.insert(URI, 2, &position(50, 0), "x");
-    assert_eq!(client.inline(URI, &position(2, 10)), Vec::<Value>::new());
+    assert_eq!(client.inline(URI, &position(2, 14)), Vec::<Value>::new());
     assert_eq!(client.last_request()["reason"], "stale-document");
     client.change(URI, 3, json!([{"text": SUM}]));
-    assert_eq!(client.inline(URI, &position(2, 10)).len(), 1);
+    assert_eq!(client.inline(URI, &position(2, 14)).len(), 1);
     let backwards = json!({"start": position(1, 0), "end": position(0, 0)});
     client.change(URI, 4, json!([{"range": backwards, "text": ""}]));
-    assert_eq!(client.inline(URI, &position(2, 10)), Vec::<Value>::new());
+    assert_eq!(client.inline(URI, &position(2, 14)), Vec::<Value>::new());
     assert_alive(&mut client);
 }

@@ -43,6 +43,7 @@ fn the_engine_knows_no_protocol_documents_or_async_runtime() {
         "tokio",
         "ropey",
         "tree-sitter",
+        "tree-sitter-language",
     ];
     assert_without(&found, "codegemma-model", &unwanted);
 }

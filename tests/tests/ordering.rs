@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use codegemma_tests::{Client, Encoding, position};
-use serde_json::{Value, json};
+use codegemma_tests::{Client, Encoding, GEMMA, position};
+use serde_json::json;
 
 const URI: &str = "file:///project/sum.py";
-const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return";
+const SUM: &str = "def add(a, b):\n    \"\"\"Return the sum of a and b.\"\"\"\n    return a +";
 
 /// Long after the engine has looked at the flag, and long before a slow request would be done by itself.
 const PROMPTLY: Duration = Duration::from_secs(10);
@@ -32,17 +32,14 @@ fn long_text_called(name: &str) -> String {
     text
 }
 
-fn slow_settings() -> Value {
-    json!({"maxTokens": 64, "deadlineMs": 600_000})
-}
-
-fn fast_settings() -> Value {
-    json!({"maxTokens": 6, "deadlineMs": 60_000})
+/// A server whose model takes seconds to read such a text: the starter would be done before it could be disturbed.
+fn slow() -> Client {
+    Client::ready_with(GEMMA, Encoding::Utf16, json!({"maxTokens": 64, "deadlineMs": 600_000}))
 }
 
 #[test]
 fn changes_are_applied_in_order_and_the_answer_is_from_the_last_text() {
-    let mut client = Client::ready(Encoding::Utf16, fast_settings());
+    let mut client = Client::ready(Encoding::Utf16, json!({"maxTokens": 6, "deadlineMs": 60_000}));
     // Two hundred changes: the document typed and erased again, with requests in between that nobody waits for.
     client.open(URI, "");
     let typed: Vec<char> = SUM.chars().collect();
@@ -69,15 +66,15 @@ fn changes_are_applied_in_order_and_the_answer_is_from_the_last_text() {
     }
     let found = client.inline(URI, &position(line, column));
     let item = found.first().expect("the last text is complete");
-    assert_eq!(item["range"]["start"], position(2, 10));
+    assert_eq!(item["range"]["start"], position(2, 14));
     client.open("file:///project/whole.py", SUM);
-    let whole = client.inline("file:///project/whole.py", &position(2, 10));
+    let whole = client.inline("file:///project/whole.py", &position(2, 14));
     assert_eq!(item["insertText"], whole[0]["insertText"]);
 }
 
 #[test]
 fn a_cancelled_request_is_answered_at_once_and_the_engine_is_free() {
-    let mut client = Client::ready(Encoding::Utf16, slow_settings());
+    let mut client = slow();
     let text = long_text();
     client.open(URI, &text);
     client.open("file:///project/short.py", SUM);
@@ -89,7 +86,7 @@ fn a_cancelled_request_is_answered_at_once_and_the_engine_is_free() {
     assert_eq!(response["error"]["code"], -32800, "{response}");
     assert!(begin.elapsed() < PROMPTLY, "{:?}", begin.elapsed());
     client.status(|status| status["state"] == "ready");
-    let id = client.ask_inline("file:///project/short.py", &position(2, 10));
+    let id = client.ask_inline("file:///project/short.py", &position(2, 14));
     let answer = client.result(id);
     assert_eq!(answer["items"].as_array().unwrap().len(), 1, "{answer}");
     assert!(client.last_request()["queue_ms"].as_u64().unwrap() < PROMPTLY.as_millis() as u64);
@@ -98,7 +95,7 @@ fn a_cancelled_request_is_answered_at_once_and_the_engine_is_free() {
 #[test]
 fn a_cancelled_request_stops_the_engine() {
     const PAUSE: Duration = Duration::from_secs(2);
-    let mut client = Client::ready(Encoding::Utf16, json!(null));
+    let mut client = Client::ready_with(GEMMA, Encoding::Utf16, json!(null));
     let deadline = |client: &mut Client, time: Duration| {
         let section = json!({"deadlineMs": time.as_millis() as u64});
         client.notify(
@@ -134,14 +131,14 @@ fn a_cancelled_request_stops_the_engine() {
 
 #[test]
 fn the_newest_request_wins_and_older_ones_are_answered_with_nothing() {
-    let mut client = Client::ready(Encoding::Utf16, slow_settings());
+    let mut client = slow();
     let text = long_text();
     client.open(URI, &text);
     client.open("file:///project/short.py", SUM);
     let older: Vec<i64> = (0..5)
         .map(|i| client.ask_inline(URI, &position(text.lines().count() - 1 - i, 1000)))
         .collect();
-    let newest = client.ask_inline("file:///project/short.py", &position(2, 10));
+    let newest = client.ask_inline("file:///project/short.py", &position(2, 14));
     for id in older {
         assert_eq!(client.result(id), json!({"items": []}));
         assert_eq!(client.last_request()["reason"], "superseded");
@@ -151,7 +148,7 @@ fn the_newest_request_wins_and_older_ones_are_answered_with_nothing() {
 
 #[test]
 fn an_edit_stops_what_runs_for_the_old_text() {
-    let mut client = Client::ready(Encoding::Utf16, slow_settings());
+    let mut client = slow();
     let text = long_text();
     client.open(URI, &text);
     let slow = client.ask_inline(URI, &position(text.lines().count(), 0));
@@ -165,8 +162,7 @@ fn an_edit_stops_what_runs_for_the_old_text() {
 
 #[test]
 fn many_pending_requests_do_not_hold_up_edits_and_cancellations() {
-    let mut client = Client::initialized(Encoding::Utf16, slow_settings());
-    client.wait_until_ready();
+    let mut client = slow();
     let text = long_text();
     client.open(URI, &text);
     // All for the same place, so that they wait for one run and none is superseded.

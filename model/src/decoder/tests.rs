@@ -29,7 +29,7 @@ struct Golden {
 impl Golden {
     fn load(name: &str) -> Self {
         let folder = folder(name);
-        let weights = Weights::open(&folder).expect("the committed checkpoint loads");
+        let weights = Weights::open(&folder.as_path().into()).expect("the committed checkpoint loads");
         let golden = candle_core::safetensors::load(folder.join("logits.safetensors"), &Device::Cpu).unwrap();
         let tokens = golden["tokens"].to_vec1::<i64>().unwrap();
         Self {
@@ -273,7 +273,7 @@ fn a_gguf_file_of_the_same_weights_gives_the_same_logits() {
         let head_dim = golden.decoder.config().head_dim as f32;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), as_gguf(name).bytes()).unwrap();
-        let weights = Weights::open(file.path()).expect("the twin loads");
+        let weights = Weights::open(&file.path().into()).expect("the twin loads");
         let mut config = weights.config;
         // A GGUF file does not say how queries are scaled; the checkpoints whose scale is their own take it from here.
         if golden.decoder.config().query_scale != head_dim.powf(-0.5) {

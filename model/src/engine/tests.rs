@@ -138,3 +138,41 @@ fn dropping_the_engine_answers_everyone() {
     );
     dropped.join().unwrap();
 }
+
+#[test]
+fn texts_are_scored_between_completions() {
+    let engine = engine(ScriptedModel::saying("xyz", tokenizer(true).encode(">")[0]));
+    let prompt = || Prompt::Plain("say >".to_owned());
+    let completion = engine.complete(request("say >")).unwrap();
+    let score = engine.score(prompt(), "xyz", false).unwrap();
+    assert_eq!((score.tokens, score.logprob), (3, completion.logprob));
+    assert_eq!(engine.complete(request("say >")).unwrap().text, "xyz");
+    let error = engine.score(prompt(), &"x".repeat(250), false).unwrap_err();
+    assert!(matches!(error, RequestError::Invalid(_)), "{error}");
+}
+
+#[test]
+fn scoring_is_a_request_like_any_other() {
+    let (model, entries, leave) = gated();
+    let engine = Arc::new(engine(model));
+    let scoring = {
+        let engine = Arc::clone(&engine);
+        std::thread::spawn(move || engine.score(Prompt::Plain("one".to_owned()), "aaa", false))
+    };
+    entries.recv_timeout(PATIENCE).unwrap();
+    let newest = submit(&engine, request("two"));
+    drop(leave);
+    assert_eq!(scoring.join().unwrap().unwrap_err(), RequestError::Superseded);
+    assert_eq!(newest.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
+}
+
+#[test]
+fn a_panic_fails_one_score() {
+    let a = tokenizer(true).encode("a")[0];
+    let mut model = ScriptedModel::new(256, move |_| a);
+    model.on_forward(|forwards| assert_ne!(forwards, 1, "a kernel fell over"));
+    let engine = engine(model);
+    let score = || engine.score(Prompt::Plain("text".to_owned()), "aa", false);
+    assert!(matches!(score(), Err(RequestError::Failed(_))));
+    assert_eq!(score().unwrap().tokens, 2);
+}

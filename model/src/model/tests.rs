@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use super::{LoadOptions, Model};
 use crate::kv_cache::KvCache;
 use crate::sequence::LanguageModel;
+use crate::{CompletionRequest, Engine, ModelSource, Prompt};
 
 /// Where `tests/fetch.py` puts the model.
 fn real_model() -> PathBuf {
@@ -45,7 +46,7 @@ fn greedy_steps_agree_with_llama_cpp() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma-3-270m/greedy.json");
     let golden: Greedy = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert_eq!(golden.cases.len(), 20);
-    let model = Model::load(&real_model(), &LoadOptions::default()).unwrap();
+    let model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
     let (mut steps, mut agreed) = (0, 0);
     for case in &golden.cases {
         let mut prompt = model.tokenizer.encode(&case.prompt);
@@ -75,7 +76,7 @@ fn greedy_steps_agree_with_llama_cpp() {
 
 #[test]
 fn cutting_a_real_prompt_changes_nothing() {
-    let mut model = Model::load(&real_model(), &LoadOptions::default()).unwrap();
+    let mut model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
     let tokens = model.tokenizer.encode(&include_str!("tests.rs")[..1200]);
     let whole = model.forward(&tokens, true).unwrap().unwrap();
     for cut in [1, 7, 64, tokens.len() - 1] {
@@ -88,8 +89,18 @@ fn cutting_a_real_prompt_changes_nothing() {
 }
 
 #[test]
+fn a_text_is_scored_as_it_is_generated() {
+    let engine = Engine::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
+    let prompt = Prompt::Plain("def fibonacci(n):\n".to_owned());
+    let completion = engine.complete(CompletionRequest::new(prompt.clone(), 20)).unwrap();
+    let score = engine.score(prompt, &completion.text, false).unwrap();
+    assert_eq!(score.tokens, completion.tokens.len());
+    assert_eq!(score.logprob, completion.logprob, "bit for bit");
+}
+
+#[test]
 fn a_model_that_is_not_there_is_named() {
-    let refused = |path: &Path| match Model::load(path, &LoadOptions::default()) {
+    let refused = |path: &Path| match Model::load(&path.into(), &LoadOptions::default()) {
         Ok(_) => panic!("{} was accepted", path.display()),
         Err(error) => error.to_string(),
     };
@@ -129,7 +140,7 @@ fn a_tokenizer_that_is_larger_than_the_vocabulary_is_refused() {
         {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, "model":
         {"type": "BPE", "unk_token": "<unk>", "byte_fallback": true, "vocab": vocab, "merges": []}});
     std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    let error = match Model::load(folder.path(), &LoadOptions::default()) {
+    let error = match Model::load(&folder.path().into(), &LoadOptions::default()) {
         Ok(_) => panic!("a tokenizer of another model was accepted"),
         Err(error) => error.to_string(),
     };

@@ -1,5 +1,7 @@
 //! Small vocabularies made by hand; the real ones are in `tests/golden_tokens.rs`.
 
+use std::path::Path;
+
 use super::control::Role;
 use super::sentencepiece::{Parts, TokenKind, build};
 use super::*;
@@ -524,7 +526,7 @@ fn an_unfit_tokenizer_json_is_refused() {
 #[test]
 fn what_is_no_tokenizer_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let error = |path: &Path| Tokenizer::load(path).err().expect("an error").to_string();
+    let error = |path: &Path| Tokenizer::load(&path.into()).err().expect("an error").to_string();
     assert!(
         error(folder.path()).contains("the folder has no tokenizer.json; download"),
         "{}",
@@ -543,8 +545,8 @@ fn what_is_no_tokenizer_is_named() {
     }
     let file = folder.path().join("tokenizer.json");
     std::fs::write(&file, json(&["a"], &[], "[]")).expect("a file");
-    for path in [folder.path(), &file] {
-        assert_eq!(Tokenizer::load(path).expect("a tokenizer").encode("a"), [260]);
+    for path in [folder.path(), file.as_path()] {
+        assert_eq!(Tokenizer::load(&path.into()).expect("a tokenizer").encode("a"), [260]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Memory-mapped files: bytes that many tensors share without copying.
+//! The bytes of model files, mapped or part of the program: many tensors share them without copying.
 
 use std::fs::File;
 use std::ops::{Deref, Range};
@@ -7,16 +7,34 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use crate::LoadError;
+use crate::{LoadError, ModelSource};
 
-/// A range of a mapped file. Clones share the mapping.
+/// A range of a file's bytes. Clones share them. Nothing may be assumed of their alignment: kernels read weights byte
+/// by byte or with unaligned loads, since blocks of quantized weights have odd sizes anyway.
 #[derive(Clone)]
 pub(crate) struct Bytes {
-    map: Arc<Mmap>,
+    whole: Whole,
     range: Range<usize>,
 }
 
+#[derive(Clone)]
+enum Whole {
+    Mapped(Arc<Mmap>),
+    Embedded(&'static [u8]),
+}
+
 impl Bytes {
+    /// The bytes of a model that is one file.
+    pub(crate) fn of(source: &ModelSource) -> Result<Self, LoadError> {
+        match source {
+            ModelSource::Path(path) => Self::map(path),
+            ModelSource::Embedded(embedded) => Ok(Self {
+                range: 0..embedded.bytes.len(),
+                whole: Whole::Embedded(embedded.bytes),
+            }),
+        }
+    }
+
     /// Maps a whole file for reading.
     pub(crate) fn map(path: &Path) -> Result<Self, LoadError> {
         let fail = |error: std::io::Error| {
@@ -40,7 +58,7 @@ impl Bytes {
         let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
         Ok(Self {
             range: 0..map.len(),
-            map: Arc::new(map),
+            whole: Whole::Mapped(Arc::new(map)),
         })
     }
 
@@ -49,7 +67,7 @@ impl Bytes {
         let start = self.range.start.checked_add(range.start)?;
         let end = self.range.start.checked_add(range.end)?;
         (start <= end && end <= self.range.end).then(|| Self {
-            map: Arc::clone(&self.map),
+            whole: self.whole.clone(),
             range: start..end,
         })
     }
@@ -59,14 +77,18 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.map[self.range.clone()]
+        let whole: &[u8] = match &self.whole {
+            Whole::Mapped(map) => map,
+            Whole::Embedded(bytes) => bytes,
+        };
+        &whole[self.range.clone()]
     }
 }
 
 #[cfg(test)]
 impl Bytes {
     /// Maps a temporary file that holds `bytes`.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn written(bytes: &[u8]) -> Self {
         use std::io::Write;
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(bytes).expect("room for a temporary file");

@@ -10,13 +10,13 @@ mod names;
 mod safetensors;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
-use crate::LoadError;
 use crate::config::{self, ModelConfig};
 use crate::ops::Matrix;
+use crate::{LoadError, ModelSource};
 pub(crate) use bytes::Bytes;
 pub(crate) use format::Format;
 pub(crate) use gguf::Gguf;
@@ -34,31 +34,25 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Opens a `.gguf` file, or a folder with `config.json` and safetensors. Maps the files; reads only their headers.
-    pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
-        if path.is_dir() {
-            safetensors::open(path)
-        } else {
-            Self::open_gguf(path)
+    /// Opens a GGUF file, or a folder with `config.json` and safetensors. Maps the files; reads only their headers.
+    pub(crate) fn open(source: &ModelSource) -> Result<Self, LoadError> {
+        match source {
+            ModelSource::Path(path) if path.is_dir() => safetensors::open(path),
+            _ => Self::open_gguf(source),
         }
     }
 
-    fn open_gguf(path: &Path) -> Result<Self, LoadError> {
-        let bytes = Bytes::map(path)?;
-        let broken = |what: String| LoadError::new(path, what, REMEDY);
+    fn open_gguf(source: &ModelSource) -> Result<Self, LoadError> {
+        let bytes = Bytes::of(source)?;
+        let broken = |what: String| source.broken(what, REMEDY);
         let gguf = Gguf::parse(&bytes).map_err(broken)?;
         let vocab_size = gguf
             .array("tokenizer.ggml.tokens")
             .map_err(broken)?
             .map_or(0, |tokens| tokens.len());
-        let config = config::from_gguf(&gguf, vocab_size).map_err(|what| {
-            LoadError::new(
-                path,
-                what,
-                "use a GGUF file of a Gemma 1, CodeGemma, Gemma 2 or Gemma 3",
-            )
-        })?;
-        let mut tensors = Tensors::new(path, Naming::Gguf);
+        let config = config::from_gguf(&gguf, vocab_size)
+            .map_err(|what| source.broken(what, "use a GGUF file of a Gemma 1, CodeGemma, Gemma 2 or Gemma 3"))?;
+        let mut tensors = Tensors::new(source.clone(), Naming::Gguf);
         for info in gguf.tensors.iter().filter(|info| !names::is_harmless(info.name)) {
             let stored = Stored {
                 format: info.format,
@@ -71,8 +65,12 @@ impl Weights {
             .text("general.name")
             .map_err(broken)?
             .filter(|name| !name.is_empty());
+        let own_name = || match source {
+            ModelSource::Path(path) => file_name(path),
+            ModelSource::Embedded(embedded) => embedded.name.to_owned(),
+        };
         Ok(Self {
-            name: name.map_or_else(|| file_name(path), str::to_owned),
+            name: name.map_or_else(own_name, str::to_owned),
             config,
             tensors,
         })
@@ -89,7 +87,7 @@ fn file_name(path: &Path) -> String {
 
 /// Tensors by their names in the file. Each is taken out once; what is left over at the end is an error.
 pub(crate) struct Tensors {
-    path: PathBuf,
+    source: ModelSource,
     naming: Naming,
     stored: BTreeMap<String, Stored>,
 }
@@ -101,9 +99,9 @@ struct Stored {
 }
 
 impl Tensors {
-    fn new(path: &Path, naming: Naming) -> Self {
+    fn new(source: ModelSource, naming: Naming) -> Self {
         Self {
-            path: path.to_owned(),
+            source,
             naming,
             stored: BTreeMap::new(),
         }
@@ -117,7 +115,7 @@ impl Tensors {
     }
 
     fn error(&self, what: String) -> LoadError {
-        LoadError::new(&self.path, what, REMEDY)
+        self.source.broken(what, REMEDY)
     }
 
     fn take(&mut self, layer: Option<usize>, part: &str, shape: &[usize]) -> Result<Stored, LoadError> {

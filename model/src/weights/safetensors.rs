@@ -41,7 +41,7 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
         architecture: config.architecture,
         prefix: prefix.to_owned(),
     };
-    let mut tensors = Tensors::new(folder, naming);
+    let mut tensors = Tensors::new(folder.into(), naming);
     for (file, bytes, path) in &parsed {
         for (name, view) in file.iter().filter(|(name, _)| !names::is_harmless(name)) {
             let format = Format::from_safetensors(view.dtype()).ok_or_else(|| {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Format, Weights};
 use crate::decoder::Decoder;
 use crate::testing::{GgufWriter, Meta, vocabulary};
-use crate::{CompletionRequest, Engine, LoadOptions, Prompt, RequestError};
+use crate::tokenizer::Tokenizer;
+use crate::{Completion, CompletionRequest, Embedded, Engine, LoadOptions, ModelSource, Prompt, RequestError};
 
 /// A whole Gemma of one layer.
 fn tiny() -> GgufWriter {
@@ -49,7 +50,7 @@ fn tiny() -> GgufWriter {
 fn load(gguf: &GgufWriter) -> Result<Decoder, String> {
     let file = tempfile::Builder::new().suffix(".gguf").tempfile().unwrap();
     std::fs::write(file.path(), gguf.bytes()).unwrap();
-    let weights = Weights::open(file.path()).map_err(|error| error.to_string())?;
+    let weights = Weights::open(&file.path().into()).map_err(|error| error.to_string())?;
     Decoder::new(weights.config, weights.tensors).map_err(|error| error.to_string())
 }
 
@@ -67,13 +68,21 @@ fn a_whole_checkpoint_loads() {
     assert_eq!(decoder.main_format(), Format::Q4_0);
 }
 
+/// What a request to a model gives.
+fn run(source: &ModelSource) -> Result<Completion, RequestError> {
+    let engine = Engine::load(source, &LoadOptions::default()).unwrap();
+    let request = CompletionRequest {
+        logprobs: Some(0),
+        ..CompletionRequest::new(Prompt::Plain("some text".to_owned()), 3)
+    };
+    engine.complete(request)
+}
+
 /// What a request to a file's model gives.
 fn complete(gguf: &GgufWriter) -> Result<String, RequestError> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), gguf.bytes()).unwrap();
-    let engine = Engine::load(file.path(), &LoadOptions::default()).unwrap();
-    let request = CompletionRequest::new(Prompt::Plain("some text".to_owned()), 3);
-    engine.complete(request).map(|completion| completion.text)
+    run(&file.path().into()).map(|completion| completion.text)
 }
 
 #[test]
@@ -93,6 +102,68 @@ fn scales_that_are_not_numbers_are_an_error_and_not_silent_garbage() {
             assert!(
                 error.contains("its logits are not numbers"),
                 "{tensor} {scale}: {error}"
+            );
+        }
+    }
+}
+
+/// A model that the program carries, in memory that lives as long as a program's.
+fn embedded(bytes: &'static [u8]) -> ModelSource {
+    ModelSource::Embedded(Embedded {
+        name: "the model inside this test",
+        bytes,
+        remedy: "build the test again",
+    })
+}
+
+#[test]
+fn an_embedded_model_gives_what_its_file_gives_wherever_its_bytes_begin() {
+    let mut gguf = tiny();
+    let mut random = 1_u32;
+    for (_, _, format, bytes) in &mut gguf.tensors {
+        for block in bytes.chunks_exact_mut(format.block_bytes()) {
+            match format {
+                Format::F32 => block.copy_from_slice(&0.5_f32.to_le_bytes()),
+                _ => {
+                    block.fill_with(|| {
+                        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        (random >> 24) as u8
+                    });
+                    block[..2].copy_from_slice(&half::f16::from_f32(0.01).to_le_bytes());
+                }
+            }
+        }
+    }
+    let bytes = gguf.bytes();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let mapped = run(&file.path().into()).unwrap();
+    assert_eq!(mapped.tokens.len(), 3);
+    for padding in 0..3 {
+        let shifted = [vec![0; padding], bytes.clone()].concat();
+        let found = run(&embedded(&Vec::leak(shifted)[padding..])).unwrap();
+        assert_eq!(found.tokens, mapped.tokens, "{padding}");
+        assert_eq!(found.logprobs, mapped.logprobs, "{padding}: bit for bit");
+    }
+}
+
+#[test]
+fn damaged_embedded_bytes_are_named_with_their_own_remedy() {
+    let bytes: &'static [u8] = Vec::leak(tiny().bytes());
+    let mut flipped = bytes.to_vec();
+    flipped[0] ^= 1;
+    let cut = [0, 3, 40, bytes.len() / 2, bytes.len() - 1].map(|len| &bytes[..len]);
+    for damaged in cut.into_iter().chain([&*Vec::leak(flipped)]) {
+        let source = embedded(damaged);
+        let loaded = Engine::load(&source, &LoadOptions::default()).map(drop);
+        let read = Tokenizer::load(&source).map(drop);
+        // The tokenizer alone notices too: the header says how long the file is.
+        for error in [loaded.unwrap_err(), read.unwrap_err()] {
+            let error = error.to_string();
+            assert!(error.starts_with("the model inside this test: "), "{error}");
+            assert!(
+                error.ends_with("; build the test again") && !error.contains('\n'),
+                "{error}"
             );
         }
     }
@@ -174,7 +245,7 @@ fn copy(name: &str) -> tempfile::TempDir {
 }
 
 fn refused_folder(folder: &Path) -> String {
-    let weights = Weights::open(folder).map_err(|error| error.to_string());
+    let weights = Weights::open(&folder.into()).map_err(|error| error.to_string());
     match weights.and_then(|weights| Decoder::new(weights.config, weights.tensors).map_err(|error| error.to_string())) {
         Ok(_) => panic!("a broken folder was accepted"),
         Err(error) => error,

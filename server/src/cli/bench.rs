@@ -10,7 +10,7 @@ use codegemma_model::bench::{self, BenchError, BenchOptions, BenchReport};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::output;
+use super::{model, output};
 use crate::config::EngineFlags;
 
 #[derive(clap::Args)]
@@ -130,7 +130,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         decode: flags.decode,
         reps: flags.reps,
     };
-    let measured = bench::run(&flags.engine.model_path()?, &flags.engine.load_options(), &options);
+    let measured = bench::run(&model::source(&flags.engine)?, &flags.engine.load_options(), &options);
     let measured = measured.map_err(|error| match error {
         BenchError::Invalid(message) => Failure::Usage(message),
         other => Failure::new(other),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::stats::Stats;
 use super::target::{self, Target};
-use super::{output, source};
+use super::{model, output, source};
 use crate::complete::{self, Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
 use crate::position::{self, Encoding};
@@ -127,7 +127,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     }
     let snapshot = snapshot(flags)?;
     let begin = Instant::now();
-    let engine = Engine::load(&flags.engine.model_path()?, &flags.engine.load_options()).map_err(Failure::new)?;
+    let engine = Engine::load(&model::source(&flags.engine)?, &flags.engine.load_options()).map_err(Failure::new)?;
     let load = begin.elapsed();
     let plan = complete::plan(&snapshot, engine.info(), flags.multiline, Trigger::Invoked)
         .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;

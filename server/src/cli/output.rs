@@ -47,6 +47,56 @@ pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
+/// Says now that a file which is to be written later cannot be.
+pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
+    beside(path).map(drop).map_err(|error| cannot_write(path, &error))
+}
+
+/// Writes a file as a whole or not at all, new or in the place of an old one.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let write = || {
+        let mut new = beside(path)?;
+        new.write_all(text.as_bytes())?;
+        new.as_file().sync_all()?;
+        new.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error: io::Error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::Message(format!(
+        "{}: the file cannot be written ({error}); check the path, and its and its folder's permissions",
+        path.display()
+    ))
+}
+
+/// A new file in the folder of `path`, which may take its place.
+fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    if path.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    let mut builder = tempfile::Builder::new();
+    if let Ok(old) = path.metadata() {
+        if old.permissions().readonly() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
+        }
+        builder.permissions(old.permissions());
+    }
+    #[cfg(unix)]
+    if !path.exists() {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "there is no such folder"));
+    }
+    // The name of the new file means nothing to anyone.
+    builder.tempfile_in(folder).map_err(|error| error.kind().into())
+}
+
 fn write_beside_and_rename(path: &Path, text: &str) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let path = path.canonicalize()?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::stats::Stats;
-use super::{complete, output, source};
+use super::{complete, model, output, source};
 use crate::config::EngineFlags;
 use crate::settings::MAX_TOKENS;
 
@@ -47,7 +47,7 @@ struct Report<'a> {
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let prompt = source::read(&flags.prompt_file)?;
     let begin = Instant::now();
-    let engine = Engine::load(&flags.engine.model_path()?, &flags.engine.load_options()).map_err(Failure::new)?;
+    let engine = Engine::load(&model::source(&flags.engine)?, &flags.engine.load_options()).map_err(Failure::new)?;
     let load = begin.elapsed();
     let request = CompletionRequest {
         logprobs: flags.logprobs,

@@ -7,7 +7,7 @@ use codegemma_model::Tokenizer;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::{output, source};
+use super::{model, output, source};
 use crate::config::EngineFlags;
 
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub(super) struct Flags {
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let text = source::read(&flags.file)?;
-    let tokenizer = Tokenizer::load(&flags.engine.model_path()?).map_err(Failure::new)?;
+    let tokenizer = Tokenizer::load(&model::source(&flags.engine)?).map_err(Failure::new)?;
     let ids: Vec<u32> = tokenizer
         .begin_of_text()
         .into_iter()

@@ -6,7 +6,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use codegemma_model::{Engine, Finish, RequestError};
+use codegemma_model::{Engine, Finish, ModelSource, RequestError};
 use ropey::Rope;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use crate::flight::{Arrival, Passenger};
 use crate::position::Encoding;
 use crate::reason::Reason;
 use crate::session::{EngineState, Session};
+use crate::starter;
 use crate::trigger::Trigger;
 
 pub(super) struct Shared {
@@ -79,7 +80,7 @@ impl Shared {
         }
         let shared = self.clone();
         let load = move || {
-            let engine = std::panic::catch_unwind(AssertUnwindSafe(|| load(&shared.flags)))
+            let engine = std::panic::catch_unwind(AssertUnwindSafe(|| shared.load()))
                 .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
             shared.loaded(engine);
             loaded.send_replace(true);
@@ -89,6 +90,15 @@ impl Shared {
                 "there is no thread to load the model in ({error}); close other programs"
             )));
         }
+    }
+
+    fn load(&self) -> Result<Engine, String> {
+        let source = self.flags.model_source()?;
+        if matches!(source, ModelSource::Embedded(_)) {
+            self.lock().starter = true;
+            tracing::info!("{}", starter::NOTE);
+        }
+        Engine::load(&source, &self.flags.load_options()).map_err(|error| error.to_string())
     }
 
     fn loaded(&self, engine: Result<Engine, String>) {
@@ -137,10 +147,6 @@ impl Shared {
             }
         }
     }
-}
-
-fn load(flags: &EngineFlags) -> Result<Engine, String> {
-    Engine::load(&flags.model_path()?, &flags.load_options()).map_err(|error| error.to_string())
 }
 
 impl Waiting {

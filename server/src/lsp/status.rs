@@ -8,6 +8,7 @@ use tower_lsp::ls_types::notification::Notification;
 
 use crate::reason::Reason;
 use crate::session::{EngineState, Session};
+use crate::starter;
 
 /// The notification.
 pub(super) enum Status {}
@@ -91,12 +92,14 @@ pub(super) fn status(session: &Session, last_request: Option<LastRequest>) -> St
         EngineState::Ready(engine) => {
             let info = engine.info();
             let state = if session.waiting > 0 { State::Busy } else { State::Ready };
-            let message = if info.fill_in_the_middle {
-                "completions are served"
+            let message = if session.starter {
+                format!("completions are served; {}", starter::NOTE)
+            } else if info.fill_in_the_middle {
+                "completions are served".to_owned()
             } else {
-                "completions are served; this model was not trained to fill in the middle and sees the text before the cursor only"
+                "completions are served; this model was not trained to fill in the middle and sees the text before the cursor only".to_owned()
             };
-            (state, message.to_owned(), Some(info.name.clone()))
+            (state, message, Some(info.name.clone()))
         }
     };
     StatusParams {

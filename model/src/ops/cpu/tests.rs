@@ -56,7 +56,7 @@ fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix
         .unwrap()
         .to_vec1()
         .unwrap();
-    let matrix = Matrix::new(format, rows, cols, Bytes::of(&stored.data().unwrap())).expect("whole blocks");
+    let matrix = Matrix::new(format, rows, cols, Bytes::written(&stored.data().unwrap())).expect("whole blocks");
     (matrix, numbers)
 }
 
@@ -157,7 +157,7 @@ fn the_largest_bytes_do_not_overflow() {
     for weight in [-128_i8, 127] {
         let mut row = half::f16::ONE.to_le_bytes().to_vec();
         row.extend([weight.cast_unsigned(); 32]);
-        let matrix = Matrix::new(Format::Q8_0, 1, 32, Bytes::of(&row)).unwrap();
+        let matrix = Matrix::new(Format::Q8_0, 1, 32, Bytes::written(&row)).unwrap();
         for sign in [-1.0, 1.0] {
             let x = tensor(&[sign * 127.0; 32], &[1, 32]);
             for isa in Isa::available() {

@@ -1,0 +1,13 @@
+"""A line here is not finished: `codegemma-complete examples/rectangle.py:9:14` completes it."""
+
+
+class Rectangle:
+    """A rectangle with sides parallel to the axes."""
+
+    def __init__(self, width, height):
+        self.width = width
+        self.
+
+    def area(self):
+        """Return the area."""
+        return self.width * self.height

@@ -1,0 +1,101 @@
+//! How likely a model finds a text after a prompt, without generating anything.
+//!
+//! The text is tokenized by itself, as what is generated is. Must not know threads or mailboxes.
+
+use crate::RequestError;
+use crate::generate::{CHUNK, Interrupt};
+use crate::ops;
+use crate::prompt;
+use crate::request::{Prompt, Score};
+use crate::sequence::Sequence;
+use crate::tokenizer::Tokenizer;
+
+/// A text to score.
+pub(crate) struct ScoreRequest {
+    pub(crate) prompt: Prompt,
+    pub(crate) text: String,
+    /// The text is all that is to be written: the model's end after it counts too.
+    pub(crate) ends: bool,
+}
+
+/// Scores a text on `sequence`, reusing what it holds.
+pub(crate) fn score(
+    sequence: &mut Sequence,
+    tokenizer: &Tokenizer,
+    request: &ScoreRequest,
+    interrupt: &Interrupt<'_>,
+) -> Result<Score, RequestError> {
+    let text = tokenizer.encode(&request.text);
+    let targets: Vec<Target> = text
+        .iter()
+        .map(|token| Target::Token(*token))
+        .chain(request.ends.then_some(Target::End))
+        .collect();
+    // An eighth of the context at the least is the prompt's.
+    let room = sequence.capacity() / 8 * 7;
+    if targets.len() > room {
+        return Err(RequestError::Invalid(format!(
+            "the text to score has {} tokens, and {room} fit into the context beside a prompt; score a shorter one",
+            targets.len(),
+        )));
+    }
+    let rendered = prompt::render(&request.prompt, tokenizer, sequence.capacity() - targets.len());
+    let Some((last, before)) = rendered.tokens.split_last() else {
+        return Err(RequestError::Invalid(
+            "the prompt is empty; give the model some text to go on from".to_owned(),
+        ));
+    };
+    let stopped = |interrupt: &Interrupt<'_>| match interrupt.check()? {
+        None => Ok(()),
+        Some(finish) => Err(RequestError::Failed(format!("it was stopped: {finish:?}"))),
+    };
+    let reused = sequence.keep_common(&rendered.tokens);
+    for chunk in before[reused..].chunks(CHUNK) {
+        stopped(interrupt)?;
+        sequence.forward(chunk, false).map_err(RequestError::Failed)?;
+    }
+    // The logits after each of these are about the next target.
+    let read: Vec<u32> = std::iter::once(*last).chain(text).take(targets.len()).collect();
+    let mut logprob = 0.0;
+    for (chunk, targets) in read.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
+        stopped(interrupt)?;
+        let rows = sequence.forward_all(chunk).map_err(RequestError::Failed)?;
+        for (logits, target) in rows.iter().zip(targets) {
+            logprob += f64::from(target.logprob(logits, tokenizer).map_err(RequestError::Failed)?);
+        }
+    }
+    Ok(Score {
+        tokens: targets.len(),
+        logprob,
+        truncated_tokens: rendered.truncated,
+    })
+}
+
+/// What should come next.
+enum Target {
+    Token(u32),
+    /// Any token that ends a completion, as in generation.
+    End,
+}
+
+impl Target {
+    fn logprob(&self, logits: &[f32], tokenizer: &Tokenizer) -> Result<f32, String> {
+        let total = ops::log_sum_exp(logits);
+        if !total.is_finite() {
+            return Err("its logits are not numbers; the weights may be damaged".to_owned());
+        }
+        let logit = match self {
+            Self::Token(token) => logits.get(*token as usize).copied(),
+            Self::End => {
+                let ends = (0_u32..).zip(logits).filter(|(id, _)| tokenizer.is_control(*id));
+                let ends: Vec<f32> = ends.map(|(_, logit)| *logit).collect();
+                (!ends.is_empty()).then(|| ops::log_sum_exp(&ends))
+            }
+        };
+        let logit = logit.ok_or("the vocabulary has no such token")?;
+        Ok(logit - total)
+    }
+}
+
+#[cfg(test)]
+mod tests;

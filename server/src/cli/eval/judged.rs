@@ -1,0 +1,60 @@
+//! What a completion of a hole is worth, whoever wrote it.
+//!
+//! It must not know where completions come from.
+
+use codegemma_model::{Finish, ModelInfo};
+use ropey::Rope;
+
+use super::Task;
+use crate::complete::{self, Plan, Snapshot};
+use crate::eval::{self, Cut, Outcome, Score};
+use crate::reason::Reason;
+use crate::trigger::{Multiline, Trigger};
+
+/// A hole with what was suggested for it.
+pub(super) struct Judged {
+    pub(super) outcome: Outcome,
+    /// What was suggested, and how many bytes after the hole it takes the place of.
+    pub(super) suggestion: (String, usize),
+}
+
+/// What to ask `model` at a hole, as the product does where the user asks for a completion.
+pub(super) fn plan(task: &Task<'_>, model: &ModelInfo) -> Result<Plan, Reason> {
+    let snapshot = Snapshot {
+        text: Rope::from_str(&format!("{}{}", task.prefix, task.after)),
+        offset: task.prefix.len(),
+        path: Some(task.path.to_owned()),
+        files: Vec::new(),
+    };
+    complete::plan(&snapshot, model, Multiline::Auto, Trigger::Invoked)
+}
+
+impl Judged {
+    /// A hole of which nothing is known yet.
+    pub(super) fn new(task: &Task<'_>) -> Self {
+        Self {
+            outcome: Outcome::new(task.hole),
+            suggestion: (String::new(), 0),
+        }
+    }
+
+    /// Judges what a model wrote, as it would be suggested.
+    pub(super) fn suggest(&mut self, task: &Task<'_>, plan: Result<&Plan, Reason>, written: &str, finish: Finish) {
+        match plan.and_then(|plan| plan.suggest(written, finish)) {
+            Ok(suggestion) => {
+                let cut = Cut {
+                    before: &task.prefix,
+                    truth: task.truth,
+                    after: task.after,
+                };
+                let replaces = suggestion.range.len();
+                self.outcome.score = Some(eval::score(task.hole.kind, &cut, &suggestion.text, replaces));
+                self.suggestion = (suggestion.text, replaces);
+            }
+            Err(reason) => {
+                self.outcome.score = Some(Score::default());
+                self.outcome.empty = Some(reason.as_str());
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The holes through the product's own pipeline: plan, request, engine, suggestion.
+//!
+//! It must not know how suggestions are judged.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use codegemma_model::{CompletionRequest, Engine, ModelInfo, Prompt, RequestError};
+
+use super::super::failure::Failure;
+use super::super::{model, output};
+use super::Task;
+use super::judged::{Judged, plan};
+use crate::config::EngineFlags;
+use crate::eval::Kind;
+use crate::settings::MAX_TOKENS;
+
+/// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Loads the model and completes every hole, one after the other.
+pub(super) fn run(flags: &EngineFlags, tasks: &[Task<'_>]) -> Result<(ModelInfo, Vec<Judged>), Failure> {
+    let engine = Engine::load(&model::source(flags)?, &flags.load_options()).map_err(Failure::new)?;
+    if !engine.info().fill_in_the_middle {
+        output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
+    }
+    let progress = Progress::new(tasks.len());
+    let mut judged = Vec::with_capacity(tasks.len());
+    for (at, task) in tasks.iter().enumerate() {
+        progress.show(at);
+        let outcome = one(&engine, task).map_err(|error| format!("{}: {error}", task.hole.id));
+        judged.push(outcome?);
+    }
+    Ok((engine.info().clone(), judged))
+}
+
+fn one(engine: &Engine, task: &Task<'_>) -> Result<Judged, RequestError> {
+    let mut judged = Judged::new(task);
+    if task.hole.kind == Kind::Text {
+        judged.outcome.bits = loss(engine, task, Prompt::Plain(task.prefix.clone()), false)?;
+        return Ok(judged);
+    }
+    let plan = match plan(task, engine.info()) {
+        Ok(plan) => plan,
+        Err(reason) => {
+            judged.outcome.empty = Some(reason.as_str());
+            return Ok(judged);
+        }
+    };
+    let mut request = CompletionRequest {
+        deadline: Instant::now().checked_add(DEADLINE),
+        ..plan.request(MAX_TOKENS)
+    };
+    if let Prompt::Fim(prompt) = &mut request.prompt {
+        task.suffix.clone_into(&mut prompt.suffix);
+    }
+    let prompt = request.prompt.clone();
+    let completion = engine.complete(request)?;
+    judged.suggest(task, Ok(&plan), &completion.text, completion.finish);
+    judged.outcome.first_token_ms = Some(completion.stats.prefill.as_secs_f64() * 1000.0);
+    // A model that was not trained to has no way to say that the middle ends.
+    let ends = engine.info().fill_in_the_middle;
+    judged.outcome.bits = loss(engine, task, prompt, ends)?;
+    Ok(judged)
+}
+
+/// How many bits the truth takes under the model; not known where it is too long for the context.
+fn loss(engine: &Engine, task: &Task<'_>, prompt: Prompt, ends: bool) -> Result<Option<f64>, RequestError> {
+    match engine.score(prompt, task.truth, ends) {
+        Ok(score) => Ok(Some(-score.logprob / std::f64::consts::LN_2)),
+        Err(RequestError::Invalid(what)) => {
+            output::note(&format!("{}: its loss is not measured: {what}", task.hole.id));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How far it is, for whoever watches.
+struct Progress {
+    total: usize,
+    watched: bool,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        Self {
+            total,
+            watched: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn show(&self, done: usize) {
+        if self.watched {
+            // What cannot be shown is not worth failing for.
+            let _ = write!(std::io::stderr().lock(), "\r{done}/{} holes", self.total);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.watched {
+            let _ = write!(std::io::stderr().lock(), "\r{:20}\r", "");
+        }
+    }
+}

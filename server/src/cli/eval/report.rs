@@ -1,0 +1,93 @@
+//! What `eval` prints.
+//!
+//! It must not know how anything was measured.
+
+use codegemma_model::ModelInfo;
+use serde::Serialize;
+
+use super::judged::Judged;
+use super::{Flags, Task};
+use crate::eval::Row;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    /// `null` where the completions came from a file.
+    model: Option<&'a ModelInfo>,
+    seed: u64,
+    rows: &'a [Row],
+    holes: Vec<Entry<'a>>,
+}
+
+/// A hole in `--json`. What there is no sense in for a text is `null`.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    path: &'a str,
+    offset: usize,
+    kind: &'static str,
+    language: &'a str,
+    truth: &'a str,
+    text: &'a str,
+    /// How many bytes after the hole the text takes the place of.
+    replaces: usize,
+    reason: Option<&'a str>,
+    exact: Option<bool>,
+    correct: Option<bool>,
+    first_line: Option<bool>,
+    duplicated: Option<bool>,
+    edit_similarity: Option<f64>,
+    kept_tokens: Option<usize>,
+    shown_tokens: Option<usize>,
+    bits: Option<f64>,
+    first_token_ms: Option<f64>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(
+        model: Option<&'a ModelInfo>,
+        seed: u64,
+        rows: &'a [Row],
+        tasks: &'a [Task<'a>],
+        judged: &'a [Judged],
+    ) -> Self {
+        let entry = |(task, judged): (&'a Task<'a>, &'a Judged)| {
+            let score = judged.outcome.score.as_ref();
+            Entry {
+                id: &task.hole.id,
+                path: task.path,
+                offset: task.hole.range.start,
+                kind: task.hole.kind.as_str(),
+                language: task.hole.language,
+                truth: task.truth,
+                text: &judged.suggestion.0,
+                replaces: judged.suggestion.1,
+                reason: judged.outcome.empty,
+                exact: score.map(|score| score.exact),
+                correct: score.map(|score| score.correct),
+                first_line: score.map(|score| score.first_line),
+                duplicated: score.map(|score| score.duplicated),
+                edit_similarity: score.map(|score| score.edit_similarity),
+                kept_tokens: score.map(|score| score.kept),
+                shown_tokens: score.map(|score| score.shown),
+                bits: judged.outcome.bits,
+                first_token_ms: judged.outcome.first_token_ms,
+            }
+        };
+        Self {
+            model,
+            seed,
+            rows,
+            holes: tasks.iter().zip(judged).map(entry).collect(),
+        }
+    }
+}
+
+/// The line above the table.
+pub(super) fn heading(model: Option<&ModelInfo>, flags: &Flags) -> String {
+    let who = match (model, &flags.completions) {
+        (Some(model), _) => format!("{} ({}, {})", model.name, model.architecture, model.quantization),
+        (None, file) => file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
+    };
+    format!("{who} on {}, seed {}", flags.dir.display(), flags.seed)
+}

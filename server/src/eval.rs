@@ -1,0 +1,16 @@
+//! How good completions are: holes cut into real code, completed, and compared with what stood there.
+//!
+//! Pure: files come in as texts, completions as strings, and tables go out as text. It must not know files on disk, the
+//! engine or the command line.
+
+mod compare;
+mod cut;
+mod holes;
+mod random;
+mod score;
+mod table;
+
+pub use compare::{Baseline, Change};
+pub use holes::{Hole, Kind, SourceFile, others_suffixes, sample};
+pub use score::{Cut, Score, score};
+pub use table::{Counts, Outcome, Row, csv, readable, rows};
