@@ -1,4 +1,4 @@
-"""A line here is not finished: `codegemma-complete examples/rectangle.py:9:14` completes it."""
+"""A line here is not finished: `codegemma-complete examples/rectangle.py:9:9` completes it."""
 
 
 class Rectangle:
@@ -6,7 +6,7 @@ class Rectangle:
 
     def __init__(self, width, height):
         self.width = width
-        self.
+        
 
     def area(self):
         """Return the area."""
