@@ -59,6 +59,7 @@ pub(crate) fn generate(
     }
     let reused = sequence.keep_common(&prompt);
     let mut run = Run {
+        healed: rendered.healed,
         decoder: StreamDecoder::default(),
         completion: Completion {
             text: String::new(),
@@ -90,6 +91,8 @@ pub(crate) fn generate(
 
 /// A completion in the making.
 struct Run {
+    /// What the tokens still have to spell before the completion begins.
+    healed: Vec<u8>,
     decoder: StreamDecoder,
     completion: Completion,
 }
@@ -127,10 +130,12 @@ impl Run {
         mut logits: Vec<f32>,
     ) -> Result<Finish, RequestError> {
         let completion = &mut self.completion;
-        while completion.tokens.len() < request.max_tokens {
+        let mut left = request.max_tokens;
+        while left > 0 {
             if let Some(finish) = interrupt.check()? {
                 return Ok(finish);
             }
+            constrain(&mut logits, tokenizer, &self.healed);
             let (token, logprob) = sampler.next(&logits).map_err(RequestError::Failed)?;
             // The end of the text, of a turn or of the middle; any other control token is as little for the reader.
             if tokenizer.is_control(token) {
@@ -143,7 +148,13 @@ impl Run {
                     .logprobs
                     .push(sampler::with_alternatives(token, logprob, &logits, count));
             }
-            self.decoder.push(tokenizer.bytes(token), &mut completion.text);
+            let bytes = tokenizer.bytes(token);
+            let typed = bytes.len().min(self.healed.len());
+            self.healed.drain(..typed);
+            if typed == 0 || typed < bytes.len() {
+                left -= 1;
+                self.decoder.push(&bytes[typed..], &mut completion.text);
+            }
             if request
                 .stop_when
                 .as_mut()
@@ -151,13 +162,26 @@ impl Run {
             {
                 return Ok(Finish::Stop);
             }
-            if completion.tokens.len() == request.max_tokens || sequence.room() == 0 {
+            if left == 0 || sequence.room() == 0 {
                 break;
             }
             let next = sequence.forward(&[token], true).map_err(RequestError::Failed)?;
             logits = next.ok_or_else(|| RequestError::Failed("it gave no logits".to_owned()))?;
         }
         Ok(Finish::Length)
+    }
+}
+
+/// Rules out the tokens that neither begin with `healed` nor are a beginning of it.
+pub(crate) fn constrain(logits: &mut [f32], tokenizer: &Tokenizer, healed: &[u8]) {
+    if healed.is_empty() {
+        return;
+    }
+    for (id, logit) in (0_u32..).zip(logits) {
+        let bytes = tokenizer.bytes(id);
+        if bytes.is_empty() || !(bytes.starts_with(healed) || healed.starts_with(bytes)) {
+            *logit = f32::NEG_INFINITY;
+        }
     }
 }
 

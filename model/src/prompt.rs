@@ -1,8 +1,11 @@
 //! Prompts as token ids, in the form that the model was trained on. Pure.
 //!
 //! CodeGemma was trained on `path⏎<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>M<|file_separator|>`, other files of the
-//! repository before it as `path⏎text<|file_separator|>` (CodeGemma report, section 2). A model without these tokens
-//! gets the text before the cursor alone.
+//! repository before it as `path⏎text<|file_separator|>` (CodeGemma report, section 2). What was typed since the anchor is
+//! the beginning of M. A model without these tokens gets the text before the cursor alone.
+//!
+//! The pieces of a text depend on what follows: `retur` is `re`, `tur`, and `return` a piece of its own. So the last
+//! pieces before the cursor are not part of the prompt; what is generated has to begin with their text instead.
 
 use crate::request::{FimPrompt, Prompt};
 use crate::tokenizer::{FimTokens, Tokenizer};
@@ -11,6 +14,8 @@ use crate::tokenizer::{FimTokens, Tokenizer};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rendered {
     pub(crate) tokens: Vec<u32>,
+    /// The text before the cursor that is not among the tokens: what is generated begins with it.
+    pub(crate) healed: Vec<u8>,
     /// At least how many tokens of the caller's text were left out.
     pub(crate) truncated: usize,
 }
@@ -18,20 +23,26 @@ pub(crate) struct Rendered {
 /// The tokens of a prompt, at most `limit` of them. What is farthest from the cursor is left out first: context files
 /// as a whole, then the beginning of the prefix and the end of the suffix.
 pub(crate) fn render(prompt: &Prompt, tokenizer: &Tokenizer, limit: usize) -> Rendered {
-    let fim = tokenizer.control().fim;
-    let mut rendered = match (prompt, fim) {
+    let mut rendered = match (prompt, tokenizer.control().fim) {
         (Prompt::Fim(prompt), Some(fim)) => fill_in_the_middle(prompt, tokenizer, fim, limit),
-        (Prompt::Fim(FimPrompt { prefix: text, .. }) | Prompt::Plain(text), _) => {
-            let mut window = Window::of_end(text, tokenizer, limit.saturating_sub(1));
-            window.tokens.splice(0..0, tokenizer.begin_of_text());
+        (Prompt::Fim(FimPrompt { prefix, typed, .. }), None) => {
+            let mut window = plain(&[prefix.as_str(), typed].concat(), tokenizer, limit);
+            window.heal(tokenizer);
             window
         }
+        (Prompt::Plain(text), _) => plain(text, tokenizer, limit),
     };
     // A limit smaller than the control tokens alone leaves their end, which is no use to anyone but still fits.
     let excess = rendered.tokens.len().saturating_sub(limit);
     rendered.tokens.drain(..excess);
     rendered.truncated += excess;
     rendered
+}
+
+fn plain(text: &str, tokenizer: &Tokenizer, limit: usize) -> Rendered {
+    let mut window = Window::of_end(text, tokenizer, limit.saturating_sub(1));
+    window.tokens.splice(0..0, tokenizer.begin_of_text());
+    window
 }
 
 fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens, limit: usize) -> Rendered {
@@ -41,6 +52,9 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
         .map_or_else(Vec::new, |path| tokenizer.encode(&format!("{path}\n")));
     let fixed = usize::from(tokenizer.begin_of_text().is_some()) + path.len() + 3;
     let room = limit.saturating_sub(fixed);
+    let mut typed = Window::of_end(&prompt.typed, tokenizer, room / 2);
+    typed.heal(tokenizer);
+    let room = room - typed.tokens.len();
 
     // The suffix gets a quarter where both do not fit, and more, in large steps, where the prefix is short.
     let whole_prefix = Window::of_end(&prompt.prefix, tokenizer, usize::MAX / 2);
@@ -54,7 +68,7 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
     let prefix = whole_prefix.without_beginning(room - suffix.tokens.len());
 
     let mut room = room - suffix.tokens.len() - prefix.tokens.len();
-    let mut truncated = suffix.truncated + prefix.truncated;
+    let mut truncated = suffix.truncated + prefix.truncated + typed.truncated;
     let mut files = Vec::new();
     for file in prompt.files.iter().rev() {
         let mut tokens = tokenizer.encode(&format!("{}\n{}", file.path, file.text));
@@ -76,12 +90,25 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
     tokens.push(fim.suffix);
     tokens.extend(suffix.tokens);
     tokens.push(fim.middle);
-    Rendered { tokens, truncated }
+    tokens.extend(typed.tokens);
+    Rendered {
+        tokens,
+        healed: typed.healed,
+        truncated,
+    }
 }
 
 /// The most bytes of text that are looked at for each token that fits; Gemma's longest common pieces are runs of 31
 /// spaces. It bounds the work on a very large file.
 const BYTES_A_TOKEN: usize = 32;
+
+/// The most pieces that are taken off before the cursor, of a text whose characters are pieces.
+const HEALED: usize = 3;
+
+/// Whether a byte is part of a name, or of a character that may be.
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
 
 /// Part of a text, as tokens.
 type Window = Rendered;
@@ -102,6 +129,7 @@ impl Window {
         }
         let whole = Self {
             tokens: tokenizer.encode(&text[start..]),
+            healed: Vec::new(),
             truncated: usize::from(start > 0),
         };
         whole.without_beginning(room)
@@ -112,9 +140,26 @@ impl Window {
         let end = text.floor_char_boundary(room.saturating_mul(BYTES_A_TOKEN));
         let whole = Self {
             tokens: tokenizer.encode(&text[..end]),
+            healed: Vec::new(),
             truncated: usize::from(end < text.len()),
         };
         whole.shortened(room)
+    }
+
+    /// Takes the last piece off, and those before it that make up the same word.
+    fn heal(&mut self, tokenizer: &Tokenizer) {
+        for taken in 1.. {
+            let Some(last) = self.tokens.pop_if(|last| !tokenizer.is_control(*last)) else {
+                return;
+            };
+            self.healed.splice(0..0, tokenizer.bytes(last).iter().copied());
+            let before = self.tokens.last().and_then(|before| tokenizer.bytes(*before).last());
+            let in_word = before.is_some_and(|byte| in_word(*byte)) && self.healed.first().is_some_and(|byte| in_word(*byte));
+            let in_character = self.healed.first().is_some_and(|byte| byte & 0xC0 == 0x80);
+            if !in_character && (!in_word || taken >= HEALED) {
+                return;
+            }
+        }
     }
 
     /// Leaves tokens out at the end until at most `room` remain.

@@ -19,8 +19,11 @@ pub enum Prompt {
 pub struct FimPrompt {
     /// The file's path as the model should see it (relative to the workspace, forward slashes).
     pub path: Option<String>,
-    /// The text before the cursor.
+    /// The text before the anchor, a place at or before the cursor.
     pub prefix: String,
+    /// The text between the anchor and the cursor. The model sees it as the beginning of the middle, so that typing
+    /// changes the end of the prompt only.
+    pub typed: String,
     /// The text after the cursor.
     pub suffix: String,
     /// Other files for context, most important last.
@@ -131,7 +134,8 @@ pub enum Finish {
 pub struct Completion {
     /// The generated text: whole characters, without control tokens.
     pub text: String,
-    /// The ids of the generated tokens (the end token that stopped it is not among them).
+    /// The ids of the generated tokens (the end token that stopped it is not among them). The first ones may stand for
+    /// the end of what was typed, which is not part of `text`.
     pub tokens: Vec<u32>,
     /// Why it ended.
     pub finish: Finish,

@@ -1,9 +1,10 @@
 //! How likely a model finds a text after a prompt, without generating anything.
 //!
-//! The text is tokenized by itself, as what is generated is. Must not know threads or mailboxes.
+//! The text is tokenized by itself, but for the end of what was typed, which goes with it as in generation. Must not
+//! know threads or mailboxes.
 
 use crate::RequestError;
-use crate::generate::{CHUNK, Interrupt};
+use crate::generate::{self, CHUNK, Interrupt};
 use crate::ops;
 use crate::prompt;
 use crate::request::{Prompt, Score};
@@ -25,7 +26,9 @@ pub(crate) fn score(
     request: &ScoreRequest,
     interrupt: &Interrupt<'_>,
 ) -> Result<Score, RequestError> {
-    let text = tokenizer.encode(&request.text);
+    // What is healed depends on the prompt's end alone, which every limit leaves.
+    let mut healed = prompt::render(&request.prompt, tokenizer, sequence.capacity()).healed;
+    let text = tokenizer.encode(&(String::from_utf8_lossy(&healed) + request.text.as_str()));
     let targets: Vec<Target> = text
         .iter()
         .map(|token| Target::Token(*token))
@@ -59,9 +62,13 @@ pub(crate) fn score(
     let mut logprob = 0.0;
     for (chunk, targets) in read.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
         stopped(interrupt)?;
-        let rows = sequence.forward_all(chunk).map_err(RequestError::Failed)?;
-        for (logits, target) in rows.iter().zip(targets) {
+        let mut rows = sequence.forward_all(chunk).map_err(RequestError::Failed)?;
+        for (logits, target) in rows.iter_mut().zip(targets) {
+            generate::constrain(logits, tokenizer, &healed);
             logprob += f64::from(target.logprob(logits, tokenizer).map_err(RequestError::Failed)?);
+            if let Target::Token(token) = target {
+                healed.drain(..tokenizer.bytes(*token).len().min(healed.len()));
+            }
         }
     }
     Ok(Score {

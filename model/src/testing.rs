@@ -129,7 +129,7 @@ pub(crate) const CONTROL: [&str; 10] = [
 ];
 
 /// Adds a vocabulary to a file: the control tokens (without those for fill in the middle where `fim` is false), the 256
-/// bytes, a space and the printable ASCII characters.
+/// bytes, a space, the printable ASCII characters, and `qz`.
 pub(crate) fn vocabulary(gguf: &mut GgufWriter, fim: bool) {
     let mut pieces: Vec<String> = CONTROL.map(str::to_owned).to_vec();
     if !fim {
@@ -140,6 +140,7 @@ pub(crate) fn vocabulary(gguf: &mut GgufWriter, fim: bool) {
     kinds.resize(pieces.len(), 6);
     pieces.push("▁".to_owned());
     pieces.extend((0x21..0x7f_u8).map(|byte| char::from(byte).to_string()));
+    pieces.push("qz".to_owned());
     kinds.resize(pieces.len(), 1);
     gguf.set("tokenizer.ggml.model", Meta::Text("llama".to_owned()));
     gguf.set("tokenizer.ggml.scores", Meta::Floats(vec![0.0; pieces.len()]));
@@ -152,7 +153,7 @@ pub(crate) fn vocabulary(gguf: &mut GgufWriter, fim: bool) {
     gguf.set("tokenizer.ggml.add_space_prefix", Meta::Bool(false));
 }
 
-/// A tokenizer with a token for each character.
+/// A tokenizer with a token for each character, and one for `qz`.
 pub(crate) fn tokenizer(fim: bool) -> Tokenizer {
     let mut gguf = GgufWriter::default();
     vocabulary(&mut gguf, fim);

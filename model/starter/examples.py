@@ -4,9 +4,11 @@ An example is a span of a file, nine times in ten with a hole in it:
 
     <bos>[path⏎text<|file_separator|>]path⏎<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>M<|file_separator|>
 
-with, once in eight, spans of other files of the package before it; else `<bos>path⏎text<|file_separator|>`. The stream is
-all examples, shuffled, one after the other. Each package draws from a generator seeded by its name, so the result
-depends neither on the order of the work nor on the number of processes.
+with, once in eight, spans of other files of the package before it; else `<bos>path⏎text<|file_separator|>`. The product
+puts its anchor at the start of a line above the cursor and what stands between the two after `<|fim_middle|>`
+(`model/src/prompt.rs`). So the middle mostly begins some lines before the hole, in the pieces that the text has there
+without one. The stream is all examples, shuffled, one after the other. Each package draws from a generator seeded by its
+name, so the result depends neither on the order of the work nor on the number of processes.
 """
 
 import argparse
@@ -39,10 +41,12 @@ GRAMMARS = {
 }
 FILL_IN_THE_MIDDLE = 0.9
 WITH_OTHER_FILES = 0.125
-# An example's bytes, drawn evenly on a logarithmic scale. Short ones are many holes for the tokens that they cost.
-SPAN = (120, 1800)
-# How many examples have at most this many bytes of suffix. Where the end of the prefix is near, it is learned sooner
-# that the middle goes on from there.
+# Of the examples with a hole, those whose middle begins at an anchor above it, and the most lines between the two.
+ANCHORED = 0.92
+ANCHOR_LINES = 24
+# An example's bytes, drawn evenly on a logarithmic scale.
+SPAN = (200, 3600)
+# How many examples have at most this many bytes of suffix. The end of a middle is learned where its suffix is near.
 SHORT_SUFFIX = (0.5, 150)
 # A context file's bytes.
 CONTEXT = (200, 1200)
@@ -103,6 +107,18 @@ def hole(text, start, end, tree, rng):
     return at, min(at + rng.randint(1, LONGEST), end)
 
 
+def anchor(text, start, at, rng):
+    """Where the middle of a hole at `at` begins: the start of its line or of one above it within the span."""
+    if rng.random() > ANCHORED:
+        return at
+    line = text.rfind(b"\n", start, at) + 1 or start
+    for _ in range(rng.randint(0, ANCHOR_LINES)):
+        if line <= start:
+            break
+        line = text.rfind(b"\n", start, line - 1) + 1 or start
+    return line
+
+
 def word(byte):
     return byte == 95 or 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte >= 128
 
@@ -131,7 +147,8 @@ def texts(package, files, seed):
                 shown = end
                 if rng.random() < SHORT_SUFFIX[0]:
                     shown = on_character(text, min(end, to + rng.randint(0, SHORT_SUFFIX[1])))
-                parts = [text[start:at], text[to:shown], text[at:to]]
+                begun = anchor(text, start, at, rng)
+                parts = [text[start:begun], text[to:shown], text[begun:to]]
                 prefix, suffix, middle = (part.decode() for part in parts)
                 example += [f"{path}\n", PREFIX, prefix, SUFFIX, suffix, MIDDLE, middle, SEPARATOR]
             else:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy
 import torch
+from safetensors.torch import load_file
 from transformers import GemmaConfig, GemmaForCausalLM
 
 from tokenizer import MIDDLE, SEPARATOR
 
-WARM_UP = 60
-HEAD = 64
+WARM_UP = 40
 
 
 class Muon:
@@ -87,9 +87,9 @@ def build(args):
         hidden_size=args.hidden,
         intermediate_size=args.inner,
         num_hidden_layers=args.layers,
-        num_attention_heads=args.hidden // HEAD,
-        num_key_value_heads=1,
-        head_dim=HEAD,
+        num_attention_heads=args.hidden // args.head,
+        num_key_value_heads=args.key_value_heads,
+        head_dim=args.head,
         max_position_embeddings=args.context,
         hidden_activation="gelu_pytorch_tanh",
         pad_token_id=0,
@@ -101,6 +101,16 @@ def build(args):
     )
     torch.manual_seed(args.seed)
     return GemmaForCausalLM(config)
+
+
+@torch.no_grad()
+def begin_with(model, folder):
+    """Copies the weights of a trained model; a key/value head that several heads share there becomes one for each."""
+    weights = load_file(folder / "model.safetensors")
+    for name, parameter in model.named_parameters():
+        weight = weights[name]
+        copies = parameter.size(0) // weight.size(0)
+        parameter.copy_(weight.repeat(copies, 1) if copies > 1 else weight)
 
 
 def losses_of(model):
@@ -136,6 +146,8 @@ def train(args):
     run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(args.threads)
     model = build(args)
+    if args.begin_with:
+        begin_with(model, args.begin_with)
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon = Muon(matrices)
@@ -204,19 +216,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--name", default="starter")
+    parser.add_argument("--begin-with", type=Path, help="a folder with trained weights, in the place of random ones")
     parser.add_argument("--hidden", type=int, default=192)
     parser.add_argument("--inner", type=int, default=768)
     parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--head", type=int, default=64, help="width of an attention head")
+    parser.add_argument("--key-value-heads", type=int, default=3)
     parser.add_argument("--vocabulary", type=int, default=8192)
-    parser.add_argument("--batch", type=int, default=4, help="rows a step")
-    parser.add_argument("--length", type=int, default=1024, help="tokens a row")
-    parser.add_argument("--context", type=int, default=512, help="tokens a row in the last steps; the model's positions")
+    parser.add_argument("--batch", type=int, default=8, help="rows a step")
+    parser.add_argument("--length", type=int, default=512, help="tokens a row")
+    parser.add_argument("--context", type=int, default=1024, help="tokens a row in the last steps; the model's positions")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--decay", type=int, default=900, help="steps over which the learning rate falls")
     parser.add_argument("--stop", type=int, help="save and end after this step, before the run is over")
     parser.add_argument("--rate", type=float, default=0.003, help="Adam's")
     parser.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's")
-    parser.add_argument("--middle-weight", type=float, default=4.0, help="of the tokens that fill a hole, in the loss")
+    parser.add_argument("--middle-weight", type=float, default=2.0, help="of the tokens that fill a hole, in the loss")
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--check", type=int, default=100, help="steps between losses on the dev packages")
     parser.add_argument("--dev-batches", type=int, default=8)

@@ -8,6 +8,7 @@ use std::ops::Range;
 use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, PromptFile};
 use ropey::Rope;
 
+use crate::anchor::Anchor;
 use crate::position;
 use crate::postprocess::{self, Place};
 use crate::reason::Reason;
@@ -43,8 +44,15 @@ pub struct Suggestion {
     pub range: Range<usize>,
 }
 
-/// Decides what to ask `model` for, or that there is nothing to ask.
-pub fn plan(snapshot: &Snapshot, model: &ModelInfo, multiline: Multiline, trigger: Trigger) -> Result<Plan, Reason> {
+/// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
+/// place there is a new one.
+pub fn plan(
+    snapshot: &Snapshot,
+    anchor: Option<&Anchor>,
+    model: &ModelInfo,
+    multiline: Multiline,
+    trigger: Trigger,
+) -> Result<Plan, Reason> {
     let text = &snapshot.text;
     let offset = snapshot.offset;
     let line = text.byte_to_line(offset);
@@ -60,10 +68,13 @@ pub fn plan(snapshot: &Snapshot, model: &ModelInfo, multiline: Multiline, trigge
         extent,
         runs_on: !model.fill_in_the_middle,
     };
+    let new = || Anchor::new(text, offset, model.context_tokens);
+    let anchor = anchor.cloned().unwrap_or_else(new);
     let prompt = FimPrompt {
         path: snapshot.path.clone(),
-        prefix: unix_lines(text.byte_slice(..offset).into()),
-        suffix: unix_lines(text.byte_slice(offset..).into()),
+        prefix: unix_lines(anchor.prefix().into()),
+        typed: unix_lines(anchor.typed(text, offset).into()),
+        suffix: unix_lines(anchor.suffix().into()),
         files: snapshot.files.clone(),
     };
     Ok(Plan { prompt, place, offset })
@@ -149,13 +160,14 @@ mod tests {
             path: Some("src/a.rs".to_owned()),
             files: Vec::new(),
         };
-        plan(&snapshot, &model(fill_in_the_middle), Multiline::Auto, Trigger::Invoked).unwrap()
+        let model = model(fill_in_the_middle);
+        plan(&snapshot, None, &model, Multiline::Auto, Trigger::Invoked).unwrap()
     }
 
     #[test]
     fn the_prompt_has_unix_lines_and_the_suggestion_the_documents() {
         let plan = plan_of("a\r\nif x {$0}\r\n\r\n  b\r\n", true);
-        assert_eq!(plan.prompt.prefix, "a\nif x {");
+        assert_eq!((plan.prompt.prefix.as_str(), plan.prompt.typed.as_str()), ("", "a\nif x {"));
         assert_eq!(plan.prompt.suffix, "}\n\n  b\n");
         assert_eq!((plan.place.before.as_str(), plan.place.after.as_str()), ("if x {", "}"));
         assert_eq!(plan.place.next_line.as_deref(), Some("  b"));

@@ -3,6 +3,7 @@
 //! [`complete`] is the pipeline of one request and is what both share; [`lsp`] is the only place that knows the
 //! protocol. This crate must not know tensors or token ids.
 
+pub mod anchor;
 pub mod cli;
 pub mod complete;
 pub mod config;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
 
+use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot};
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Flight, Key, Passenger};
@@ -46,6 +47,8 @@ pub struct Session {
     /// The client said that it is going to leave.
     pub shut_down: bool,
     documents: HashMap<String, Document>,
+    /// Where the prompts of the last requests were split, by document.
+    anchors: HashMap<String, Anchor>,
     flight: Option<Flight>,
     ended: bool,
 }
@@ -56,6 +59,8 @@ pub struct Boarding {
     pub snapshot: Snapshot,
     /// The version of the document that it completes.
     pub version: i32,
+    /// Why the anchor is not that of the request before.
+    pub moved: Option<Moved>,
     /// What becomes of the answer.
     pub plan: Plan,
     /// The wait itself.
@@ -73,6 +78,7 @@ impl Default for Session {
             waiting: 0,
             shut_down: false,
             documents: HashMap::new(),
+            anchors: HashMap::new(),
             flight: None,
             ended: false,
         }
@@ -87,6 +93,7 @@ impl Session {
             let root = self.roots.iter().find(|root| path.starts_with(root));
             prompt_path::name(path, root.map(PathBuf::as_path))
         });
+        self.anchors.remove(&name);
         self.documents
             .insert(name, Document::new(text, version, language, path));
     }
@@ -101,6 +108,7 @@ impl Session {
     pub fn close(&mut self, name: &str) {
         self.cancel_in(name);
         self.documents.remove(name);
+        self.anchors.remove(name);
     }
 
     /// The client goes: what runs is stopped, and nothing new begins.
@@ -148,7 +156,13 @@ impl Session {
             path: document.path.as_deref().map(str::to_owned),
             files: Vec::new(),
         };
-        let plan = complete::plan(&snapshot, engine.info(), self.settings.multiline, trigger)?;
+        let context_tokens = engine.info().context_tokens;
+        let (anchor, moved) = match self.anchors.get(name) {
+            Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
+            None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
+        };
+        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), self.settings.multiline, trigger)?;
+        self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),
             version,
@@ -170,6 +184,7 @@ impl Session {
         Ok(Boarding {
             snapshot,
             version,
+            moved,
             plan,
             passenger,
         })

@@ -259,3 +259,54 @@ fn a_request_that_cannot_be_served_is_refused() {
         "{error}"
     );
 }
+
+/// What is suggested after `(q` at an anchor, and how many tokens it took.
+#[track_caller]
+fn check_healed(script: &str, max_tokens: usize, text: &str, tokens: usize) {
+    let prompt = Prompt::Fim(FimPrompt {
+        prefix: "f".to_owned(),
+        typed: "(q".to_owned(),
+        suffix: ";".to_owned(),
+        ..FimPrompt::default()
+    });
+    let mut fixture = Fixture::saying(script);
+    let completion = fixture.run(CompletionRequest::new(prompt, max_tokens)).unwrap();
+    assert_eq!((completion.text.as_str(), completion.tokens.len()), (text, tokens));
+    // Begin of text, three control tokens, `f`, `;` and `(`.
+    assert_eq!(completion.prompt_tokens.len(), 7);
+}
+
+#[test]
+fn the_last_piece_before_the_cursor_is_decided_again() {
+    check_healed("(qz)", 50, "z)", 2);
+    check_healed("(q)", 50, ")", 2);
+    // What the model would rather write in the place of what was typed is no choice.
+    check_healed("(x)", 50, ")", 2);
+    check_healed("x", 50, "", 1);
+}
+
+#[test]
+fn what_was_typed_does_not_count_as_generated() {
+    check_healed("(q)]", 1, ")", 2);
+    check_healed("(qz)", 1, "z", 1);
+    check_healed("(qz)", 0, "", 0);
+}
+
+#[test]
+fn typing_after_the_anchor_costs_what_was_typed() {
+    let mut fixture = Fixture::new(ScriptedModel::new(256, hash));
+    let mut cost = Vec::new();
+    for typed in ["", "a", "ab", "abc", "abcd", "abc", "abc ", "abc +", "abc + d"] {
+        let prompt = Prompt::Fim(FimPrompt {
+            prefix: "x".repeat(50),
+            typed: typed.to_owned(),
+            suffix: "y".repeat(50),
+            ..FimPrompt::default()
+        });
+        let completion = fixture.run(CompletionRequest::new(prompt, 4)).unwrap();
+        cost.push(completion.stats.forwarded_tokens);
+        assert_eq!(completion.stats.prompt_tokens - completion.stats.reused_tokens, *cost.last().unwrap());
+    }
+    assert_eq!(cost[0], 104);
+    assert!(cost[1..].iter().all(|cost| *cost <= 4), "{cost:?}");
+}

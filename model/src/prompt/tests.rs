@@ -20,6 +20,7 @@ fn fim(path: Option<&str>, prefix: &str, suffix: &str, files: &[(&str, &str)]) -
     Prompt::Fim(FimPrompt {
         path: path.map(str::to_owned),
         prefix: prefix.to_owned(),
+        typed: String::new(),
         suffix: suffix.to_owned(),
         files: files.iter().map(file).collect(),
     })
@@ -156,5 +157,56 @@ fn a_cut_falls_on_whole_characters() {
                 limit,
             );
         }
+    }
+}
+
+/// The end of a prompt and what is healed, where `typed` stands between anchor and cursor.
+#[track_caller]
+fn check_typed(typed: &str, tokens: &str, healed: &str) {
+    let prompt = |prefix: &str| {
+        Prompt::Fim(FimPrompt {
+            prefix: prefix.to_owned(),
+            typed: typed.to_owned(),
+            suffix: ")".to_owned(),
+            ..FimPrompt::default()
+        })
+    };
+    let rendered = render(&prompt("p"), &tokenizer(true), 100);
+    assert_eq!(show(&rendered), format!("<bos><|fim_prefix|>p<|fim_suffix|>)<|fim_middle|>{tokens}"));
+    assert_eq!(String::from_utf8(rendered.healed).unwrap(), healed);
+    let rendered = render(&prompt(""), &tokenizer(false), 100);
+    assert_eq!(show(&rendered), format!("<bos>{tokens}"));
+    assert_eq!(String::from_utf8(rendered.healed).unwrap(), healed);
+}
+
+#[test]
+fn the_pieces_of_the_last_word_are_not_part_of_the_prompt() {
+    check_typed("", "", "");
+    check_typed("x = ", "x =", " ");
+    check_typed("a.b", "a.", "b");
+    check_typed("a.bc", "a.", "bc");
+    check_typed("a(", "a", "(");
+    check_typed("ab", "", "ab");
+    // At the most three, but never half a character.
+    check_typed("abcdef", "abc", "def");
+    check_typed("a + é", "a + ", "é");
+    check_typed("aé😀", "aé", "😀");
+}
+
+#[test]
+fn what_was_typed_has_half_of_the_room() {
+    let prompt = |typed: usize| {
+        Prompt::Fim(FimPrompt {
+            prefix: "x".repeat(90),
+            typed: ".".repeat(typed),
+            suffix: "y".repeat(90),
+            ..FimPrompt::default()
+        })
+    };
+    for (typed, shown) in [(0, 0), (10, 9), (30, 29), (31, 22), (1000, 22)] {
+        let rendered = render(&prompt(typed), &tokenizer(true), 64);
+        let text = show(&rendered);
+        assert_eq!(text.matches('.').count(), shown, "{text}");
+        assert!(rendered.tokens.len() <= 64);
     }
 }

@@ -106,3 +106,23 @@ fn what_does_not_fit_is_refused_or_told() {
     let score = run(&mut sequence, fim(&"f".repeat(300)), &"x".repeat(224), false).unwrap();
     assert!(score.truncated_tokens > 0 && score.tokens == 224, "{score:?}");
 }
+
+#[test]
+fn the_end_of_what_was_typed_is_given() {
+    let (yes, _) = wanted();
+    let prompt = |typed: &str| {
+        Prompt::Fim(FimPrompt {
+            typed: typed.to_owned(),
+            ..FimPrompt::default()
+        })
+    };
+    let close = |found: Score, tokens: usize, logprob: f64| {
+        assert_eq!(found.tokens, tokens);
+        assert!((found.logprob - logprob).abs() < 1e-5, "{} {logprob}", found.logprob);
+    };
+    // `qz` is one piece, and after `q` one of three choices: the byte, the letter and itself.
+    let mut sequence = sequence("(qz)");
+    let chosen = 10.0 - (10_f64.exp() + 2.0).ln();
+    close(run(&mut sequence, prompt("(q"), "z", false).unwrap(), 1, chosen);
+    close(run(&mut sequence, prompt("(q"), "z)", false).unwrap(), 2, chosen + yes);
+}

@@ -129,7 +129,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let begin = Instant::now();
     let engine = Engine::load(&model::source(&flags.engine)?, &flags.engine.load_options()).map_err(Failure::new)?;
     let load = begin.elapsed();
-    let plan = complete::plan(&snapshot, engine.info(), flags.multiline, Trigger::Invoked)
+    let plan = complete::plan(&snapshot, None, engine.info(), flags.multiline, Trigger::Invoked)
         .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");

@@ -16,6 +16,7 @@ use tower_lsp::ls_types::{MessageType, TextDocumentPositionParams};
 use super::convert;
 use super::outbox::{self, Outbox};
 use super::status::{self, LastRequest};
+use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
 use crate::flight::{Arrival, Passenger};
@@ -38,6 +39,7 @@ pub(super) struct Waiting {
     snapshot: Snapshot,
     version: i32,
     encoding: Encoding,
+    moved: Option<Moved>,
     plan: Plan,
     last_request: Option<LastRequest>,
 }
@@ -134,6 +136,7 @@ impl Shared {
                     snapshot: boarding.snapshot,
                     version: boarding.version,
                     encoding: session.encoding,
+                    moved: boarding.moved,
                     plan: boarding.plan,
                     last_request: None,
                 };
@@ -142,7 +145,7 @@ impl Shared {
             Err(reason) => {
                 tracing::debug!("nothing is suggested: {}", reason.as_str());
                 self.outbox
-                    .status(status::status(&session, Some(LastRequest::new(None, Some(reason)))));
+                    .status(status::status(&session, Some(LastRequest::without_model(reason))));
                 None
             }
         }
@@ -176,7 +179,7 @@ impl Waiting {
         if let Some(reason) = reason {
             tracing::debug!("nothing is suggested: {}", reason.as_str());
         }
-        self.last_request = Some(LastRequest::new(stats.as_ref(), reason));
+        self.last_request = Some(LastRequest::new(stats.as_ref(), reason, self.moved));
         suggestion.ok()
     }
 }

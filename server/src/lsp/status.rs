@@ -6,6 +6,7 @@ use codegemma_model::Stats;
 use serde::{Deserialize, Serialize};
 use tower_lsp::ls_types::notification::Notification;
 
+use crate::anchor::Moved;
 use crate::reason::Reason;
 use crate::session::{EngineState, Session};
 use crate::starter;
@@ -56,16 +57,20 @@ pub(super) struct LastRequest {
 }
 
 impl LastRequest {
-    /// A request; without `stats` the model took no part in it.
-    pub(super) fn new(stats: Option<&Stats>, reason: Option<Reason>) -> Self {
-        let reason = reason.map(|reason| reason.as_str().to_owned());
-        let Some(stats) = stats else {
-            return Self {
-                source: "none".to_owned(),
-                reason,
-                ..Self::default()
-            };
-        };
+    /// A request that the model had no part in.
+    pub(super) fn without_model(reason: Reason) -> Self {
+        Self {
+            source: "none".to_owned(),
+            reason: Some(reason.as_str().to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// A request to the model; `stats` are there if it answered, `moved` if its anchor is not that of the one before.
+    pub(super) fn new(stats: Option<&Stats>, reason: Option<Reason>, moved: Option<Moved>) -> Self {
+        let stats = stats.copied();
+        let source = if stats.is_some() { "model" } else { "none" };
+        let stats = stats.unwrap_or_default();
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             prompt_tokens: stats.prompt_tokens,
@@ -74,9 +79,9 @@ impl LastRequest {
             generated_tokens: stats.generated_tokens,
             drafted_tokens: stats.drafted_tokens,
             accepted_tokens: stats.accepted_tokens,
-            source: "model".to_owned(),
-            reason,
-            anchor: None,
+            source: source.to_owned(),
+            reason: reason.map(|reason| reason.as_str().to_owned()),
+            anchor: Some(moved.map_or("kept", Moved::as_str).to_owned()),
             queue_ms: millis(stats.queue),
             prefill_ms: millis(stats.prefill),
             decode_ms: millis(stats.decode),

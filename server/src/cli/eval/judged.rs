@@ -26,7 +26,7 @@ pub(super) fn plan(task: &Task<'_>, model: &ModelInfo) -> Result<Plan, Reason> {
         path: Some(task.path.to_owned()),
         files: Vec::new(),
     };
-    complete::plan(&snapshot, model, Multiline::Auto, Trigger::Invoked)
+    complete::plan(&snapshot, None, model, Multiline::Auto, Trigger::Invoked)
 }
 
 impl Judged {

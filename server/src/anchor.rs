@@ -1,0 +1,213 @@
+//! Where the prompt's prefix ends: at an anchor above the cursor, which stays where it is while the user types.
+//!
+//! The prompt is prefix, suffix, middle. A typed character at the end of the prefix would make a model read the whole
+//! suffix again; after the anchor it is the newest piece of the middle, and the only one to read. Pure: it must not know
+//! the protocol, the model or who asks.
+
+use ropey::{Rope, RopeSlice};
+
+use crate::position;
+
+/// How far above the cursor a new anchor is looked for, in lines.
+const LINES: usize = 12;
+/// The most text between anchor and cursor, in bytes; less where the model's context is short.
+const MOST: usize = 4096;
+/// How much an editor may put in right of the cursor by itself, in bytes: closers, and a line break with indentation.
+const PAIRED: usize = 64;
+
+/// The end of the prefix and the beginning of the suffix, as they were when the user began to type here.
+#[derive(Debug, Clone)]
+pub struct Anchor {
+    text: Rope,
+    at: usize,
+    suffix: usize,
+}
+
+/// Why an anchor is not where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// There was none in this document.
+    First,
+    /// The text before the anchor is another.
+    Before,
+    /// The text after the cursor is another.
+    After,
+    /// The cursor stands above the anchor.
+    Above,
+    /// The text between anchor and cursor is too long.
+    Long,
+}
+
+impl Moved {
+    /// The words that users see in status and log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "moved: first request in this document",
+            Self::Before => "moved: the text before the anchor changed",
+            Self::After => "moved: the text after the cursor changed",
+            Self::Above => "moved: the cursor left",
+            Self::Long => "moved: the text since the anchor grew too long",
+        }
+    }
+}
+
+impl Anchor {
+    /// A new anchor for a cursor: the start of the outermost statement that begins within a few lines, as far as
+    /// indentation tells. `context_tokens` is the length of the model's context.
+    pub fn new(text: &Rope, cursor: usize, context_tokens: usize) -> Self {
+        let line = text.byte_to_line(cursor);
+        let mut at = text.line_to_byte(line);
+        if cursor - at > most(context_tokens) / 2 {
+            at = cursor;
+        }
+        let mut least = usize::MAX;
+        for above in (line.saturating_sub(LINES)..=line).rev() {
+            let start = text.line_to_byte(above);
+            if cursor - start > most(context_tokens) / 2 {
+                break;
+            }
+            let line = text.byte_slice(start..position::line_end(text, above));
+            let indentation = line.chars().take_while(|c| c.is_whitespace()).count();
+            let begins = line.get_char(indentation).is_some_and(|c| !matches!(c, ')' | ']' | '}'));
+            if begins && indentation <= least {
+                (at, least) = (start, indentation);
+            }
+        }
+        Self {
+            text: text.clone(),
+            at,
+            suffix: cursor,
+        }
+    }
+
+    /// The anchor for a later state of the document: this one where it still holds, else a new one and the reason.
+    pub fn follow(&self, text: &Rope, cursor: usize, context_tokens: usize) -> (Self, Option<Moved>) {
+        let moved = if cursor < self.at {
+            Moved::Above
+        } else if text.byte_slice(..self.at) != self.prefix() {
+            Moved::Before
+        } else if cursor - self.at > most(context_tokens) {
+            Moved::Long
+        } else if self.has_suffix(text, cursor) {
+            return (self.clone(), None);
+        } else {
+            Moved::After
+        };
+        let mut new = Self::new(text, cursor, context_tokens);
+        // Where only the suffix is another, what the model has read of the prefix is still good.
+        if moved == Moved::After && cursor - self.at <= most(context_tokens) / 2 {
+            new.at = self.at;
+        }
+        (new, Some(moved))
+    }
+
+    /// The text before the anchor.
+    pub fn prefix(&self) -> RopeSlice<'_> {
+        self.text.byte_slice(..self.at)
+    }
+
+    /// What has been typed between the anchor and a cursor that [`Self::follow`] was asked about.
+    pub fn typed<'a>(&self, text: &'a Rope, cursor: usize) -> RopeSlice<'a> {
+        text.byte_slice(self.at..cursor)
+    }
+
+    /// The text after the cursor, without what an editor paired in since.
+    pub fn suffix(&self) -> RopeSlice<'_> {
+        self.text.byte_slice(self.suffix..)
+    }
+
+    /// Whether the suffix follows a cursor, perhaps after what an editor paired in.
+    fn has_suffix(&self, text: &Rope, cursor: usize) -> bool {
+        let after = text.byte_slice(cursor..);
+        let Some(paired) = after.len_bytes().checked_sub(self.suffix().len_bytes()) else {
+            return false;
+        };
+        let pairs = |c: char| c.is_whitespace() || matches!(c, ')' | ']' | '}' | '"' | '\'' | '`');
+        paired <= PAIRED
+            && after
+                .get_byte_slice(..paired)
+                .is_some_and(|paired| paired.chars().all(pairs))
+            && after.byte_slice(paired..) == self.suffix()
+    }
+}
+
+/// The most text between anchor and cursor. A piece is one byte at the least, so half the context holds half of it.
+fn most(context_tokens: usize) -> usize {
+    MOST.min(context_tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTEXT: usize = 1024;
+
+    fn split(marked: &str) -> (Rope, usize) {
+        let (before, after) = marked.split_once("$0").unwrap();
+        (Rope::from_str(&format!("{before}{after}")), before.len())
+    }
+
+    /// What stands between anchor and cursor.
+    #[track_caller]
+    fn check(marked: &str, context_tokens: usize, typed: &str) {
+        let (text, cursor) = split(marked);
+        let anchor = Anchor::new(&text, cursor, context_tokens);
+        assert_eq!(anchor.typed(&text, cursor), typed);
+        assert_eq!(anchor.suffix(), text.byte_slice(cursor..));
+    }
+
+    #[test]
+    fn it_is_the_outermost_statement_nearby() {
+        check("$0", CONTEXT, "");
+        check("a\nb$0\nc", CONTEXT, "a\nb");
+        check("}\n\nfn a() {\n    b();\n    c$0\n}", CONTEXT, "fn a() {\n    b();\n    c");
+        check("fn a() {\n    b();\n}\n$0", CONTEXT, "fn a() {\n    b();\n}\n");
+        let long = "    x();\n".repeat(LINES + 5);
+        check(&format!("fn a() {{\n{long}    y$0"), CONTEXT, &format!("{}    y", "    x();\n".repeat(LINES)));
+    }
+
+    #[test]
+    fn a_short_context_keeps_it_near() {
+        check("a\nb\nc\nd$0", 8, "c\nd");
+        check("a very long line$0", 8, "");
+        check("é very long liné$0", 8, "");
+    }
+
+    /// Types on from one marked text to another: whether the anchor moves, and what is typed then.
+    #[track_caller]
+    fn follow(from: &str, to: &str, moved: Option<Moved>, typed: &str) {
+        let (text, cursor) = split(from);
+        let anchor = Anchor::new(&text, cursor, CONTEXT);
+        let (text, cursor) = split(to);
+        let (anchor, found) = anchor.follow(&text, cursor, CONTEXT);
+        assert_eq!((found, anchor.typed(&text, cursor).to_string().as_str()), (moved, typed));
+        // Whatever happened, the prompt is about the document as it is.
+        let told = format!("{}{}", anchor.prefix(), anchor.typed(&text, cursor));
+        assert_eq!(text.byte_slice(..cursor), told.as_str());
+    }
+
+    #[test]
+    fn it_stays_while_the_user_types() {
+        follow("a\nb$0\nc", "a\nbx$0\nc", None, "a\nbx");
+        follow("a\nbx$0\nc", "a\nb$0\nc", None, "a\nb");
+        follow("a\nb$0\nc", "a\nb\n\n  d$0\nc", None, "a\nb\n\n  d");
+        follow("f$0;", "f($0);", None, "f(");
+        follow("f$0;", "f(\"$0\");", None, "f(\"");
+        follow("f()$0", "f() {\n    $0\n}", None, "f() {\n    ");
+        follow("f$0;", "f()$0;", None, "f()");
+    }
+
+    #[test]
+    fn it_moves_for_a_reason() {
+        follow("a\nb$0\nc", "a\nb$0\nd", Some(Moved::After), "a\nb");
+        follow("a\nbc$0\n", "a\nb$0c\n", Some(Moved::After), "a\nb");
+        follow("f$0;", "f$0x;", Some(Moved::After), "f");
+        follow("fn a() {\n  b$0\n}", "x\nfn a() {\n  b$0\n}", Some(Moved::Before), "x\nfn a() {\n  b");
+        follow("x\n  y\nb$0", "x\n  $0y\nb", Some(Moved::Above), "x\n  ");
+        follow("{\n$0", "{$0\n", Some(Moved::Above), "{");
+        let typed = "x".repeat(CONTEXT + 1);
+        follow("$0", &format!("{typed}$0"), Some(Moved::Long), "");
+        follow("ab$0", "é$0", None, "é");
+        follow("ab$0éé", "ab$0é", Some(Moved::After), "ab");
+    }
+}
