@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::generate::CHUNK;
+use crate::kv_cache::KvCache;
 use crate::model::{LoadOptions, Model, ModelInfo};
 use crate::request::Sampling;
 use crate::sampler::Sampler;
@@ -96,22 +97,25 @@ pub fn run(source: &ModelSource, load: &LoadOptions, options: &BenchOptions) -> 
     let loaded = begin.elapsed();
     options.check(model.capacity())?;
     let prompt = prompt(&model, options.prefill);
-    model.forward(&prompt[..1], true).map_err(BenchError::Failed)?;
+    let mut cache = model.new_cache().map_err(BenchError::Failed)?;
+    model
+        .forward(&mut cache, &prompt[..1], true)
+        .map_err(BenchError::Failed)?;
     let first_token = begin.elapsed();
 
     // Whatever is set up lazily is set up here.
     let warm_up = BenchOptions { decode: 1, ..*options };
-    measure(&mut model, &prompt, &warm_up, &mut Samples::default()).map_err(BenchError::Failed)?;
+    measure(&mut model, &mut cache, &prompt, &warm_up, &mut Samples::default()).map_err(BenchError::Failed)?;
     let mut samples = Samples::default();
     for _ in 0..options.reps {
-        measure(&mut model, &prompt, options, &mut samples).map_err(BenchError::Failed)?;
+        measure(&mut model, &mut cache, &prompt, options, &mut samples).map_err(BenchError::Failed)?;
     }
 
     let peak_rss_bytes = peak_rss_bytes();
     let (info, threads) = (model.info().clone(), model.threads());
     let weights = model.weights();
     // Its memory is needed for the next measurement.
-    drop(model);
+    drop((model, cache));
     Ok(BenchReport {
         info,
         threads,
@@ -154,14 +158,20 @@ struct Samples {
     rows: [Vec<f64>; ROWS.len()],
 }
 
-fn measure(model: &mut Model, prompt: &[u32], options: &BenchOptions, samples: &mut Samples) -> Result<(), String> {
-    model.truncate(0);
+fn measure(
+    model: &mut Model,
+    cache: &mut KvCache,
+    prompt: &[u32],
+    options: &BenchOptions,
+    samples: &mut Samples,
+) -> Result<(), String> {
+    model.truncate(cache, 0);
     let mut logits = Vec::new();
     let begin = Instant::now();
     let mut left = prompt.len();
     for chunk in prompt.chunks(CHUNK) {
         left -= chunk.len();
-        logits = model.forward(chunk, left == 0)?.unwrap_or_default();
+        logits = model.forward(cache, chunk, left == 0)?.unwrap_or_default();
     }
     samples.prefill.push(begin.elapsed().as_secs_f64());
 
@@ -169,16 +179,16 @@ fn measure(model: &mut Model, prompt: &[u32], options: &BenchOptions, samples: &
     let begin = Instant::now();
     for _ in 0..options.decode {
         let (token, _) = sampler.next(&logits)?;
-        logits = model.forward(&[token], true)?.unwrap_or_default();
+        logits = model.forward(cache, &[token], true)?.unwrap_or_default();
     }
     samples.decode.push(begin.elapsed().as_secs_f64());
 
     for (rows, times) in ROWS.iter().zip(&mut samples.rows) {
         let draft: Vec<u32> = prompt.iter().copied().cycle().take(*rows).collect();
         for _ in 0..ROW_REPS {
-            model.truncate(prompt.len());
+            model.truncate(cache, prompt.len());
             let begin = Instant::now();
-            black_box(model.forward_all(&draft)?);
+            black_box(model.forward_all(cache, &draft)?);
             times.push(begin.elapsed().as_secs_f64());
         }
     }

@@ -1,4 +1,4 @@
-//! The engine thread: it owns the model, its cache and the sampler. A mailbox of one: the newest request wins.
+//! The engine thread: it owns the model and the sequences that are held. A mailbox of one: the newest request wins.
 //!
 //! Must not know what a completion is for. It fences panics: one request fails, the next is served.
 
@@ -7,12 +7,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use crate::draft::Drafter;
 use crate::generate::{Interrupt, generate};
 use crate::model::{LoadOptions, Model, ModelInfo};
 use crate::score::{ScoreRequest, score};
-use crate::sequence::{LanguageModel, Sequence};
+use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::Tokenizer;
 use crate::{CancelToken, Completion, CompletionRequest, LoadError, ModelSource, Prompt, RequestError, Score};
+
+/// The memory for the keys and values of sequences that are held, where nothing else is said.
+const DEFAULT_CACHE_BYTES: usize = 1 << 30;
 
 /// Receives the answer to a request.
 type Reply<T> = Box<dyn FnOnce(Result<T, RequestError>) + Send>;
@@ -72,15 +76,21 @@ impl Engine {
     pub fn load(source: &ModelSource, options: &LoadOptions) -> Result<Self, LoadError> {
         let model = Model::load(source, options)?;
         let (info, tokenizer) = (model.info().clone(), Arc::clone(model.tokenizer()));
-        Ok(Self::start(info, tokenizer, Box::new(model)))
+        let cache_bytes = options.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
+        Ok(Self::start(info, tokenizer, model, cache_bytes))
     }
 
     /// Starts the thread for a model that is loaded.
-    pub(crate) fn start(info: ModelInfo, tokenizer: Arc<Tokenizer>, model: Box<dyn LanguageModel>) -> Self {
+    pub(crate) fn start<M: LanguageModel + 'static>(
+        info: ModelInfo,
+        tokenizer: Arc<Tokenizer>,
+        model: M,
+        cache_bytes: usize,
+    ) -> Self {
         let mailbox = Arc::<Mailbox>::default();
         let thread = {
             let mailbox = Arc::clone(&mailbox);
-            let run = move || serve(&mailbox, &tokenizer, Sequence::new(model));
+            let run = move || serve(&mailbox, &tokenizer, Sequences::new(model, cache_bytes));
             std::thread::Builder::new().name("engine".to_owned()).spawn(run)
         };
         Self {
@@ -180,7 +190,8 @@ impl Drop for Engine {
 }
 
 /// The engine thread's loop.
-fn serve(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequence: Sequence) {
+fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequences: Sequences<M>) {
+    let mut drafter = Drafter::default();
     while let Some(job) = next(mailbox) {
         let queued = job.submitted.elapsed();
         let superseded = &job.superseded;
@@ -191,8 +202,8 @@ fn serve(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequence: Sequence) {
                     superseded,
                     deadline: request.deadline,
                 };
-                let run = |sequence: &mut Sequence| generate(sequence, tokenizer, &mut request, &interrupt);
-                let answer = fenced(&mut sequence, run).map(|mut completion| {
+                let run = |sequences: &mut _| generate(sequences, &mut drafter, tokenizer, &mut request, &interrupt);
+                let answer = fenced(&mut sequences, run).map(|mut completion| {
                     completion.stats.queue = queued;
                     completion
                 });
@@ -205,8 +216,8 @@ fn serve(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequence: Sequence) {
                     superseded,
                     deadline: None,
                 };
-                let run = |sequence: &mut Sequence| score(sequence, tokenizer, &request, &interrupt);
-                let answer = fenced(&mut sequence, run);
+                let run = |sequences: &mut _| score(sequences, tokenizer, &request, &interrupt);
+                let answer = fenced(&mut sequences, run);
                 mailbox.lock().running = None;
                 answer_with(reply, answer);
             }
@@ -215,13 +226,13 @@ fn serve(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequence: Sequence) {
 }
 
 /// Runs one request so that its panic is its own failure.
-fn fenced<T>(
-    sequence: &mut Sequence,
-    run: impl FnOnce(&mut Sequence) -> Result<T, RequestError>,
+fn fenced<M: LanguageModel, T>(
+    sequences: &mut Sequences<M>,
+    run: impl FnOnce(&mut Sequences<M>) -> Result<T, RequestError>,
 ) -> Result<T, RequestError> {
-    catch_unwind(AssertUnwindSafe(|| run(sequence))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| run(sequences))).unwrap_or_else(|panic| {
         // Whatever was under way when it panicked is forgotten.
-        sequence.clear();
+        sequences.forget();
         Err(RequestError::Failed(message(&*panic)))
     })
 }

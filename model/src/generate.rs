@@ -2,12 +2,14 @@
 //!
 //! Must not know threads or mailboxes; it asks an [`Interrupt`] before each chunk and each step whether to go on.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::draft::Drafter;
 use crate::prompt;
 use crate::request::{Completion, CompletionRequest, Finish, Stats};
 use crate::sampler::{self, Sampler};
-use crate::sequence::Sequence;
+use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::{StreamDecoder, Tokenizer};
 use crate::{CancelToken, RequestError};
 
@@ -39,9 +41,10 @@ impl Interrupt<'_> {
     }
 }
 
-/// Runs a request on `sequence`, reusing what it holds.
-pub(crate) fn generate(
-    sequence: &mut Sequence,
+/// Runs a request, reusing what `sequences` hold.
+pub(crate) fn generate<M: LanguageModel>(
+    sequences: &mut Sequences<M>,
+    drafter: &mut Drafter,
     tokenizer: &Tokenizer,
     request: &mut CompletionRequest,
     interrupt: &Interrupt<'_>,
@@ -49,15 +52,15 @@ pub(crate) fn generate(
     let began = Instant::now();
     let mut sampler = Sampler::new(&request.sampling).map_err(RequestError::Invalid)?;
     // Half of the context at the least is the prompt's, whatever was asked for.
-    let reserved = request.max_tokens.min(sequence.capacity() / 2);
-    let rendered = prompt::render(&request.prompt, tokenizer, sequence.capacity() - reserved);
+    let reserved = request.max_tokens.min(sequences.capacity() / 2);
+    let rendered = prompt::render(&request.prompt, tokenizer, sequences.capacity() - reserved);
     let prompt = rendered.tokens;
     if prompt.is_empty() {
         return Err(RequestError::Invalid(
             "the prompt is empty; give the model some text to continue".to_owned(),
         ));
     }
-    let reused = sequence.keep_common(&prompt);
+    let reused = sequences.begin(&prompt, reserved).map_err(RequestError::Failed)?;
     let mut run = Run {
         healed: rendered.healed,
         decoder: StreamDecoder::default(),
@@ -76,10 +79,11 @@ pub(crate) fn generate(
             prompt_tokens: prompt,
         },
     };
-    let logits = run.prefill(sequence, reused, interrupt)?;
+    let logits = run.prefill(sequences, reused, interrupt)?;
     let read = Instant::now();
     if let Some(logits) = logits {
-        run.completion.finish = run.decode(sequence, tokenizer, &mut sampler, request, interrupt, logits)?;
+        let drafter = (request.drafts && sampler.is_greedy()).then_some(drafter);
+        run.completion.finish = run.decode(sequences, drafter, tokenizer, &mut sampler, request, interrupt, logits)?;
     }
     run.decoder.finish(&mut run.completion.text);
     let stats = &mut run.completion.stats;
@@ -100,9 +104,9 @@ struct Run {
 impl Run {
     /// Reads the prompt from `reused` on. Gives the logits after its last token, or `None` with the finish set where
     /// it was interrupted.
-    fn prefill(
+    fn prefill<M: LanguageModel>(
         &mut self,
-        sequence: &mut Sequence,
+        sequences: &mut Sequences<M>,
         reused: usize,
         interrupt: &Interrupt<'_>,
     ) -> Result<Option<Vec<f32>>, RequestError> {
@@ -114,27 +118,35 @@ impl Run {
                 return Ok(None);
             }
             left -= chunk.len();
-            logits = sequence.forward(chunk, left == 0).map_err(RequestError::Failed)?;
+            logits = sequences.forward(chunk, left == 0).map_err(RequestError::Failed)?;
             self.completion.stats.forwarded_tokens += chunk.len();
         }
         Ok(logits)
     }
 
-    fn decode(
+    #[expect(clippy::too_many_arguments, reason = "what a step needs, each once")]
+    fn decode<M: LanguageModel>(
         &mut self,
-        sequence: &mut Sequence,
+        sequences: &mut Sequences<M>,
+        mut drafter: Option<&mut Drafter>,
         tokenizer: &Tokenizer,
         sampler: &mut Sampler,
         request: &mut CompletionRequest,
         interrupt: &Interrupt<'_>,
-        mut logits: Vec<f32>,
+        logits: Vec<f32>,
     ) -> Result<Finish, RequestError> {
         let completion = &mut self.completion;
         let mut left = request.max_tokens;
+        let mut seen = completion.prompt_tokens.clone();
+        // The logits after the newest token; then the tokens that were guessed to follow it, and the logits after each.
+        let mut rows = VecDeque::from([logits]);
+        let mut guessed = VecDeque::new();
         while left > 0 {
             if let Some(finish) = interrupt.check()? {
                 return Ok(finish);
             }
+            let no_logits = || RequestError::Failed("it gave no logits".to_owned());
+            let mut logits = rows.pop_front().ok_or_else(no_logits)?;
             constrain(&mut logits, tokenizer, &self.healed);
             let (token, logprob) = sampler.next(&logits).map_err(RequestError::Failed)?;
             // The end of the text, of a turn or of the middle; any other control token is as little for the reader.
@@ -162,11 +174,30 @@ impl Run {
             {
                 return Ok(Finish::Stop);
             }
-            if left == 0 || sequence.room() == 0 {
+            seen.push(token);
+            if let Some(guess) = guessed.pop_front() {
+                let right = guess == token;
+                if let Some(drafter) = &mut drafter {
+                    drafter.learn(right);
+                }
+                if right {
+                    completion.stats.accepted_tokens += 1;
+                    continue;
+                }
+                sequences.take_back(rows.len());
+                rows.clear();
+                guessed.clear();
+            }
+            if left == 0 || sequences.room() == 0 {
                 break;
             }
-            let next = sequence.forward(&[token], true).map_err(RequestError::Failed)?;
-            logits = next.ok_or_else(|| RequestError::Failed("it gave no logits".to_owned()))?;
+            if let Some(drafter) = &mut drafter {
+                let most = (left - 1).min(sequences.room() - 1);
+                guessed.extend(drafter.guess(&seen, most));
+                completion.stats.drafted_tokens += guessed.len();
+            }
+            let next: Vec<u32> = std::iter::once(token).chain(guessed.iter().copied()).collect();
+            rows.extend(sequences.forward_all(&next).map_err(RequestError::Failed)?);
         }
         Ok(Finish::Length)
     }

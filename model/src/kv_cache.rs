@@ -28,6 +28,29 @@ impl KvCache {
         })
     }
 
+    /// How much memory a token's keys and values take, in bytes.
+    pub(crate) fn token_bytes(config: &ModelConfig, dtype: DType) -> usize {
+        2 * config.layers.len() * config.kv_heads * config.head_dim * dtype.size_in_bytes()
+    }
+
+    /// A cache of the same size with the first `len` tokens of this one.
+    pub(crate) fn fork(&self, len: usize) -> Result<Self> {
+        let len = len.min(self.len);
+        let copy = |from: &Tensor| -> Result<Tensor> {
+            let to = untouched(from.dims3()?, from.dtype())?;
+            if len > 0 {
+                to.slice_set(&from.narrow(0, 0, len)?, 0, 0)?;
+            }
+            Ok(to)
+        };
+        let layer = |(keys, values): &(Tensor, Tensor)| -> Result<_> { Ok((copy(keys)?, copy(values)?)) };
+        Ok(Self {
+            layers: self.layers.iter().map(layer).collect::<Result<_>>()?,
+            len,
+            capacity: self.capacity,
+        })
+    }
+
     /// How many tokens have been read.
     pub(crate) fn len(&self) -> usize {
         self.len

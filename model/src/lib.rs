@@ -9,6 +9,7 @@
 pub mod bench;
 mod config;
 mod decoder;
+mod draft;
 mod engine;
 mod error;
 mod generate;

@@ -1,4 +1,4 @@
-//! A loaded checkpoint: decoder, key/value cache, tokenizer and the threads that compute.
+//! A loaded checkpoint: decoder, tokenizer and the threads that compute. Keys and values are not part of it.
 
 use std::sync::Arc;
 
@@ -27,6 +27,9 @@ pub struct LoadOptions {
     pub device: Device,
     /// How many threads compute; by default one for each core, but for one core where there are more than two.
     pub threads: Option<usize>,
+    /// The memory for keys and values of sequences that are held for later requests, in bytes; by default 1 GiB. With 0
+    /// every request reads its whole prompt.
+    pub cache_bytes: Option<usize>,
     /// The longest sequence, prompt and completion together; by default 8,192 or what the model was trained for, if
     /// that is less.
     pub context_tokens: Option<usize>,
@@ -61,7 +64,6 @@ pub struct ModelInfo {
 /// A checkpoint that can run.
 pub(crate) struct Model {
     decoder: Decoder,
-    cache: KvCache,
     ops: Ops,
     tokenizer: Arc<Tokenizer>,
     info: ModelInfo,
@@ -97,14 +99,11 @@ impl Model {
             context_tokens,
             fill_in_the_middle: tokenizer.control().fim.is_some(),
         };
-        let failed = |what: String| source.failed(what, "close other programs or ask for a shorter context");
-        let cache = KvCache::new(decoder.config(), context_tokens, decoder.cache_dtype())
-            .map_err(|error| failed(format!("no memory for a context of {context_tokens} tokens: {error}")))?;
+        let failed = |what: String| source.failed(what, "close other programs or ask for fewer threads");
         let threads = options.threads.unwrap_or_else(default_threads);
         let ops = Ops::new(threads).map_err(|error| failed(format!("cannot start {threads} threads: {error}")))?;
         Ok(Self {
             decoder,
-            cache,
             ops,
             tokenizer: Arc::new(tokenizer),
             info,
@@ -129,29 +128,45 @@ impl Model {
         self.decoder.weights()
     }
 
-    fn logits(&mut self, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
-        let logits = self.decoder.forward(&self.ops, tokens, &mut self.cache, wanted);
+    fn logits(&self, cache: &mut KvCache, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
+        let logits = self.decoder.forward(&self.ops, tokens, cache, wanted);
         let logits = logits.and_then(|logits| logits.map(|logits| logits.to_vec2()).transpose());
         logits.map_err(|error| error.to_string())
     }
 }
 
 impl LanguageModel for Model {
+    type Cache = KvCache;
+
     fn capacity(&self) -> usize {
-        self.cache.capacity()
+        self.info.context_tokens
     }
 
-    fn truncate(&mut self, len: usize) {
-        self.cache.truncate(len);
+    fn token_bytes(&self) -> usize {
+        KvCache::token_bytes(self.decoder.config(), self.decoder.cache_dtype())
     }
 
-    fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        let logits = self.logits(tokens, usize::from(want_logits))?;
+    fn new_cache(&self) -> Result<KvCache, String> {
+        let capacity = self.capacity();
+        KvCache::new(self.decoder.config(), capacity, self.decoder.cache_dtype())
+            .map_err(|error| format!("no memory for a context of {capacity} tokens: {error}"))
+    }
+
+    fn fork(&self, cache: &KvCache, len: usize) -> Result<KvCache, String> {
+        cache.fork(len).map_err(|error| error.to_string())
+    }
+
+    fn truncate(&self, cache: &mut KvCache, len: usize) {
+        cache.truncate(len);
+    }
+
+    fn forward(&mut self, cache: &mut KvCache, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
+        let logits = self.logits(cache, tokens, usize::from(want_logits))?;
         Ok(logits.and_then(|mut rows| rows.pop()))
     }
 
-    fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        let logits = self.logits(tokens, tokens.len())?;
+    fn forward_all(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
+        let logits = self.logits(cache, tokens, tokens.len())?;
         Ok(logits.unwrap_or_default())
     }
 }

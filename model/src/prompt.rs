@@ -154,7 +154,8 @@ impl Window {
             };
             self.healed.splice(0..0, tokenizer.bytes(last).iter().copied());
             let before = self.tokens.last().and_then(|before| tokenizer.bytes(*before).last());
-            let in_word = before.is_some_and(|byte| in_word(*byte)) && self.healed.first().is_some_and(|byte| in_word(*byte));
+            let in_word =
+                before.is_some_and(|byte| in_word(*byte)) && self.healed.first().is_some_and(|byte| in_word(*byte));
             let in_character = self.healed.first().is_some_and(|byte| byte & 0xC0 == 0x80);
             if !in_character && (!in_word || taken >= HEALED) {
                 return;

@@ -96,6 +96,8 @@ pub struct CompletionRequest {
     pub cancel: CancelToken,
     /// Give each generated token's log-probability and this many of the most likely alternatives.
     pub logprobs: Option<usize>,
+    /// Whether to guess tokens ahead. Changes the speed and never the text; drawing at random goes without.
+    pub drafts: bool,
     /// The caller's own stop rule, on top of the model's end tokens.
     pub stop_when: Option<StopWhen>,
 }
@@ -110,6 +112,7 @@ impl CompletionRequest {
             deadline: None,
             cancel: CancelToken::default(),
             logprobs: None,
+            drafts: true,
             stop_when: None,
         }
     }

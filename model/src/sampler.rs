@@ -43,6 +43,11 @@ impl Sampler {
         Ok(Self::Drawing(Box::new(LogitsProcessor::from_sampling(seed, drawing))))
     }
 
+    /// Whether the most likely token is taken, always.
+    pub(crate) fn is_greedy(&self) -> bool {
+        matches!(self, Self::Greedy)
+    }
+
     /// The next token and its log-probability under the model's own distribution, whatever the temperature.
     pub(crate) fn next(&mut self, logits: &[f32]) -> Result<(u32, f32), String> {
         let total = ops::log_sum_exp(logits);

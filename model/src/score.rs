@@ -8,7 +8,7 @@ use crate::generate::{self, CHUNK, Interrupt};
 use crate::ops;
 use crate::prompt;
 use crate::request::{Prompt, Score};
-use crate::sequence::Sequence;
+use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::Tokenizer;
 
 /// A text to score.
@@ -19,15 +19,15 @@ pub(crate) struct ScoreRequest {
     pub(crate) ends: bool,
 }
 
-/// Scores a text on `sequence`, reusing what it holds.
-pub(crate) fn score(
-    sequence: &mut Sequence,
+/// Scores a text, reusing what `sequences` hold.
+pub(crate) fn score<M: LanguageModel>(
+    sequences: &mut Sequences<M>,
     tokenizer: &Tokenizer,
     request: &ScoreRequest,
     interrupt: &Interrupt<'_>,
 ) -> Result<Score, RequestError> {
     // What is healed depends on the prompt's end alone, which every limit leaves.
-    let mut healed = prompt::render(&request.prompt, tokenizer, sequence.capacity()).healed;
+    let mut healed = prompt::render(&request.prompt, tokenizer, sequences.capacity()).healed;
     let text = tokenizer.encode(&(String::from_utf8_lossy(&healed) + request.text.as_str()));
     let targets: Vec<Target> = text
         .iter()
@@ -35,14 +35,14 @@ pub(crate) fn score(
         .chain(request.ends.then_some(Target::End))
         .collect();
     // An eighth of the context at the least is the prompt's.
-    let room = sequence.capacity() / 8 * 7;
+    let room = sequences.capacity() / 8 * 7;
     if targets.len() > room {
         return Err(RequestError::Invalid(format!(
             "the text to score has {} tokens, and {room} fit into the context beside a prompt; score a shorter one",
             targets.len(),
         )));
     }
-    let rendered = prompt::render(&request.prompt, tokenizer, sequence.capacity() - targets.len());
+    let rendered = prompt::render(&request.prompt, tokenizer, sequences.capacity() - targets.len());
     let Some((last, before)) = rendered.tokens.split_last() else {
         return Err(RequestError::Invalid(
             "the prompt is empty; give the model some text to go on from".to_owned(),
@@ -52,17 +52,19 @@ pub(crate) fn score(
         None => Ok(()),
         Some(finish) => Err(RequestError::Failed(format!("it was stopped: {finish:?}"))),
     };
-    let reused = sequence.keep_common(&rendered.tokens);
+    let reused = sequences
+        .begin(&rendered.tokens, targets.len())
+        .map_err(RequestError::Failed)?;
     for chunk in before[reused..].chunks(CHUNK) {
         stopped(interrupt)?;
-        sequence.forward(chunk, false).map_err(RequestError::Failed)?;
+        sequences.forward(chunk, false).map_err(RequestError::Failed)?;
     }
     // The logits after each of these are about the next target.
     let read: Vec<u32> = std::iter::once(*last).chain(text).take(targets.len()).collect();
     let mut logprob = 0.0;
     for (chunk, targets) in read.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
         stopped(interrupt)?;
-        let mut rows = sequence.forward_all(chunk).map_err(RequestError::Failed)?;
+        let mut rows = sequences.forward_all(chunk).map_err(RequestError::Failed)?;
         for (logits, target) in rows.iter_mut().zip(targets) {
             generate::constrain(logits, tokenizer, &healed);
             logprob += f64::from(target.logprob(logits, tokenizer).map_err(RequestError::Failed)?);

@@ -1,34 +1,67 @@
-//! The one sequence of tokens whose keys and values are held, and how much of it a new prompt can reuse.
+//! The sequences of tokens whose keys and values are held, and how much of them a new prompt can reuse.
+//!
+//! A prompt goes on with the sequence that begins as it does. What that sequence has beyond the common beginning is
+//! forgotten where it is little, as while typing; else the beginning is copied and both are held, within a budget, the
+//! least recently used ones forgotten first. Must not know what the tokens mean.
 
-/// What generation needs of a model: a sequence that grows by forward passes and shrinks by truncation.
+/// What generation needs of a model: forward passes over a cache of keys and values that lies outside of it.
 pub(crate) trait LanguageModel: Send {
+    /// One sequence's keys and values.
+    type Cache: Send;
+
     /// The longest sequence, in tokens.
     fn capacity(&self) -> usize;
 
+    /// How much memory the keys and values of a token take, in bytes.
+    fn token_bytes(&self) -> usize;
+
+    /// An empty cache.
+    fn new_cache(&self) -> Result<Self::Cache, String>;
+
+    /// A cache with the first `len` tokens of another.
+    fn fork(&self, cache: &Self::Cache, len: usize) -> Result<Self::Cache, String>;
+
     /// Forgets all but the first `len` tokens.
-    fn truncate(&mut self, len: usize);
+    fn truncate(&self, cache: &mut Self::Cache, len: usize);
 
     /// Reads tokens after those that are held; gives the logits after the last of them where they are wanted. An error
     /// leaves what is held as it was.
-    fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String>;
+    fn forward(
+        &mut self,
+        cache: &mut Self::Cache,
+        tokens: &[u32],
+        want_logits: bool,
+    ) -> Result<Option<Vec<f32>>, String>;
 
     /// Like [`LanguageModel::forward`], with the logits after each token.
-    fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String>;
+    fn forward_all(&mut self, cache: &mut Self::Cache, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String>;
 }
 
-/// A model with the tokens that it holds. The list is exactly as long as the keys and values: only tokens that went
-/// through a forward pass are on it.
-pub(crate) struct Sequence {
-    model: Box<dyn LanguageModel>,
+/// How many tokens of a sequence are forgotten rather than kept in a copy: a suggestion that was not taken, and more.
+const LITTLE: usize = 192;
+
+/// A model with the sequences that it holds. One of them is the current one.
+pub(crate) struct Sequences<M: LanguageModel> {
+    model: M,
+    /// The least recently used first; the last is the current one.
+    held: Vec<Held<M::Cache>>,
+    /// The most tokens to hold between two requests.
+    budget: usize,
+}
+
+/// The list of tokens is exactly as long as the keys and values: only tokens that went through a forward pass are on it.
+struct Held<C> {
     tokens: Vec<u32>,
+    cache: C,
 }
 
-impl Sequence {
-    /// An empty sequence.
-    pub(crate) fn new(model: Box<dyn LanguageModel>) -> Self {
+impl<M: LanguageModel> Sequences<M> {
+    /// No sequences yet, and `bytes` of memory for them.
+    pub(crate) fn new(model: M, bytes: usize) -> Self {
         Self {
+            budget: bytes / model.token_bytes().max(1),
             model,
-            tokens: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -37,46 +70,88 @@ impl Sequence {
         self.model.capacity()
     }
 
-    /// How many more tokens fit.
+    /// How many more tokens fit into the current sequence.
     pub(crate) fn room(&self) -> usize {
-        self.capacity() - self.tokens.len()
+        self.capacity() - self.held.last().map_or(0, |current| current.tokens.len())
     }
 
-    /// Keeps what `prompt` begins with, all but its last token at the most, since that one's logits are wanted. Gives
-    /// how many tokens were kept.
-    pub(crate) fn keep_common(&mut self, prompt: &[u32]) -> usize {
-        let common = self
-            .tokens
-            .iter()
-            .zip(prompt)
-            .take_while(|(held, wanted)| held == wanted)
-            .count();
-        let keep = common.min(prompt.len().saturating_sub(1));
-        self.truncate(keep);
-        keep
+    /// Makes a sequence the current one that holds a beginning of `prompt`, all but its last token at the most, since
+    /// that one's logits are wanted. `more` is how many tokens may follow the prompt. Gives how many tokens are held.
+    pub(crate) fn begin(&mut self, prompt: &[u32], more: usize) -> Result<usize, String> {
+        self.make_room(0);
+        let wanted = prompt.len() + more;
+        let best = (0..self.held.len()).max_by_key(|at| common(&self.held[*at].tokens, prompt));
+        let current = match best.map(|at| self.held.remove(at)) {
+            None => Held {
+                tokens: Vec::new(),
+                cache: self.model.new_cache()?,
+            },
+            Some(mut best) => {
+                let keep = common(&best.tokens, prompt).min(prompt.len().saturating_sub(1));
+                let len = best.tokens.len();
+                if len - keep > LITTLE && len + wanted <= self.budget {
+                    let copy = Held {
+                        tokens: best.tokens[..keep].to_vec(),
+                        cache: self.model.fork(&best.cache, keep)?,
+                    };
+                    self.held.push(best);
+                    copy
+                } else {
+                    self.model.truncate(&mut best.cache, keep);
+                    best.tokens.truncate(keep);
+                    best
+                }
+            }
+        };
+        self.make_room(wanted);
+        let keep = current.tokens.len();
+        self.held.push(current);
+        Ok(keep)
     }
 
-    /// Forgets everything, after a failure that may have left the model's state unknown.
-    pub(crate) fn clear(&mut self) {
-        self.truncate(0);
+    /// Forgets sequences, the oldest first, until `more` tokens fit beside the others.
+    fn make_room(&mut self, more: usize) {
+        let mut tokens: usize = self.held.iter().map(|held| held.tokens.len()).sum();
+        while tokens + more > self.budget && !self.held.is_empty() {
+            tokens -= self.held.remove(0).tokens.len();
+        }
     }
 
-    fn truncate(&mut self, len: usize) {
-        self.model.truncate(len);
-        self.tokens.truncate(len);
+    /// Forgets the current sequence, after a failure that may have left its state unknown.
+    pub(crate) fn forget(&mut self) {
+        self.held.pop();
     }
 
-    /// Reads tokens and holds them; the logits after the last where they are wanted.
+    /// Forgets the last `count` tokens of the current sequence.
+    pub(crate) fn take_back(&mut self, count: usize) {
+        if let Some(current) = self.held.last_mut() {
+            let len = current.tokens.len().saturating_sub(count);
+            self.model.truncate(&mut current.cache, len);
+            current.tokens.truncate(len);
+        }
+    }
+
+    /// Reads tokens into the current sequence; the logits after the last where they are wanted.
     pub(crate) fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        let logits = self.model.forward(tokens, want_logits)?;
-        self.tokens.extend_from_slice(tokens);
+        let current = self.held.last_mut().ok_or("no sequence was begun")?;
+        let logits = self.model.forward(&mut current.cache, tokens, want_logits)?;
+        current.tokens.extend_from_slice(tokens);
         Ok(logits)
     }
 
-    /// Reads tokens and holds them; the logits after each.
+    /// Reads tokens into the current sequence; the logits after each.
     pub(crate) fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        let logits = self.model.forward_all(tokens)?;
-        self.tokens.extend_from_slice(tokens);
+        let current = self.held.last_mut().ok_or("no sequence was begun")?;
+        let logits = self.model.forward_all(&mut current.cache, tokens)?;
+        current.tokens.extend_from_slice(tokens);
         Ok(logits)
     }
 }
+
+/// How many tokens two sequences have in common at their beginning.
+fn common(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -180,7 +180,6 @@ type Next = Box<dyn FnMut(&[u32]) -> u32 + Send>;
 pub(crate) struct ScriptedModel {
     next: Next,
     on_forward: Box<dyn FnMut(usize) + Send>,
-    held: Vec<u32>,
     capacity: usize,
     /// How many tokens each forward pass read.
     pub(crate) log: Arc<Mutex<Vec<usize>>>,
@@ -191,7 +190,6 @@ impl ScriptedModel {
         Self {
             next: Box::new(next),
             on_forward: Box::new(|_| ()),
-            held: Vec::new(),
             capacity,
             log: Arc::default(),
         }
@@ -216,42 +214,56 @@ impl ScriptedModel {
 }
 
 impl ScriptedModel {
-    fn read(&mut self, tokens: &[u32]) {
+    fn read(&mut self, held: &mut Vec<u32>, tokens: &[u32]) {
         let forwards = {
             let mut log = self.log.lock().unwrap();
             log.push(tokens.len());
             log.len()
         };
         (self.on_forward)(forwards);
-        self.held.extend_from_slice(tokens);
-        assert!(self.held.len() <= self.capacity, "more tokens than fit");
+        held.extend_from_slice(tokens);
+        assert!(held.len() <= self.capacity, "more tokens than fit");
     }
 
-    /// The logits after the first `len` tokens that are held.
-    fn logits(&mut self, len: usize) -> Vec<f32> {
+    /// The logits after some tokens.
+    fn logits(&mut self, held: &[u32]) -> Vec<f32> {
         let mut logits = vec![0.0; 400];
-        logits[(self.next)(&self.held[..len]) as usize] = 10.0;
+        logits[(self.next)(held) as usize] = 10.0;
         logits
     }
 }
 
 impl LanguageModel for ScriptedModel {
+    type Cache = Vec<u32>;
+
     fn capacity(&self) -> usize {
         self.capacity
     }
 
-    fn truncate(&mut self, len: usize) {
-        self.held.truncate(len);
+    fn token_bytes(&self) -> usize {
+        1
     }
 
-    fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        self.read(tokens);
-        Ok(want_logits.then(|| self.logits(self.held.len())))
+    fn new_cache(&self) -> Result<Vec<u32>, String> {
+        Ok(Vec::new())
     }
 
-    fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        self.read(tokens);
-        let first = self.held.len() - tokens.len() + 1;
-        Ok((first..=self.held.len()).map(|len| self.logits(len)).collect())
+    fn fork(&self, held: &Vec<u32>, len: usize) -> Result<Vec<u32>, String> {
+        Ok(held[..len].to_vec())
+    }
+
+    fn truncate(&self, held: &mut Vec<u32>, len: usize) {
+        held.truncate(len);
+    }
+
+    fn forward(&mut self, held: &mut Vec<u32>, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
+        self.read(held, tokens);
+        Ok(want_logits.then(|| self.logits(held)))
+    }
+
+    fn forward_all(&mut self, held: &mut Vec<u32>, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
+        self.read(held, tokens);
+        let first = held.len() - tokens.len() + 1;
+        Ok((first..=held.len()).map(|len| self.logits(&held[..len])).collect())
     }
 }

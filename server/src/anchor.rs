@@ -68,7 +68,9 @@ impl Anchor {
             }
             let line = text.byte_slice(start..position::line_end(text, above));
             let indentation = line.chars().take_while(|c| c.is_whitespace()).count();
-            let begins = line.get_char(indentation).is_some_and(|c| !matches!(c, ')' | ']' | '}'));
+            let begins = line
+                .get_char(indentation)
+                .is_some_and(|c| !matches!(c, ')' | ']' | '}'));
             if begins && indentation <= least {
                 (at, least) = (start, indentation);
             }
@@ -88,7 +90,7 @@ impl Anchor {
             Moved::Before
         } else if cursor - self.at > most(context_tokens) {
             Moved::Long
-        } else if self.has_suffix(text, cursor) {
+        } else if has_suffix(text, cursor, self.suffix()) {
             return (self.clone(), None);
         } else {
             Moved::After
@@ -115,20 +117,28 @@ impl Anchor {
     pub fn suffix(&self) -> RopeSlice<'_> {
         self.text.byte_slice(self.suffix..)
     }
+}
 
-    /// Whether the suffix follows a cursor, perhaps after what an editor paired in.
-    fn has_suffix(&self, text: &Rope, cursor: usize) -> bool {
-        let after = text.byte_slice(cursor..);
-        let Some(paired) = after.len_bytes().checked_sub(self.suffix().len_bytes()) else {
-            return false;
-        };
-        let pairs = |c: char| c.is_whitespace() || matches!(c, ')' | ']' | '}' | '"' | '\'' | '`');
-        paired <= PAIRED
-            && after
-                .get_byte_slice(..paired)
-                .is_some_and(|paired| paired.chars().all(pairs))
-            && after.byte_slice(paired..) == self.suffix()
-    }
+/// What was typed, where a text is an earlier one with something typed at its cursor, and perhaps closers that the editor
+/// paired in behind the new cursor.
+pub fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: usize) -> Option<RopeSlice<'a>> {
+    let typed = text.get_byte_slice(cursor..new_cursor)?;
+    let before = text.byte_slice(..cursor) == earlier.byte_slice(..cursor);
+    (before && has_suffix(text, new_cursor, earlier.byte_slice(cursor..))).then_some(typed)
+}
+
+/// Whether a suffix follows a cursor, perhaps after what an editor paired in.
+fn has_suffix(text: &Rope, cursor: usize, suffix: RopeSlice<'_>) -> bool {
+    let after = text.byte_slice(cursor..);
+    let Some(paired) = after.len_bytes().checked_sub(suffix.len_bytes()) else {
+        return false;
+    };
+    let pairs = |c: char| c.is_whitespace() || matches!(c, ')' | ']' | '}' | '"' | '\'' | '`');
+    paired <= PAIRED
+        && after
+            .get_byte_slice(..paired)
+            .is_some_and(|paired| paired.chars().all(pairs))
+        && after.byte_slice(paired..) == suffix
 }
 
 /// The most text between anchor and cursor. A piece is one byte at the least, so half the context holds half of it.
@@ -160,10 +170,18 @@ mod tests {
     fn it_is_the_outermost_statement_nearby() {
         check("$0", CONTEXT, "");
         check("a\nb$0\nc", CONTEXT, "a\nb");
-        check("}\n\nfn a() {\n    b();\n    c$0\n}", CONTEXT, "fn a() {\n    b();\n    c");
+        check(
+            "}\n\nfn a() {\n    b();\n    c$0\n}",
+            CONTEXT,
+            "fn a() {\n    b();\n    c",
+        );
         check("fn a() {\n    b();\n}\n$0", CONTEXT, "fn a() {\n    b();\n}\n");
         let long = "    x();\n".repeat(LINES + 5);
-        check(&format!("fn a() {{\n{long}    y$0"), CONTEXT, &format!("{}    y", "    x();\n".repeat(LINES)));
+        check(
+            &format!("fn a() {{\n{long}    y$0"),
+            CONTEXT,
+            &format!("{}    y", "    x();\n".repeat(LINES)),
+        );
     }
 
     #[test]
@@ -180,7 +198,10 @@ mod tests {
         let anchor = Anchor::new(&text, cursor, CONTEXT);
         let (text, cursor) = split(to);
         let (anchor, found) = anchor.follow(&text, cursor, CONTEXT);
-        assert_eq!((found, anchor.typed(&text, cursor).to_string().as_str()), (moved, typed));
+        assert_eq!(
+            (found, anchor.typed(&text, cursor).to_string().as_str()),
+            (moved, typed)
+        );
         // Whatever happened, the prompt is about the document as it is.
         let told = format!("{}{}", anchor.prefix(), anchor.typed(&text, cursor));
         assert_eq!(text.byte_slice(..cursor), told.as_str());
@@ -202,7 +223,12 @@ mod tests {
         follow("a\nb$0\nc", "a\nb$0\nd", Some(Moved::After), "a\nb");
         follow("a\nbc$0\n", "a\nb$0c\n", Some(Moved::After), "a\nb");
         follow("f$0;", "f$0x;", Some(Moved::After), "f");
-        follow("fn a() {\n  b$0\n}", "x\nfn a() {\n  b$0\n}", Some(Moved::Before), "x\nfn a() {\n  b");
+        follow(
+            "}\nfn a() {\n  b$0\n}",
+            "};\nfn a() {\n  b$0\n}",
+            Some(Moved::Before),
+            "fn a() {\n  b",
+        );
         follow("x\n  y\nb$0", "x\n  $0y\nb", Some(Moved::Above), "x\n  ");
         follow("{\n$0", "{$0\n", Some(Moved::Above), "{");
         let typed = "x".repeat(CONTEXT + 1);

@@ -130,7 +130,7 @@ fn newline(text: &Rope) -> &'static str {
 }
 
 /// The models were trained on `\n`.
-fn unix_lines(text: String) -> String {
+pub fn unix_lines(text: String) -> String {
     if text.contains('\r') {
         text.replace("\r\n", "\n").replace('\r', "\n")
     } else {
@@ -167,7 +167,10 @@ mod tests {
     #[test]
     fn the_prompt_has_unix_lines_and_the_suggestion_the_documents() {
         let plan = plan_of("a\r\nif x {$0}\r\n\r\n  b\r\n", true);
-        assert_eq!((plan.prompt.prefix.as_str(), plan.prompt.typed.as_str()), ("", "a\nif x {"));
+        assert_eq!(
+            (plan.prompt.prefix.as_str(), plan.prompt.typed.as_str()),
+            ("", "a\nif x {")
+        );
         assert_eq!(plan.prompt.suffix, "}\n\n  b\n");
         assert_eq!((plan.place.before.as_str(), plan.place.after.as_str()), ("if x {", "}"));
         assert_eq!(plan.place.next_line.as_deref(), Some("  b"));

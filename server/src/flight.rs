@@ -1,17 +1,21 @@
 //! One run of the engine and those that wait for it.
 //!
 //! Editors ask twice at each keystroke, for the popup and for ghost text; the engine serves the newest request only, so
-//! two requests for the same place share one run. When nobody waits any more the run is cancelled. This module must
-//! not know the protocol or documents.
+//! two requests for the same place share one run. What a user types that agrees with what was written keeps a run going,
+//! and is answered by one that is over. When nobody waits any more a run is cancelled. This module must not know the
+//! protocol.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use codegemma_model::{CancelToken, Completion, CompletionRequest, RequestError};
+use codegemma_model::{CancelToken, Completion, CompletionRequest, Finish, RequestError};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::future::{self, BoxFuture, Shared, WeakShared};
+use ropey::Rope;
 use tokio::sync::oneshot;
 
+use crate::anchor::follows;
+use crate::complete::unix_lines;
 use crate::trigger::Extent;
 
 /// What the engine answered.
@@ -33,18 +37,38 @@ pub struct Key {
     pub extent: Extent,
 }
 
-/// A run, as long as somebody waits for it.
+/// A run, under way or over.
 pub struct Flight {
     key: Key,
+    /// The document when it began.
+    text: Rope,
     cancel: CancelToken,
-    draft: Arc<Mutex<String>>,
+    written: Arc<Mutex<Written>>,
     answer: WeakShared<BoxFuture<'static, Answer>>,
+}
+
+/// What a run has written.
+#[derive(Default)]
+struct Written {
+    /// The text so far.
+    text: String,
+    /// The whole answer, once it is there.
+    landed: Option<Arc<Completion>>,
 }
 
 /// One who waits.
 pub struct Passenger {
-    draft: Arc<Mutex<String>>,
+    written: Arc<Mutex<Written>>,
     answer: Shared<BoxFuture<'static, Answer>>,
+}
+
+/// How a request goes along with a run that began before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Along {
+    /// How many bytes of what was written are typed already.
+    pub typed: usize,
+    /// The run was over, so that the model has nothing to do.
+    pub landed: bool,
 }
 
 /// What there is when somebody has waited long enough.
@@ -68,23 +92,29 @@ impl Flight {
     /// Hands a request to the engine, which is what `submit` does.
     pub fn start(
         key: Key,
+        text: Rope,
         mut request: CompletionRequest,
         submit: impl FnOnce(CompletionRequest, Reply),
     ) -> (Self, Passenger) {
         let cancel = request.cancel.clone();
-        let draft = Arc::new(Mutex::new(String::new()));
+        let written = Arc::new(Mutex::new(Written::default()));
         let mut stop_when = request.stop_when.take();
         request.stop_when = Some(Box::new({
-            let draft = draft.clone();
+            let written = written.clone();
             move |text| {
-                text.clone_into(&mut draft.lock().unwrap_or_else(PoisonError::into_inner));
+                text.clone_into(&mut lock(&written).text);
                 stop_when.as_mut().is_some_and(|stop_when| stop_when(text))
             }
         }));
         let (landed, landing) = oneshot::channel();
-        let reply = move |answer: Result<Completion, RequestError>| {
-            // Nobody may be waiting any more, and then nobody misses it.
-            let _ = landed.send(answer.map(Arc::new));
+        let reply = {
+            let written = written.clone();
+            move |answer: Result<Completion, RequestError>| {
+                let answer = answer.map(Arc::new);
+                lock(&written).landed = answer.as_ref().ok().cloned();
+                // Nobody may be waiting any more, and then nobody misses it.
+                let _ = landed.send(answer);
+            }
         };
         submit(request, Box::new(reply));
         let guard = CancelOnDrop(cancel.clone());
@@ -96,11 +126,12 @@ impl Flight {
         .shared();
         let flight = Self {
             key,
+            text,
             cancel,
-            draft: draft.clone(),
+            written: written.clone(),
             answer: answer.downgrade().expect("it has not been polled to its end"),
         };
-        (flight, Passenger { draft, answer })
+        (flight, Passenger { written, answer })
     }
 
     /// Waits for this run too, if it completes the same place and is not over.
@@ -109,12 +140,66 @@ impl Flight {
             return None;
         }
         Some(Passenger {
-            draft: self.draft.clone(),
+            written: self.written.clone(),
             answer: self.answer.upgrade()?,
         })
     }
 
-    /// Stops the run, because its document changed or the client is gone.
+    /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
+    /// more of it. Gives how many bytes of the text are typed already.
+    pub fn along(&self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
+        if self.key.document != key.document || self.key.extent != key.extent {
+            return None;
+        }
+        let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
+        let written = lock(&self.written);
+        if let Some(landed) = &written.landed {
+            let whole = matches!(landed.finish, Finish::Stop | Finish::Length);
+            let more = landed
+                .text
+                .strip_prefix(&typed)
+                .is_some_and(|more| !more.trim().is_empty());
+            let passenger = Passenger {
+                written: self.written.clone(),
+                answer: future::ready(Ok(landed.clone())).boxed().shared(),
+            };
+            let along = Along {
+                typed: typed.len(),
+                landed: true,
+            };
+            return (whole && more).then_some((passenger, along));
+        }
+        if !written.text.starts_with(&typed) || self.cancel.is_cancelled() {
+            return None;
+        }
+        let passenger = Passenger {
+            written: self.written.clone(),
+            answer: self.answer.upgrade()?,
+        };
+        Some((
+            passenger,
+            Along {
+                typed: typed.len(),
+                landed: false,
+            },
+        ))
+    }
+
+    /// The document was changed: a run whose text cannot be used any more is stopped.
+    pub fn changed(&self, text: &Rope) {
+        let written = lock(&self.written);
+        let typed = text.len_bytes().saturating_sub(self.text.len_bytes());
+        // An editor may have paired closers in behind the cursor, wherever that is.
+        let agrees = (self.key.offset..=self.key.offset + typed).rev().any(|cursor| {
+            let typed = follows(&self.text, self.key.offset, text, cursor);
+            typed.is_some_and(|typed| written.text.starts_with(&unix_lines(typed.into())))
+        });
+        if !agrees {
+            self.cancel.cancel();
+        }
+    }
+
+    /// Stops the run, because its document or the client is gone.
     pub fn cancel(&self) {
         self.cancel.cancel();
     }
@@ -138,15 +223,20 @@ impl Passenger {
             Ok(answer) => Arrival::Landed(answer),
             Err(_) => {
                 tokio::spawn(self.answer);
-                Arrival::Underway(self.draft.lock().unwrap_or_else(PoisonError::into_inner).clone())
+                Arrival::Underway(lock(&self.written).text.clone())
             }
         }
     }
 }
 
+/// Nothing that can panic happens under the lock.
+fn lock(written: &Mutex<Written>) -> MutexGuard<'_, Written> {
+    written.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
-    use codegemma_model::{Finish, Prompt, Stats};
+    use codegemma_model::{Prompt, Stats};
 
     use super::*;
 
@@ -166,7 +256,9 @@ mod tests {
             stop_when: Some(Box::new(|text| text == "done")),
             ..CompletionRequest::new(Prompt::Plain("x".to_owned()), 8)
         };
-        let (flight, passenger) = Flight::start(key(0), request, |request, reply| submitted = Some((request, reply)));
+        let (flight, passenger) = Flight::start(key(1), Rope::from_str("f;"), request, |request, reply| {
+            submitted = Some((request, reply))
+        });
         let (request, reply) = submitted.unwrap();
         (flight, passenger, request, reply)
     }
@@ -187,18 +279,18 @@ mod tests {
     #[tokio::test]
     async fn requests_for_one_place_share_the_answer() {
         let (flight, first, _, reply) = start();
-        let second = flight.join(&key(0)).expect("it is the same place");
-        assert!(flight.join(&key(1)).is_none());
+        let second = flight.join(&key(1)).expect("it is the same place");
+        assert!(flight.join(&key(0)).is_none());
         reply(Ok(completion("done")));
         assert_eq!(first.landed().await.unwrap().text, "done");
         assert_eq!(second.landed().await.unwrap().text, "done");
-        assert!(flight.join(&key(0)).is_none(), "a run that is over is not waited for");
+        assert!(flight.join(&key(1)).is_none(), "a run that is over is not waited for");
     }
 
     #[test]
     fn the_run_is_cancelled_when_the_last_one_is_gone() {
         let (flight, first, request, _reply) = start();
-        let second = flight.join(&key(0)).unwrap();
+        let second = flight.join(&key(1)).unwrap();
         drop(first);
         assert!(!request.cancel.is_cancelled());
         drop(second);
@@ -223,8 +315,56 @@ mod tests {
             Arrival::Landed(answer) => panic!("nothing was answered, but {answer:?} landed"),
         }
         assert!(!request.cancel.is_cancelled());
-        let next = flight.join(&key(0)).expect("it is under way");
+        let next = flight.join(&key(1)).expect("it is under way");
         reply(Ok(completion("done")));
         assert_eq!(next.landed().await.unwrap().text, "done");
+    }
+
+    /// How a request goes along with a run at `f$0;` that has written, and perhaps is done with, `text`.
+    fn along(written: &str, done: bool, marked: &str) -> Option<Along> {
+        let (flight, _passenger, mut request, reply) = start();
+        request.stop_when.as_mut().unwrap()(written);
+        if done {
+            reply(Ok(completion(written)));
+        }
+        let (before, after) = marked.split_once("$0").unwrap();
+        let text = Rope::from_str(&format!("{before}{after}"));
+        flight.changed(&text);
+        flight.along(&key(before.len()), &text).map(|(_, along)| along)
+    }
+
+    #[test]
+    fn typing_what_was_written_goes_along() {
+        for landed in [true, false] {
+            let along = |marked| along("(a, b)", landed, marked);
+            let typed = |typed| Some(Along { typed, landed });
+            assert_eq!(along("f$0;"), typed(0));
+            assert_eq!(along("f(a$0;"), typed(2));
+            assert_eq!(along("f($0);"), typed(1), "the editor paired the bracket");
+            assert_eq!(along("f(x$0;"), None);
+            assert_eq!(along("g(a$0;"), None);
+            assert_eq!(along("f(a$0"), None);
+            assert_eq!(along("f(a$0;;"), None);
+            assert_eq!(along("$0f;"), None);
+            // All of it is typed: what is there to say is for the model to find out.
+            assert_eq!(along("f(a, b)$0;"), (!landed).then_some(Along { typed: 6, landed }));
+        }
+    }
+
+    #[test]
+    fn a_change_that_disagrees_stops_the_run() {
+        for (text, stopped) in [
+            ("f(a;", false),
+            ("f(a);", false),
+            ("f(;", false),
+            ("f(b;", true),
+            ("f", true),
+            ("", true),
+        ] {
+            let (flight, _passenger, mut request, _reply) = start();
+            request.stop_when.as_mut().unwrap()("(a");
+            flight.changed(&Rope::from_str(text));
+            assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
+        }
     }
 }

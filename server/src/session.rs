@@ -12,7 +12,7 @@ use codegemma_model::{CompletionRequest, Engine};
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot};
 use crate::document::{Change, ChangeError, Document};
-use crate::flight::{Flight, Key, Passenger};
+use crate::flight::{Along, Flight, Key, Passenger};
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
@@ -59,6 +59,8 @@ pub struct Boarding {
     pub snapshot: Snapshot,
     /// The version of the document that it completes.
     pub version: i32,
+    /// How it goes along with a run that began before.
+    pub along: Along,
     /// Why the anchor is not that of the request before.
     pub moved: Option<Moved>,
     /// What becomes of the answer.
@@ -100,8 +102,12 @@ impl Session {
 
     /// A document was edited. `None` if it is not open.
     pub fn change(&mut self, name: &str, version: i32, changes: &[Change]) -> Option<Result<(), ChangeError>> {
-        self.cancel_in(name);
-        Some(self.documents.get_mut(name)?.apply(version, changes, self.encoding))
+        let document = self.documents.get_mut(name)?;
+        let applied = document.apply(version, changes, self.encoding);
+        if let Some(flight) = self.flight.as_ref().filter(|flight| flight.is_in(name)) {
+            flight.changed(&document.text);
+        }
+        Some(applied)
     }
 
     /// A document was closed.
@@ -161,7 +167,13 @@ impl Session {
             Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
-        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), self.settings.multiline, trigger)?;
+        let plan = complete::plan(
+            &snapshot,
+            Some(&anchor),
+            engine.info(),
+            self.settings.multiline,
+            trigger,
+        )?;
         self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),
@@ -169,28 +181,33 @@ impl Session {
             offset,
             extent: plan.extent(),
         };
-        let passenger = match self.flight.as_ref().and_then(|flight| flight.join(&key)) {
-            Some(passenger) => passenger,
+        let flight = self.flight.as_ref();
+        let joined = flight.and_then(|flight| Some((flight.join(&key)?, Along::default())));
+        let joined = joined.or_else(|| flight?.along(&key, &snapshot.text));
+        let (passenger, along) = match joined {
+            Some(joined) => joined,
             None => {
                 let request = CompletionRequest {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
                     ..plan.request(self.settings.max_tokens)
                 };
-                let (flight, passenger) = Flight::start(key, request, |request, reply| engine.submit(request, reply));
+                let submit = |request, reply| engine.submit(request, reply);
+                let (flight, passenger) = Flight::start(key, snapshot.text.clone(), request, submit);
                 self.flight = Some(flight);
-                passenger
+                (passenger, Along::default())
             }
         };
         Ok(Boarding {
             snapshot,
             version,
+            along,
             moved,
             plan,
             passenger,
         })
     }
 
-    /// Stops what runs for a document whose text is about to change: nobody can use the answer.
+    /// Stops what runs for a document that goes away.
     fn cancel_in(&mut self, name: &str) {
         if let Some(flight) = self.flight.take_if(|flight| flight.is_in(name)) {
             flight.cancel();

@@ -2,8 +2,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{CHUNK, Interrupt, generate};
+use crate::draft::Drafter;
 use crate::request::{Completion, CompletionRequest, FimPrompt, Finish, Prompt, Sampling};
-use crate::sequence::Sequence;
+use crate::sequence::Sequences;
 use crate::testing::{ScriptedModel, tokenizer};
 use crate::{CancelToken, RequestError};
 
@@ -19,7 +20,8 @@ fn fim(prefix: &str, suffix: &str) -> Prompt {
 }
 
 struct Fixture {
-    sequence: Sequence,
+    sequences: Sequences<ScriptedModel>,
+    drafter: Drafter,
     log: Arc<Mutex<Vec<usize>>>,
 }
 
@@ -27,7 +29,8 @@ impl Fixture {
     fn new(model: ScriptedModel) -> Self {
         Self {
             log: Arc::clone(&model.log),
-            sequence: Sequence::new(Box::new(model)),
+            sequences: Sequences::new(model, 10_000),
+            drafter: Drafter::default(),
         }
     }
 
@@ -42,7 +45,14 @@ impl Fixture {
             superseded: &CancelToken::default(),
             deadline: request.deadline,
         };
-        generate(&mut self.sequence, &tokenizer(true), &mut request, &interrupt)
+        let tokenizer = tokenizer(true);
+        generate(
+            &mut self.sequences,
+            &mut self.drafter,
+            &tokenizer,
+            &mut request,
+            &interrupt,
+        )
     }
 
     /// The sizes of the forward passes since the last call.
@@ -305,8 +315,54 @@ fn typing_after_the_anchor_costs_what_was_typed() {
         });
         let completion = fixture.run(CompletionRequest::new(prompt, 4)).unwrap();
         cost.push(completion.stats.forwarded_tokens);
-        assert_eq!(completion.stats.prompt_tokens - completion.stats.reused_tokens, *cost.last().unwrap());
+        assert_eq!(
+            completion.stats.prompt_tokens - completion.stats.reused_tokens,
+            *cost.last().unwrap()
+        );
     }
     assert_eq!(cost[0], 104);
     assert!(cost[1..].iter().all(|cost| *cost <= 4), "{cost:?}");
+}
+
+/// A completion with and without guesses: the same, whatever the model writes.
+#[test]
+fn guesses_change_nothing_but_the_number_of_passes() {
+    // What it writes repeats the prompt in part, so that some guesses are right and some wrong.
+    let text = "let a = f(x, y); let b = f(x, z); let c = f(x, y);";
+    let script = tokenizer(true).encode(&text.repeat(3));
+    let next = move |held: &[u32]| script[(held.len() * 7 / 8) % script.len()];
+    let mut drafted = Fixture::new(ScriptedModel::new(2000, next.clone()));
+    let mut plain = Fixture::new(ScriptedModel::new(2000, next));
+    for max_tokens in [0, 1, 2, 3, 30, 300] {
+        for stop in [None, Some("b = f"), Some("z)")] {
+            let request = |drafts| CompletionRequest {
+                drafts,
+                stop_when: stop.map(|stop| -> crate::StopWhen { Box::new(move |text: &str| text.ends_with(stop)) }),
+                ..CompletionRequest::new(fim(text, "\n"), max_tokens)
+            };
+            let (with, without) = (drafted.run(request(true)).unwrap(), plain.run(request(false)).unwrap());
+            assert_eq!(
+                (&with.text, &with.tokens, with.finish, with.logprob),
+                (&without.text, &without.tokens, without.finish, without.logprob)
+            );
+            assert!(with.stats.accepted_tokens <= with.stats.drafted_tokens);
+            assert_eq!(without.stats.drafted_tokens, 0);
+            let (passes, tokens) = (drafted.forwards(), plain.forwards());
+            assert!(passes.len() <= tokens.len());
+            if max_tokens == 300 && stop.is_none() {
+                assert!(with.stats.accepted_tokens > 30, "{:?}", with.stats);
+                assert!(
+                    with.stats.accepted_tokens < with.stats.drafted_tokens,
+                    "{:?}",
+                    with.stats
+                );
+                assert!(
+                    passes.len() * 3 < tokens.len() * 2,
+                    "{} of {}",
+                    passes.len(),
+                    tokens.len()
+                );
+            }
+        }
+    }
 }

@@ -78,13 +78,18 @@ fn greedy_steps_agree_with_llama_cpp() {
 fn cutting_a_real_prompt_changes_nothing() {
     let mut model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
     let tokens = model.tokenizer.encode(&include_str!("tests.rs")[..1200]);
-    let whole = model.forward(&tokens, true).unwrap().unwrap();
+    let mut cache = model.new_cache().unwrap();
+    let whole = model.forward(&mut cache, &tokens, true).unwrap().unwrap();
     for cut in [1, 7, 64, tokens.len() - 1] {
-        model.truncate(0);
-        model.forward(&tokens[..cut], false).unwrap();
-        let parts = model.forward(&tokens[cut..], true).unwrap().unwrap();
+        let mut fork = model.fork(&cache, cut).unwrap();
+        let forked = model.forward(&mut fork, &tokens[cut..], true).unwrap().unwrap();
+        assert!(forked == whole, "forked at {cut}: bit for bit");
+        model.truncate(&mut cache, 0);
+        model.forward(&mut cache, &tokens[..cut], false).unwrap();
+        let parts = model.forward(&mut cache, &tokens[cut..], true).unwrap().unwrap();
         assert!(parts == whole, "cut at {cut}: bit for bit");
     }
+    assert_eq!(model.token_bytes(), 18 * 2 * 256 * 2);
     assert_eq!(Tensor::new(whole, &Device::Cpu).unwrap().dims(), [262_144]);
 }
 

@@ -1,7 +1,8 @@
 use super::{ScoreRequest, score};
+use crate::draft::Drafter;
 use crate::generate::{CHUNK, Interrupt, generate};
 use crate::request::{CompletionRequest, FimPrompt, Prompt, Score};
-use crate::sequence::Sequence;
+use crate::sequence::Sequences;
 use crate::testing::{ScriptedModel, tokenizer};
 use crate::{CancelToken, RequestError};
 
@@ -15,7 +16,12 @@ fn fim(prefix: &str) -> Prompt {
     })
 }
 
-fn run(sequence: &mut Sequence, prompt: Prompt, text: &str, ends: bool) -> Result<Score, RequestError> {
+fn run(
+    sequences: &mut Sequences<ScriptedModel>,
+    prompt: Prompt,
+    text: &str,
+    ends: bool,
+) -> Result<Score, RequestError> {
     let request = ScoreRequest {
         prompt,
         text: text.to_owned(),
@@ -27,11 +33,11 @@ fn run(sequence: &mut Sequence, prompt: Prompt, text: &str, ends: bool) -> Resul
         superseded: &never,
         deadline: None,
     };
-    score(sequence, &tokenizer(true), &request, &interrupt)
+    score(sequences, &tokenizer(true), &request, &interrupt)
 }
 
-fn sequence(text: &str) -> Sequence {
-    Sequence::new(Box::new(ScriptedModel::saying(text, MIDDLE)))
+fn sequences(text: &str) -> Sequences<ScriptedModel> {
+    Sequences::new(ScriptedModel::saying(text, MIDDLE), 10_000)
 }
 
 /// The log-probability of the token that a scripted model wants, and of any other one.
@@ -42,7 +48,7 @@ fn wanted() -> (f64, f64) {
 
 #[test]
 fn a_text_has_the_probability_that_it_is_generated_with() {
-    let mut sequence = sequence("x + 1;");
+    let mut sequences = sequences("x + 1;");
     let never = CancelToken::default();
     let interrupt = Interrupt {
         cancel: &never,
@@ -50,17 +56,24 @@ fn a_text_has_the_probability_that_it_is_generated_with() {
         deadline: None,
     };
     let mut request = CompletionRequest::new(fim("y = "), 50);
-    let completion = generate(&mut sequence, &tokenizer(true), &mut request, &interrupt).unwrap();
-    let score = run(&mut sequence, fim("y = "), "x + 1;", false).unwrap();
+    let completion = generate(
+        &mut sequences,
+        &mut Drafter::default(),
+        &tokenizer(true),
+        &mut request,
+        &interrupt,
+    )
+    .unwrap();
+    let score = run(&mut sequences, fim("y = "), "x + 1;", false).unwrap();
     assert_eq!((score.tokens, score.logprob), (6, completion.logprob));
 }
 
 #[test]
 fn the_end_counts_where_it_is_asked_for() {
     let (yes, no) = wanted();
-    let mut sequence = sequence("ab");
+    let mut sequences = sequences("ab");
     let mut check = |text: &str, ends: bool, tokens: usize, expected: f64| {
-        let score = run(&mut sequence, fim("f"), text, ends).unwrap();
+        let score = run(&mut sequences, fim("f"), text, ends).unwrap();
         assert_eq!(score.tokens, tokens);
         assert!(
             (score.logprob - expected).abs() < 1e-4,
@@ -68,10 +81,10 @@ fn the_end_counts_where_it_is_asked_for() {
         );
     };
     check("ab", false, 2, 2.0 * yes);
-    // An end is any of ten control tokens and of 39 beyond the vocabulary; one of them is wanted.
+    // An end is any of ten control tokens and of 38 beyond the vocabulary; one of them is wanted.
     let total = (10_f64.exp() + 399.0).ln();
-    check("ab", true, 3, 2.0 * yes + (10_f64.exp() + 48.0).ln() - total);
-    check("a", true, 2, yes + 49_f64.ln() - total);
+    check("ab", true, 3, 2.0 * yes + (10_f64.exp() + 47.0).ln() - total);
+    check("a", true, 2, yes + 48_f64.ln() - total);
     check("ac", false, 2, yes + no);
     check("", false, 0, 0.0);
 }
@@ -87,7 +100,7 @@ fn chunks_and_what_is_held_change_nothing() {
             .fold(7_u32, |hash, token| hash.wrapping_mul(31).wrapping_add(*token))
             % 90
     };
-    let model = || Sequence::new(Box::new(ScriptedModel::new(512, hash)));
+    let model = || Sequences::new(ScriptedModel::new(512, hash), 10_000);
     let cold = run(&mut model(), prompt(), &text, true).unwrap();
     let mut warm = model();
     run(&mut warm, Prompt::Plain("yyyz".to_owned()), &text, false).unwrap();
@@ -97,13 +110,13 @@ fn chunks_and_what_is_held_change_nothing() {
 
 #[test]
 fn what_does_not_fit_is_refused_or_told() {
-    let mut sequence = sequence("a");
-    let error = run(&mut sequence, fim("f"), &"x".repeat(225), false).unwrap_err();
+    let mut sequences = sequences("a");
+    let error = run(&mut sequences, fim("f"), &"x".repeat(225), false).unwrap_err();
     assert!(
         matches!(&error, RequestError::Invalid(what) if what.contains("225 tokens, and 224 fit")),
         "{error}"
     );
-    let score = run(&mut sequence, fim(&"f".repeat(300)), &"x".repeat(224), false).unwrap();
+    let score = run(&mut sequences, fim(&"f".repeat(300)), &"x".repeat(224), false).unwrap();
     assert!(score.truncated_tokens > 0 && score.tokens == 224, "{score:?}");
 }
 
@@ -121,8 +134,8 @@ fn the_end_of_what_was_typed_is_given() {
         assert!((found.logprob - logprob).abs() < 1e-5, "{} {logprob}", found.logprob);
     };
     // `qz` is one piece, and after `q` one of three choices: the byte, the letter and itself.
-    let mut sequence = sequence("(qz)");
+    let mut sequences = sequences("(qz)");
     let chosen = 10.0 - (10_f64.exp() + 2.0).ln();
-    close(run(&mut sequence, prompt("(q"), "z", false).unwrap(), 1, chosen);
-    close(run(&mut sequence, prompt("(q"), "z)", false).unwrap(), 2, chosen + yes);
+    close(run(&mut sequences, prompt("(q"), "z", false).unwrap(), 1, chosen);
+    close(run(&mut sequences, prompt("(q"), "z)", false).unwrap(), 2, chosen + yes);
 }

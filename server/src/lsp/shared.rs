@@ -19,7 +19,7 @@ use super::status::{self, LastRequest};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
-use crate::flight::{Arrival, Passenger};
+use crate::flight::{Along, Arrival, Passenger};
 use crate::position::Encoding;
 use crate::reason::Reason;
 use crate::session::{EngineState, Session};
@@ -39,6 +39,7 @@ pub(super) struct Waiting {
     snapshot: Snapshot,
     version: i32,
     encoding: Encoding,
+    along: Along,
     moved: Option<Moved>,
     plan: Plan,
     last_request: Option<LastRequest>,
@@ -136,6 +137,7 @@ impl Shared {
                     snapshot: boarding.snapshot,
                     version: boarding.version,
                     encoding: session.encoding,
+                    along: boarding.along,
                     moved: boarding.moved,
                     plan: boarding.plan,
                     last_request: None,
@@ -166,11 +168,12 @@ impl Waiting {
     /// Makes a suggestion of what arrived, unless the document is not what it was.
     pub(super) fn judge(&mut self, arrival: Arrival) -> Option<Suggestion> {
         let current = self.shared.lock().is_at(&self.document, self.version);
+        let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
         let (stats, suggestion) = match arrival {
-            Arrival::Underway(text) => (None, self.plan.suggest(&text, Finish::Deadline)),
+            Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
             Arrival::Landed(Ok(completion)) => (
-                Some(completion.stats),
-                self.plan.suggest(&completion.text, completion.finish),
+                (!self.along.landed).then_some(completion.stats),
+                more(&completion.text, completion.finish),
             ),
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
@@ -179,7 +182,10 @@ impl Waiting {
         if let Some(reason) = reason {
             tracing::debug!("nothing is suggested: {}", reason.as_str());
         }
-        self.last_request = Some(LastRequest::new(stats.as_ref(), reason, self.moved));
+        self.last_request = Some(match self.along.landed {
+            true => LastRequest::typed_along(reason),
+            false => LastRequest::new(stats.as_ref(), reason, self.moved),
+        });
         suggestion.ok()
     }
 }

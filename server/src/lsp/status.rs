@@ -66,6 +66,15 @@ impl LastRequest {
         }
     }
 
+    /// A request that an earlier answer was good for.
+    pub(super) fn typed_along(reason: Option<Reason>) -> Self {
+        Self {
+            source: "typed-along".to_owned(),
+            reason: reason.map(|reason| reason.as_str().to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// A request to the model; `stats` are there if it answered, `moved` if its anchor is not that of the one before.
     pub(super) fn new(stats: Option<&Stats>, reason: Option<Reason>, moved: Option<Moved>) -> Self {
         let stats = stats.copied();

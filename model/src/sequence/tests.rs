@@ -1,0 +1,123 @@
+use super::{LITTLE, Sequences};
+use crate::testing::ScriptedModel;
+
+const CAPACITY: usize = 4096;
+
+fn sequences(budget: usize) -> Sequences<ScriptedModel> {
+    Sequences::new(ScriptedModel::new(CAPACITY, |_| 0), budget)
+}
+
+/// A document's tokens, unlike every other document's.
+fn document(number: u32, len: usize) -> Vec<u32> {
+    (0..len as u32).map(|at| number * 10_000 + at).collect()
+}
+
+/// Reads a prompt; gives how many tokens of it were held.
+#[track_caller]
+fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
+    let reused = sequences.begin(prompt, 0).unwrap();
+    sequences.forward(&prompt[reused..], true).unwrap();
+    assert_eq!(sequences.room(), CAPACITY - prompt.len());
+    reused
+}
+
+#[test]
+fn documents_in_rotation_are_read_once() {
+    let mut sequences = sequences(10 * 500);
+    let documents: Vec<_> = (0..10).map(|number| document(number, 500)).collect();
+    for document in &documents {
+        assert_eq!(read(&mut sequences, document), 0);
+    }
+    for document in documents.iter().chain(documents.iter().rev()) {
+        assert_eq!(read(&mut sequences, document), 499);
+    }
+}
+
+#[test]
+fn the_least_recently_used_goes_first() {
+    let mut sequences = sequences(3 * 500);
+    let documents: Vec<_> = (0..4).map(|number| document(number, 500)).collect();
+    for number in [0, 1, 2, 0, 3] {
+        read(&mut sequences, &documents[number]);
+    }
+    assert_eq!(read(&mut sequences, &documents[0]), 499);
+    assert_eq!(read(&mut sequences, &documents[2]), 499);
+    assert_eq!(read(&mut sequences, &documents[1]), 0);
+}
+
+#[test]
+fn a_little_is_forgotten_and_much_is_kept_beside_the_copy() {
+    let mut sequences = sequences(10_000);
+    let long = document(1, 1000);
+    read(&mut sequences, &long);
+    // A suggestion that was not taken.
+    let mut typed = long[..1000 - LITTLE].to_vec();
+    typed.push(7);
+    assert_eq!(read(&mut sequences, &typed), 1000 - LITTLE);
+    assert_eq!(read(&mut sequences, &long), 1000 - LITTLE);
+    // Another place in the document.
+    let mut elsewhere = long[..300].to_vec();
+    elsewhere.extend(document(2, 500));
+    assert_eq!(read(&mut sequences, &elsewhere), 300);
+    assert_eq!(read(&mut sequences, &long), 999);
+    assert_eq!(read(&mut sequences, &elsewhere), 799);
+}
+
+#[test]
+fn without_room_for_a_copy_the_sequence_is_cut() {
+    let mut sequences = sequences(1200);
+    let long = document(1, 1000);
+    read(&mut sequences, &long);
+    let mut elsewhere = long[..300].to_vec();
+    elsewhere.extend(document(2, 500));
+    assert_eq!(read(&mut sequences, &elsewhere), 300);
+    assert_eq!(read(&mut sequences, &long), 300);
+}
+
+#[test]
+fn without_a_budget_nothing_is_held() {
+    let mut sequences = sequences(0);
+    for _ in 0..3 {
+        assert_eq!(read(&mut sequences, &document(1, 50)), 0);
+    }
+}
+
+#[test]
+fn what_is_forgotten_or_taken_back_is_read_again() {
+    let mut sequences = sequences(10_000);
+    let prompt = document(1, 100);
+    read(&mut sequences, &prompt);
+    sequences.take_back(30);
+    assert_eq!(read(&mut sequences, &prompt), 70);
+    sequences.forget();
+    assert_eq!(read(&mut sequences, &prompt), 0);
+    sequences.forget();
+    assert!(sequences.forward(&[1], false).is_err());
+    sequences.take_back(1);
+}
+
+/// Whatever was read before, what is held are the tokens of the prompt and no others.
+#[test]
+fn random_prompts_leave_what_they_say() {
+    let mut random = 1_u64;
+    let mut below = |limit: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % limit
+    };
+    for budget in [0, 700, 3000, 100_000] {
+        let mut sequences = sequences(budget);
+        for _ in 0..300 {
+            let mut prompt = document(below(4) as u32, 1 + below(900) as usize);
+            let changed = below(prompt.len() as u64) as usize;
+            prompt[changed] = 5;
+            let reused = read(&mut sequences, &prompt);
+            let held = sequences.held.last().unwrap();
+            assert!(reused < prompt.len());
+            assert_eq!(held.tokens, prompt);
+            assert_eq!(held.cache, prompt);
+            sequences.take_back(below(3) as usize);
+        }
+    }
+}
