@@ -87,7 +87,6 @@ pub(crate) fn generate<M: LanguageModel>(
     }
     run.decoder.finish(&mut run.completion.text);
     let stats = &mut run.completion.stats;
-    stats.generated_tokens = run.completion.tokens.len();
     stats.prefill = read - began;
     stats.decode = read.elapsed();
     Ok(run.completion)
@@ -165,6 +164,7 @@ impl Run {
             self.healed.drain(..typed);
             if typed == 0 || typed < bytes.len() {
                 left -= 1;
+                completion.stats.generated_tokens += 1;
                 self.decoder.push(&bytes[typed..], &mut completion.text);
             }
             if request

@@ -53,8 +53,9 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
     let fixed = usize::from(tokenizer.begin_of_text().is_some()) + path.len() + 3;
     let room = limit.saturating_sub(fixed);
     let mut typed = Window::of_end(&prompt.typed, tokenizer, room / 2);
+    // Its room grows in large steps, so that typing does not change what the others have.
+    let room = room - typed.tokens.len().next_multiple_of(TYPED_STEP).min(room / 2);
     typed.heal(tokenizer);
-    let room = room - typed.tokens.len();
 
     // The suffix gets a quarter where both do not fit, and more, in large steps, where the prefix is short.
     let whole_prefix = Window::of_end(&prompt.prefix, tokenizer, usize::MAX / 2);
@@ -101,6 +102,9 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
 /// The most bytes of text that are looked at for each token that fits; Gemma's longest common pieces are runs of 31
 /// spaces. It bounds the work on a very large file.
 const BYTES_A_TOKEN: usize = 32;
+
+/// The steps, in tokens, in which the room for what was typed grows.
+const TYPED_STEP: usize = 128;
 
 /// The most pieces that are taken off before the cursor, of a text whose characters are pieces.
 const HEALED: usize = 3;

@@ -185,7 +185,7 @@ pub struct Stats {
     pub reused_tokens: usize,
     /// Prompt tokens that had to be run through the model.
     pub forwarded_tokens: usize,
-    /// Tokens generated.
+    /// Tokens generated, without those that stand for what was typed.
     pub generated_tokens: usize,
     /// Tokens guessed ahead of the model.
     pub drafted_tokens: usize,

@@ -229,8 +229,8 @@ mod tests {
             Some(Moved::Before),
             "fn a() {\n  b",
         );
-        follow("x\n  y\nb$0", "x\n  $0y\nb", Some(Moved::Above), "x\n  ");
-        follow("{\n$0", "{$0\n", Some(Moved::Above), "{");
+        follow("}\n  y\nb$0", "}\n  $0y\nb", Some(Moved::Above), "  ");
+        follow("}\n$0", "}$0\n", Some(Moved::Above), "}");
         let typed = "x".repeat(CONTEXT + 1);
         follow("$0", &format!("{typed}$0"), Some(Moved::Long), "");
         follow("ab$0", "é$0", None, "é");

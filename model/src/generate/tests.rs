@@ -304,13 +304,21 @@ fn what_was_typed_does_not_count_as_generated() {
 
 #[test]
 fn typing_after_the_anchor_costs_what_was_typed() {
+    // All of it fits into the context, or it is cut on both sides.
+    for around in [50, 500] {
+        typing_costs_what_was_typed(around);
+    }
+}
+
+#[track_caller]
+fn typing_costs_what_was_typed(around: usize) {
     let mut fixture = Fixture::new(ScriptedModel::new(256, hash));
     let mut cost = Vec::new();
-    for typed in ["", "a", "ab", "abc", "abcd", "abc", "abc ", "abc +", "abc + d"] {
+    for typed in ["(", "(a", "(ab", "(abc", "(abcd", "(abc", "(abc ", "(abc +", "(abc + d"] {
         let prompt = Prompt::Fim(FimPrompt {
-            prefix: "x".repeat(50),
+            prefix: "x".repeat(around),
             typed: typed.to_owned(),
-            suffix: "y".repeat(50),
+            suffix: "y".repeat(around),
             ..FimPrompt::default()
         });
         let completion = fixture.run(CompletionRequest::new(prompt, 4)).unwrap();
@@ -320,7 +328,7 @@ fn typing_after_the_anchor_costs_what_was_typed() {
             *cost.last().unwrap()
         );
     }
-    assert_eq!(cost[0], 104);
+    assert!(cost[0] > 100);
     assert!(cost[1..].iter().all(|cost| *cost <= 4), "{cost:?}");
 }
 

@@ -27,7 +27,7 @@ fn tiny() -> GgufWriter {
     }
     gguf.set("gemma.attention.layer_norm_rms_epsilon", Meta::F32(1e-6));
     vocabulary(&mut gguf, true);
-    gguf.zeros("token_embd.weight", &[361, 32], Format::Q8_0);
+    gguf.zeros("token_embd.weight", &[362, 32], Format::Q8_0);
     gguf.zeros("output_norm.weight", &[32], Format::F32);
     for (part, shape) in [
         ("attn_norm", &[32][..]),
@@ -64,7 +64,7 @@ fn refused(gguf: &GgufWriter) -> String {
 #[test]
 fn a_whole_checkpoint_loads() {
     let decoder = load(&tiny()).unwrap();
-    assert_eq!(decoder.config().vocab_size, 361);
+    assert_eq!(decoder.config().vocab_size, 362);
     assert_eq!(decoder.main_format(), Format::Q4_0);
 }
 
@@ -172,7 +172,7 @@ fn damaged_embedded_bytes_are_named_with_their_own_remedy() {
 #[test]
 fn harmless_tensors_are_passed_over() {
     let mut gguf = tiny();
-    gguf.zeros("output.weight", &[361, 32], Format::Q8_0);
+    gguf.zeros("output.weight", &[362, 32], Format::Q8_0);
     gguf.zeros("rope_freqs.weight", &[8], Format::F32);
     load(&gguf).unwrap();
 }
@@ -223,7 +223,7 @@ fn a_configuration_that_cannot_run_is_named() {
     let pieces = vec!["a".to_owned(); 360];
     let error = with("tokenizer.ggml.tokens", Meta::Texts(pieces));
     assert!(
-        error.contains("tensor token_embd.weight is [361, 32], expected [360, 32]"),
+        error.contains("tensor token_embd.weight is [362, 32], expected [360, 32]"),
         "{error}"
     );
 }
