@@ -10,6 +10,7 @@ Hugging Face folder `model/`.
 import argparse
 import csv
 import os
+import random
 import shutil
 import time
 from pathlib import Path
@@ -74,6 +75,22 @@ class Stream:
         middle = torch.from_numpy((begun > ended)[:-1])
         taken = torch.from_numpy(taken)
         return taken[:-1].view(rows, length), taken[1:].view(rows, length), middle
+
+
+def repeat(inputs, targets, middle, share, seed):
+    """Makes drills in copying of some rows: a row becomes pieces of its own beginning, in any order, again and again."""
+    draw = random.Random(seed)
+    for row in range(len(inputs)):
+        if draw.random() >= share:
+            continue
+        length = inputs.size(1)
+        begin = inputs[row, : draw.randint(length // 8, length // 2)].clone()
+        drill = torch.empty(0, dtype=begin.dtype)
+        while len(drill) <= length:
+            at = draw.randrange(len(begin))
+            drill = torch.cat([drill, begin[at : at + draw.randint(12, 64)]])
+        inputs[row], targets[row] = drill[:length], drill[1 : length + 1]
+        middle.view(len(inputs), length)[row] = False
 
 
 def rate(step, args):
@@ -175,6 +192,8 @@ def train(args):
         # The last steps read longer rows, as many tokens a step.
         length = args.context if args.steps - step <= args.decay else args.length
         inputs, targets, middle = stream.batch(read, args.batch * args.length // length, length)
+        inputs, targets = inputs.clone(), targets.clone()
+        repeat(inputs, targets, middle, args.repeat, f"{args.seed} {read}")
         weights = 1 + (args.middle_weight - 1) * middle
         value = (compiled(inputs, targets) * weights).sum() / weights.sum()
         value.backward()
@@ -232,6 +251,7 @@ def main():
     parser.add_argument("--rate", type=float, default=0.003, help="Adam's")
     parser.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's")
     parser.add_argument("--middle-weight", type=float, default=2.0, help="of the tokens that fill a hole, in the loss")
+    parser.add_argument("--repeat", type=float, default=0.125, help="the share of rows that become drills in copying")
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--check", type=int, default=100, help="steps between losses on the dev packages")
     parser.add_argument("--dev-batches", type=int, default=8)
