@@ -13,7 +13,7 @@ const LINES: usize = 12;
 /// The most text between anchor and cursor, in bytes; less where the model's context is short.
 const MOST: usize = 4096;
 /// How much an editor may put in right of the cursor by itself, in bytes: closers, and a line break with indentation.
-const PAIRED: usize = 64;
+pub const PAIRED: usize = 64;
 
 /// The end of the prefix and the beginning of the suffix, as they were when the user began to type here.
 #[derive(Debug, Clone)]
@@ -123,8 +123,8 @@ impl Anchor {
 /// paired in behind the new cursor.
 pub fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: usize) -> Option<RopeSlice<'a>> {
     let typed = text.get_byte_slice(cursor..new_cursor)?;
-    let before = text.byte_slice(..cursor) == earlier.byte_slice(..cursor);
-    (before && has_suffix(text, new_cursor, earlier.byte_slice(cursor..))).then_some(typed)
+    let after = has_suffix(text, new_cursor, earlier.byte_slice(cursor..));
+    (after && text.byte_slice(..cursor) == earlier.byte_slice(..cursor)).then_some(typed)
 }
 
 /// Whether a suffix follows a cursor, perhaps after what an editor paired in.

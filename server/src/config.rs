@@ -43,6 +43,21 @@ impl EngineFlags {
         self.model.as_deref().is_some_and(|model| !model.is_empty())
     }
 
+    /// The same flags as arguments, for another program of this project.
+    pub fn arguments(&self) -> Vec<String> {
+        let threads = self.threads.map(|threads| threads.to_string());
+        let cache = self.cache_mib.map(|cache| cache.to_string());
+        [
+            ("--model", self.model.clone()),
+            ("--threads", threads),
+            ("--cache-mib", cache),
+        ]
+        .into_iter()
+        .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
+        .flatten()
+        .collect()
+    }
+
     /// How to load it.
     pub fn load_options(&self) -> LoadOptions {
         LoadOptions {

@@ -14,7 +14,7 @@ use futures_util::future::{self, BoxFuture, Shared, WeakShared};
 use ropey::Rope;
 use tokio::sync::oneshot;
 
-use crate::anchor::follows;
+use crate::anchor::{PAIRED, follows};
 use crate::complete::unix_lines;
 use crate::trigger::Extent;
 
@@ -188,9 +188,10 @@ impl Flight {
     /// The document was changed: a run whose text cannot be used any more is stopped.
     pub fn changed(&self, text: &Rope) {
         let written = lock(&self.written);
-        let typed = text.len_bytes().saturating_sub(self.text.len_bytes());
+        let begin = self.key.offset;
+        let end = begin + text.len_bytes().saturating_sub(self.text.len_bytes());
         // An editor may have paired closers in behind the cursor, wherever that is.
-        let agrees = (self.key.offset..=self.key.offset + typed).rev().any(|cursor| {
+        let agrees = (begin.max(end.saturating_sub(PAIRED))..=end).rev().any(|cursor| {
             let typed = follows(&self.text, self.key.offset, text, cursor);
             typed.is_some_and(|typed| written.text.starts_with(&unix_lines(typed.into())))
         });

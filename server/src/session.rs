@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
+use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot};
@@ -115,6 +116,12 @@ impl Session {
         self.cancel_in(name);
         self.documents.remove(name);
         self.anchors.remove(name);
+    }
+
+    /// The client changes its settings; gives what could not be taken over. Suggestions are made anew.
+    pub fn configure(&mut self, section: &Value) -> Vec<String> {
+        self.flight = None;
+        self.settings.update(section)
     }
 
     /// The client goes: what runs is stopped, and nothing new begins.

@@ -1,6 +1,8 @@
 //! What a keystroke costs: counted tokens, not time.
 
-use codegemma_tests::{Client, Encoding, GEMMA, MODEL, position};
+use std::process::Output;
+
+use codegemma_tests::{Client, Encoding, GEMMA, MODEL, command, position};
 use serde_json::{Value, json};
 
 const URI: &str = "file:///project/shapes.py";
@@ -135,6 +137,74 @@ fn check(model: &str) {
     assert!(
         reused * 100 >= prompt * 97,
         "{reused} of {prompt} prompt tokens were reused"
+    );
+}
+
+/// What `codegemma-complete bench --typing` says about a trace.
+fn bench(trace: &str, flags: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace.jsonl");
+    std::fs::write(&file, trace).unwrap();
+    let mut bench = command("codegemma-complete");
+    bench
+        .args(["bench", "--model", MODEL, "--typing"])
+        .arg(&file)
+        .args(flags);
+    bench.output().unwrap()
+}
+
+fn trace() -> String {
+    let document = json!({"uri": URI, "languageId": "python", "version": 1, "text": "def area(self):\n\n"});
+    let open = json!({"ms": 0, "method": "textDocument/didOpen", "params": {"textDocument": document}});
+    let mut lines = vec![open];
+    for (column, key) in "    return self.".chars().enumerate() {
+        let at = position(1, column);
+        let change = json!({"range": {"start": at, "end": at}, "text": key.to_string()});
+        let document = json!({"uri": URI, "version": column + 2});
+        lines.push(json!({
+            "ms": 20 * column,
+            "method": "textDocument/didChange",
+            "params": {"textDocument": document, "contentChanges": [change]},
+            "cursor": {"uri": URI, "line": 1, "character": column + 1},
+        }));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_trace_is_played_and_summed_up() {
+    let output = bench(&trace(), &["--fast", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["requests"], &report["answered"]), (&16.into(), &16.into()));
+    assert!(
+        report["forwarded_tokens"]["median"].as_f64().unwrap() <= 2.0,
+        "{report}"
+    );
+    assert!(report["within_ms"]["250"].as_f64().unwrap() <= 1.0, "{report}");
+    // At its own pace some keystrokes may come before the answer, and each is counted.
+    let output = bench(&trace(), &["--cache-mib", "0"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.starts_with("requests                        16\n"), "{table}");
+    assert!(table.contains("prompt tokens reused            0.0 %"), "{table}");
+}
+
+#[test]
+fn a_trace_that_is_malformed_is_named_by_its_line() {
+    let output = bench(&(trace() + "{\"ms\": 1}\n"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("trace.jsonl:18: it has neither a method nor a cursor"),
+        "{error}"
+    );
+    let output = bench(&trace(), &["--cache-mib", "999999999"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("this machine has") && error.contains("name less"),
+        "{error}"
     );
 }
 

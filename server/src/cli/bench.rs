@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use codegemma_model::bench::{self, BenchError, BenchOptions, BenchReport};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::{model, output};
+use super::{model, output, typing};
 use crate::config::EngineFlags;
 
 #[derive(clap::Args)]
@@ -26,6 +27,14 @@ pub(super) struct Flags {
     /// How often to measure, after a warm-up; medians are shown
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = parse_count)]
     reps: usize,
+
+    /// Play what somebody typed into the server, and measure what each keystroke took
+    #[arg(long, value_name = "TRACE", conflicts_with_all = ["prefill", "decode", "reps"])]
+    typing: Option<PathBuf>,
+
+    /// With --typing: wait for each answer instead of keeping to the trace's times
+    #[arg(long, requires = "typing")]
+    fast: bool,
 
     /// Print one JSON object instead of a table
     #[arg(long)]
@@ -125,6 +134,9 @@ fn mib(bytes: u64) -> f64 {
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    if let Some(trace) = &flags.typing {
+        return typing::run(trace, !flags.fast, &flags.engine, flags.json);
+    }
     let options = BenchOptions {
         prefill: flags.prefill,
         decode: flags.decode,

@@ -68,7 +68,7 @@ impl Shared {
 
     /// Takes over settings of the client.
     pub(super) fn configure(&self, section: &Value) {
-        let refused = self.lock().settings.update(section);
+        let refused = self.lock().configure(section);
         for message in refused {
             self.outbox.message(MessageType::WARNING, message);
         }
