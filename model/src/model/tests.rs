@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use super::{LoadOptions, Model};
 use crate::kv_cache::KvCache;
 use crate::sequence::LanguageModel;
-use crate::{CompletionRequest, Engine, ModelSource, Prompt};
+use crate::{CompletionRequest, Engine, FimPrompt, ModelSource, Prompt};
 
 /// Where `tests/fetch.py` puts the model.
 fn real_model() -> PathBuf {
@@ -101,6 +101,72 @@ fn a_text_is_scored_as_it_is_generated() {
     let score = engine.score(prompt, &completion.text, false).unwrap();
     assert_eq!(score.tokens, completion.tokens.len());
     assert_eq!(score.logprob, completion.logprob, "bit for bit");
+}
+
+/// Random edits of a real file: what is held, copied, forgotten or guessed changes no token and no probability.
+#[test]
+fn warm_cold_and_drafted_runs_agree_token_for_token() {
+    let starter = ModelSource::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("starter/starter.gguf"));
+    let engine = |cache_bytes| {
+        let options = LoadOptions {
+            cache_bytes: Some(cache_bytes),
+            ..LoadOptions::default()
+        };
+        Engine::load(&starter, &options).unwrap()
+    };
+    let token_bytes = Model::load(&starter, &LoadOptions::default()).unwrap().token_bytes();
+    // One forgets all, one can hold two or three prompts, one everything.
+    let (cold, tight, roomy) = (engine(0), engine(1200 * token_bytes), engine(1 << 30));
+    let text = include_str!("../sequence.rs");
+    let mut random = 7_u64;
+    let mut below = |limit: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % limit
+    };
+    let (mut drafted, mut accepted, mut reused) = (0, 0, 0);
+    for _ in 0..8 {
+        // A place, and some typing and erasing there.
+        let anchor = text.floor_char_boundary(below(text.len() - 800));
+        let hole = text.floor_char_boundary(anchor + 400 + below(300));
+        let mut typed = 0;
+        for _ in 0..5 {
+            typed = if below(4) == 0 { typed / 2 } else { typed + below(30) };
+            let cursor = text.floor_char_boundary(anchor + typed);
+            let prompt = Prompt::Fim(FimPrompt {
+                path: Some("sequence.rs".to_owned()),
+                prefix: text[..anchor].to_owned(),
+                typed: text[anchor..cursor].to_owned(),
+                suffix: text[hole..].to_owned(),
+                files: Vec::new(),
+            });
+            let request = |drafts| CompletionRequest {
+                drafts,
+                ..CompletionRequest::new(prompt.clone(), 24)
+            };
+            let expected = cold.complete(request(false)).unwrap();
+            assert_eq!(expected.stats.reused_tokens, 0);
+            for (engine, drafts) in [(&cold, true), (&tight, true), (&roomy, false), (&roomy, true)] {
+                let found = engine.complete(request(drafts)).unwrap();
+                assert_eq!(
+                    (&found.text, &found.tokens, found.finish, found.logprob.to_bits()),
+                    (
+                        &expected.text,
+                        &expected.tokens,
+                        expected.finish,
+                        expected.logprob.to_bits()
+                    )
+                );
+                drafted += found.stats.drafted_tokens;
+                accepted += found.stats.accepted_tokens;
+                reused += found.stats.reused_tokens;
+            }
+        }
+    }
+    // The test is about something.
+    assert!(
+        reused > 10_000 && accepted > 100 && drafted > accepted,
+        "{reused} {accepted} {drafted}"
+    );
 }
 
 #[test]
