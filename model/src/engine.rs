@@ -38,6 +38,8 @@ struct Mailbox {
 struct State {
     /// The request that waits.
     waiting: Option<Job>,
+    /// What to do when nothing waits.
+    idle: Option<Job>,
     /// Supersedes the request that runs.
     running: Option<CancelToken>,
     stopped: bool,
@@ -47,6 +49,23 @@ struct Job {
     work: Work,
     submitted: Instant,
     superseded: CancelToken,
+}
+
+impl Job {
+    fn new(work: Work) -> Self {
+        Self {
+            work,
+            submitted: Instant::now(),
+            superseded: CancelToken::default(),
+        }
+    }
+}
+
+/// Answers requests that a newer one supersedes.
+fn refuse(jobs: impl IntoIterator<Item = Job>) {
+    for job in jobs {
+        job.work.refuse(RequestError::Superseded);
+    }
 }
 
 enum Work {
@@ -116,23 +135,29 @@ impl Engine {
         self.post(Work::Complete(request, Box::new(reply)));
     }
 
+    /// Hands over a request for which nobody waits yet: it runs when there is nothing else to do. The next request of
+    /// either kind supersedes it.
+    pub fn submit_idle(
+        &self,
+        request: CompletionRequest,
+        reply: impl FnOnce(Result<Completion, RequestError>) + Send + 'static,
+    ) {
+        let job = Job::new(Work::Complete(request, Box::new(reply)));
+        let older = self.mailbox.lock().idle.replace(job);
+        self.mailbox.changed.notify_one();
+        refuse(older);
+    }
+
     fn post(&self, work: Work) {
-        let job = Job {
-            work,
-            submitted: Instant::now(),
-            superseded: CancelToken::default(),
-        };
-        let older = {
+        let (older, idle) = {
             let mut state = self.mailbox.lock();
             if let Some(running) = &state.running {
                 running.cancel();
             }
-            state.waiting.replace(job)
+            (state.waiting.replace(Job::new(work)), state.idle.take())
         };
         self.mailbox.changed.notify_one();
-        if let Some(older) = older {
-            older.work.refuse(RequestError::Superseded);
-        }
+        refuse(older.into_iter().chain(idle));
     }
 
     /// Submits and waits.
@@ -165,16 +190,16 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let waiting = {
+        let (waiting, idle) = {
             let mut state = self.mailbox.lock();
             state.stopped = true;
             if let Some(running) = &state.running {
                 running.cancel();
             }
-            state.waiting.take()
+            (state.waiting.take(), state.idle.take())
         };
         self.mailbox.changed.notify_one();
-        if let Some(job) = waiting {
+        for job in waiting.into_iter().chain(idle) {
             job.work.refuse(RequestError::Stopped);
         }
         // A reply may hold the last reference to the engine; its thread cannot wait for itself.
@@ -244,14 +269,14 @@ fn answer_with<T>(reply: Reply<T>, answer: Result<T, RequestError>) {
     }
 }
 
-/// Waits for a request and marks it as running; `None` when the engine stops.
+/// Waits for a request, or for something to do while there is none, and marks it as running; `None` when the engine stops.
 fn next(mailbox: &Mailbox) -> Option<Job> {
     let mut state = mailbox.lock();
     loop {
         if state.stopped {
             return None;
         }
-        if let Some(job) = state.waiting.take() {
+        if let Some(job) = state.waiting.take().or_else(|| state.idle.take()) {
             state.running = Some(job.superseded.clone());
             return Some(job);
         }

@@ -44,6 +44,17 @@ pub struct Suggestion {
     pub range: Range<usize>,
 }
 
+impl Suggestion {
+    /// The document with the suggestion in it, and the cursor after it.
+    pub fn accepted(&self, text: &Rope) -> (Rope, usize) {
+        let mut text = text.clone();
+        let (start, end) = (text.byte_to_char(self.range.start), text.byte_to_char(self.range.end));
+        text.remove(start..end);
+        text.insert(start, &self.text);
+        (text, self.range.start + self.text.len())
+    }
+}
+
 /// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
 /// place there is a new one.
 pub fn plan(

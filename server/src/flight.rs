@@ -205,6 +205,11 @@ impl Flight {
         self.cancel.cancel();
     }
 
+    /// Whether it began with this text.
+    pub fn began_with(&self, text: &Rope) -> bool {
+        self.text == *text
+    }
+
     /// Whether it completes something in this document.
     pub fn is_in(&self, document: &str) -> bool {
         self.key.document == document

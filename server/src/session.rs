@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
+use ropey::Rope;
 use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Plan, Snapshot};
+use crate::complete::{self, Plan, Snapshot, Suggestion};
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
 use crate::position::{self, Encoding, LineColumn};
@@ -51,6 +52,8 @@ pub struct Session {
     /// Where the prompts of the last requests were split, by document.
     anchors: HashMap<String, Anchor>,
     flight: Option<Flight>,
+    /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
+    ahead: Option<(Flight, Passenger)>,
     ended: bool,
 }
 
@@ -83,6 +86,7 @@ impl Default for Session {
             documents: HashMap::new(),
             anchors: HashMap::new(),
             flight: None,
+            ahead: None,
             ended: false,
         }
     }
@@ -120,13 +124,14 @@ impl Session {
 
     /// The client changes its settings; gives what could not be taken over. Suggestions are made anew.
     pub fn configure(&mut self, section: &Value) -> Vec<String> {
-        self.flight = None;
+        (self.flight, self.ahead) = (None, None);
         self.settings.update(section)
     }
 
     /// The client goes: what runs is stopped, and nothing new begins.
     pub fn end(&mut self) {
         self.ended = true;
+        self.ahead = None;
         if let Some(flight) = self.flight.take() {
             flight.cancel();
         }
@@ -191,6 +196,7 @@ impl Session {
         let flight = self.flight.as_ref();
         let joined = flight.and_then(|flight| Some((flight.join(&key)?, Along::default())));
         let joined = joined.or_else(|| flight?.along(&key, &snapshot.text));
+        let joined = joined.or_else(|| self.arrive_ahead(&key, &snapshot.text));
         let (passenger, along) = match joined {
             Some(joined) => joined,
             None => {
@@ -198,6 +204,7 @@ impl Session {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
                     ..plan.request(self.settings.max_tokens)
                 };
+                self.ahead = None;
                 let submit = |request, reply| engine.submit(request, reply);
                 let (flight, passenger) = Flight::start(key, snapshot.text.clone(), request, submit);
                 self.flight = Some(flight);
@@ -214,11 +221,56 @@ impl Session {
         })
     }
 
+    /// Goes on with the run that was begun for the text that the user has accepted.
+    fn arrive_ahead(&mut self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
+        let (flight, passenger) = self.ahead.take()?;
+        let joined = flight.along(key, text);
+        match joined.is_some() {
+            true => self.flight = Some(flight),
+            false => self.ahead = Some((flight, passenger)),
+        }
+        joined
+    }
+
+    /// Begins, when the engine has nothing else to do, the run for the document as it will be when a suggestion is
+    /// accepted.
+    pub fn look_ahead(&mut self, name: &str, snapshot: &Snapshot, suggestion: &Suggestion) {
+        let EngineState::Ready(engine) = &self.engine else {
+            return;
+        };
+        let engine = engine.clone();
+        let (text, offset) = suggestion.accepted(&snapshot.text);
+        let same = |(flight, _): &(Flight, Passenger)| flight.began_with(&text);
+        if self.ended || self.ahead.as_ref().is_some_and(same) {
+            return;
+        }
+        let anchor = self.anchors.get(name);
+        let anchor = anchor.map(|anchor| anchor.follow(&text, offset, engine.info().context_tokens).0);
+        let snapshot = Snapshot {
+            text,
+            offset,
+            ..snapshot.clone()
+        };
+        let multiline = self.settings.multiline;
+        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), multiline, Trigger::Automatic);
+        let Ok(plan) = plan else { return };
+        let key = Key {
+            document: name.to_owned(),
+            version: 0,
+            offset,
+            extent: plan.extent(),
+        };
+        let request = plan.request(self.settings.max_tokens);
+        let submit = |request, reply| engine.submit_idle(request, reply);
+        self.ahead = Some(Flight::start(key, snapshot.text, request, submit));
+    }
+
     /// Stops what runs for a document that goes away.
     fn cancel_in(&mut self, name: &str) {
         if let Some(flight) = self.flight.take_if(|flight| flight.is_in(name)) {
             flight.cancel();
         }
+        self.ahead.take_if(|(flight, _)| flight.is_in(name));
     }
 }
 

@@ -140,6 +140,41 @@ fn check(model: &str) {
     );
 }
 
+#[test]
+fn what_follows_an_accepted_suggestion_is_there_already() {
+    let settings = json!({"maxTokens": 12, "deadlineMs": 600_000});
+    let mut client = Client::ready_with(MODEL, Encoding::Utf16, settings);
+    let lines: String = (1..20)
+        .map(|number| format!("value_{number} = compute(value_{number})\n"))
+        .collect();
+    client.open(URI, &format!("{lines}value_20 = "));
+    let cursor = position(19, 11);
+    let mut version = 1;
+    // The engine looks ahead when it has time, which a busy machine has later.
+    for attempt in 1..20 {
+        let items = client.inline(URI, &cursor);
+        client.last_request();
+        let text = items.first().expect("the pattern goes on")["insertText"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        std::thread::sleep(std::time::Duration::from_millis(100 * attempt));
+        client.insert(URI, version + 1, &cursor, &text);
+        let (line, column) = (text.matches('\n').count(), text.rsplit('\n').next().unwrap().len());
+        let end = position(19 + line, if line == 0 { 11 + column } else { column });
+        client.inline(URI, &end);
+        let request = client.last_request();
+        if request["source"] == "typed-along" {
+            return;
+        }
+        // It was not: take it back.
+        let range = json!({"start": cursor, "end": end});
+        client.change(URI, version + 2, json!([{"range": range, "text": ""}]));
+        version += 2;
+    }
+    panic!("a continuation was never there");
+}
+
 /// What `codegemma-complete bench --typing` says about a trace.
 fn bench(trace: &str, flags: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();

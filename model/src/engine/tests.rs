@@ -176,3 +176,34 @@ fn a_panic_fails_one_score() {
     assert!(matches!(score(), Err(RequestError::Failed(_))));
     assert_eq!(score().unwrap().tokens, 2);
 }
+
+#[test]
+fn idle_work_waits_for_its_turn_and_gives_way() {
+    let (model, entries, leave) = gated();
+    let engine = engine(model);
+    let idle = |text: &str| {
+        let (sender, receiver) = mpsc::channel();
+        engine.submit_idle(request(text), move |answer| sender.send(answer).unwrap());
+        receiver
+    };
+    // It does not disturb what runs, and the newer idle request is the one that counts.
+    let running = submit(&engine, request("x"));
+    entries.recv_timeout(PATIENCE).unwrap();
+    let (older, newer) = (idle("y"), idle("z"));
+    assert_eq!(older.recv_timeout(PATIENCE).unwrap(), Err(RequestError::Superseded));
+    for _ in 0..5 {
+        leave.send(()).unwrap();
+    }
+    assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
+    // A request supersedes it while it runs.
+    while entries.recv_timeout(PATIENCE).unwrap() < 6 {}
+    let running = submit(&engine, request("w"));
+    leave.send(()).unwrap();
+    assert_eq!(newer.recv_timeout(PATIENCE).unwrap(), Err(RequestError::Superseded));
+    // And while it waits.
+    entries.recv_timeout(PATIENCE).unwrap();
+    let waiting = idle("v");
+    drop(leave);
+    assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
+    assert_eq!(waiting.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
+}

@@ -140,7 +140,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if flags.in_place
         && let Ok(suggestion) = suggestion
     {
-        output::replace_file(&flags.target.file, &accepted(&snapshot.text, suggestion))?;
+        output::replace_file(&flags.target.file, &suggestion.accepted(&snapshot.text).0.to_string())?;
     }
     if flags.json {
         return output::print_json(&report(&snapshot, &engine, &completions, load));
@@ -270,19 +270,13 @@ fn report<'a>(snapshot: &Snapshot, engine: &'a Engine, completions: &'a [Judged]
     }
 }
 
-/// The text after accepting a suggestion.
-fn accepted(text: &Rope, suggestion: &Suggestion) -> String {
-    let mut text = text.to_string();
-    text.replace_range(suggestion.range.clone(), &suggestion.text);
-    text
-}
-
 fn diff(flags: &Flags, snapshot: &Snapshot, suggestion: &Suggestion) -> String {
     let name = snapshot
         .path
         .clone()
         .unwrap_or_else(|| flags.target.file.display().to_string());
-    let (old, new) = (snapshot.text.to_string(), accepted(&snapshot.text, suggestion));
+    let new = suggestion.accepted(&snapshot.text).0;
+    let (old, new) = (snapshot.text.to_string(), new.to_string());
     let mut diff = similar::TextDiff::from_lines(&old, &new)
         .unified_diff()
         .header(&format!("a/{name}"), &format!("b/{name}"))

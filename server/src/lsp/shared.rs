@@ -167,7 +167,8 @@ impl Waiting {
 
     /// Makes a suggestion of what arrived, unless the document is not what it was.
     pub(super) fn judge(&mut self, arrival: Arrival) -> Option<Suggestion> {
-        let current = self.shared.lock().is_at(&self.document, self.version);
+        let mut session = self.shared.lock();
+        let current = session.is_at(&self.document, self.version);
         let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
         let (stats, suggestion) = match arrival {
             Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
@@ -178,6 +179,10 @@ impl Waiting {
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
         let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
+        if let Ok(suggestion) = &suggestion {
+            session.look_ahead(&self.document, &self.snapshot, suggestion);
+        }
+        drop(session);
         let reason = suggestion.as_ref().err().copied();
         if let Some(reason) = reason {
             tracing::debug!("nothing is suggested: {}", reason.as_str());
