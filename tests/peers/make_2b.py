@@ -14,7 +14,7 @@ Writes into the folder `models` of the cache that tests/fetch.py fills (by defau
 
 and prints their paths. What is already there is kept. The weights are valid blocks with a standard deviation of about
 0.03, so that activations stay finite, and are the same in every run; the vocabulary is the first 256,000 entries of
-Gemma 3 270M's. What such a model writes is noise.
+Gemma 3 270M's with CodeGemma's control tokens. What such a model writes is noise.
 """
 
 import argparse
@@ -36,6 +36,8 @@ HEAD_DIM = 256
 FFN = 16384
 CONTEXT = 8192
 VOCABULARY = 256_000
+# As in CodeGemma.
+FILL_IN_THE_MIDDLE = {67: b"<|fim_prefix|>", 68: b"<|fim_middle|>", 69: b"<|fim_suffix|>", 70: b"<|file_separator|>"}
 DEVIATION = 0.03
 
 F32 = gguf.GGMLQuantizationType.F32
@@ -161,7 +163,10 @@ def read_vocabulary(path):
         return [convert(field.parts[index]) for index in field.data[:VOCABULARY]]
 
     scores = first("scores", lambda part: float(part[0]))
-    return first("tokens", bytes), scores, first("token_type", lambda part: int(part[0]))
+    pieces, types = first("tokens", bytes), first("token_type", lambda part: int(part[0]))
+    for token, name in FILL_IN_THE_MIDDLE.items():
+        pieces[token], types[token] = name, gguf.TokenType.CONTROL
+    return pieces, scores, types
 
 
 def write(variant, vocabulary):

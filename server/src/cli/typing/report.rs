@@ -39,6 +39,8 @@ pub(super) struct Report {
     nothing: BTreeMap<String, usize>,
     /// Why the anchor moved, and how often.
     anchor: BTreeMap<String, usize>,
+    /// What the server told about each request, in the order of the trace.
+    each: Vec<Option<Value>>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -100,6 +102,7 @@ impl Report {
             suggestion_ms: Spread::new(suggestions),
             nothing: count("reason"),
             anchor: count("anchor"),
+            each: requests.iter().map(|asked| asked.told.clone()).collect(),
         }
     }
 
