@@ -86,7 +86,7 @@ impl Anchor {
     pub fn follow(&self, text: &Rope, cursor: usize, context_tokens: usize) -> (Self, Option<Moved>) {
         let moved = if cursor < self.at {
             Moved::Above
-        } else if text.byte_slice(..self.at) != self.prefix() {
+        } else if text.get_byte_slice(..self.at) != Some(self.prefix()) {
             Moved::Before
         } else if cursor - self.at > most(context_tokens) {
             Moved::Long
@@ -234,6 +234,65 @@ mod tests {
         let typed = "x".repeat(CONTEXT + 1);
         follow("$0", &format!("{typed}$0"), Some(Moved::Long), "");
         follow("ab$0", "é$0", None, "é");
+        follow("}\nab$0", "}é$0", Some(Moved::Before), "}é");
         follow("ab$0éé", "ab$0é", Some(Moved::After), "ab");
+    }
+
+    /// Whatever happens to a document, prefix, typed text and suffix are the document, but for paired closers.
+    #[test]
+    fn random_edits_never_make_it_lie() {
+        let mut random = 3_u64;
+        let mut below = |limit: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % limit
+        };
+        let pieces = [
+            "x",
+            "()",
+            "\n",
+            "é😀",
+            "    ",
+            "fn a() {\n",
+            "}\n",
+            "\"",
+            "a long line of text\r\n",
+        ];
+        let (mut text, mut kept) = (Rope::new(), 0);
+        let mut anchor = Anchor::new(&text, 0, CONTEXT);
+        let mut at = 0;
+        for _ in 0..5000 {
+            // Mostly typing on, sometimes somewhere else.
+            if below(8) == 0 {
+                at = below(text.len_chars() + 1);
+            }
+            if below(4) == 0 {
+                let end = (at + below(12)).min(text.len_chars());
+                text.remove(at..end);
+            } else {
+                let piece = pieces[below(pieces.len())];
+                text.insert(at, piece);
+                at += below(piece.chars().count() + 1);
+            }
+            if text.len_chars() > 3000 {
+                text.remove(..2000);
+                at = at.saturating_sub(2000);
+            }
+            let cursor = text.char_to_byte(at);
+            let (new, moved) = anchor.follow(&text, cursor, CONTEXT);
+            anchor = new;
+            kept += usize::from(moved.is_none());
+            let told = format!("{}{}", anchor.prefix(), anchor.typed(&text, cursor));
+            assert_eq!(text.byte_slice(..cursor), told.as_str());
+            assert!(anchor.typed(&text, cursor).len_bytes() <= CONTEXT);
+            let after = text.byte_slice(cursor..).to_string();
+            let paired = after
+                .strip_suffix(&anchor.suffix().to_string())
+                .expect("the suffix is there");
+            assert!(
+                paired.len() <= PAIRED && paired.chars().all(|c| !c.is_alphanumeric()),
+                "{paired:?}"
+            );
+        }
+        assert!(kept > 500, "{kept} times it stayed");
     }
 }

@@ -352,6 +352,8 @@ mod tests {
             assert_eq!(along("f(a$0"), None);
             assert_eq!(along("f(a$0;;"), None);
             assert_eq!(along("$0f;"), None);
+            assert_eq!(along("é$0"), None);
+            assert_eq!(along("$0"), None);
             // All of it is typed: what is there to say is for the model to find out.
             assert_eq!(along("f(a, b)$0;"), (!landed).then_some(Along { typed: 6, landed }));
         }

@@ -160,9 +160,16 @@ fn overlap(text: &str, closers: &[char], after: &str) -> usize {
             };
             let needed = common.chars().filter(|&c| is_closer(c)).count();
             let opened = common.chars().any(|c| matches!(c, '(' | '[' | '{'));
-            !common.is_empty() && text.ends_with(common) && (opened || needed <= closers.len())
+            let own = common.starts_with('>') && closes_its_angles(text);
+            !common.is_empty() && text.ends_with(common) && (opened || needed <= closers.len()) && !own
         })
         .unwrap_or(0)
+}
+
+/// Whether each `>` of a text has its `<` in it, arrows aside: `Vec<u8>` needs none of those that follow.
+fn closes_its_angles(text: &str) -> bool {
+    let arrows = text.matches("->").count() + text.matches("=>").count();
+    text.matches('<').count() + arrows >= text.matches('>').count()
 }
 
 fn is_closer(c: char) -> bool {
@@ -186,7 +193,7 @@ fn unmatched_closers(text: &str) -> Vec<char> {
                 }
             }
             '"' | '\'' | '`' => {
-                let odd = text.matches(c).count() % 2 == 1;
+                let odd = (text.matches(c).count() - apostrophes(text, c)) % 2 == 1;
                 if odd && !unmatched.contains(&c) {
                     unmatched.push(c);
                 }
@@ -195,6 +202,16 @@ fn unmatched_closers(text: &str) -> Vec<char> {
         }
     }
     unmatched
+}
+
+/// How many of a quote stand inside words: `don't` opens no string.
+fn apostrophes(text: &str, quote: char) -> usize {
+    let in_word = |at: usize| {
+        let (before, after) = (text[..at].chars().next_back(), text[at..].chars().nth(1));
+        before.is_some_and(char::is_alphabetic) && after.is_some_and(char::is_alphabetic)
+    };
+    let all = text.match_indices(quote).filter(|_| quote == '\'');
+    all.filter(|(at, _)| in_word(*at)).count()
 }
 
 #[cfg(test)]
@@ -266,6 +283,10 @@ mod tests {
         check("foo($0)", "\"x\"", "foo(\"x\")");
         check("x = [$0]", "f([1])", "x = [f([1])]");
         check("$0\"", "\"a\" + ", "\"a\" +\"");
+        check("HashMap<u8, $0>", "Vec<u8>", "HashMap<u8, Vec<u8>>");
+        check("Vec<$0>", "u8>", "Vec<u8>");
+        check("f: Box<dyn Fn() $0>", "-> Vec<u8>", "f: Box<dyn Fn() -> Vec<u8>>");
+        check("x = 'I $0'", "don't know", "x = 'I don't know'");
     }
 
     #[test]
