@@ -1,4 +1,4 @@
-"""Draws the loss of a training run.
+"""Draws the loss of a training run, or of several that went on from one another.
 
     python3 plot.py LOG.csv OUT.png
 """

@@ -108,6 +108,11 @@ impl Plan {
 
     /// Makes a suggestion of what the model wrote.
     pub fn suggest(&self, text: &str, finish: Finish) -> Result<Suggestion, Reason> {
+        let in_time = !matches!(finish, Finish::Deadline | Finish::Cancelled);
+        let text = match in_time || postprocess::is_complete(text, &self.place) {
+            true => text,
+            false => postprocess::closed(text),
+        };
         match postprocess::refine(text, &self.place) {
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
@@ -199,6 +204,16 @@ mod tests {
         assert_eq!(plan.suggest("", Finish::Deadline), Err(Reason::Deadline));
         assert_eq!(plan.suggest("", Finish::Cancelled), Err(Reason::Cancelled));
         assert_eq!(plan.suggest("", Finish::Stop), Err(Reason::Blank));
+    }
+
+    #[test]
+    fn what_the_deadline_cut_off_ends_well() {
+        let plan = plan_of("a = $0", true);
+        let suggested = |text| plan.suggest(text, Finish::Deadline).map(|suggestion| suggestion.text);
+        assert_eq!(suggested("f(x) + g(y, lon"), Ok("f(x) + g".to_owned()));
+        assert_eq!(suggested("\n    b\n    c("), Ok("\n    b".to_owned()));
+        assert_eq!(suggested("wor"), Err(Reason::Deadline));
+        assert_eq!(plan.suggest("wor", Finish::Length).unwrap().text, "wor");
     }
 
     #[test]

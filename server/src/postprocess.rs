@@ -64,6 +64,48 @@ pub fn refine(text: &str, place: &Place) -> Result<Edit, Reason> {
     })
 }
 
+/// The best beginning of a text that was cut off while it was written: its whole lines; of a single line, as many whole
+/// words as leave no bracket and no string open, or at the least whole words.
+pub fn closed(text: &str) -> &str {
+    let last_line = text.rfind('\n').unwrap_or(0);
+    if !text[..last_line].trim().is_empty() {
+        return &text[..last_line];
+    }
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut words, mut balanced) = (0, 0);
+    let (mut open, mut before) = (Vec::new(), None);
+    for (at, c) in text.char_indices() {
+        if !(is_word(c) && before.is_some_and(is_word)) {
+            words = at;
+            if open.is_empty() {
+                balanced = at;
+            }
+        }
+        match c {
+            _ if open.last() == Some(&c) => drop(open.pop()),
+            '"' | '`' => open.push(c),
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            _ => {}
+        }
+        before = Some(c);
+    }
+    // What ends with a sign is not cut within a word.
+    if before.is_some_and(|c| !is_word(c)) {
+        words = text.len();
+        if open.is_empty() {
+            balanced = text.len();
+        }
+    }
+    let end = if text[..balanced].trim().is_empty() {
+        words
+    } else {
+        balanced
+    };
+    text[..end].trim_end()
+}
+
 /// Where the completion ends inside `text`, as soon as that can be seen.
 fn end(text: &str, place: &Place) -> Option<usize> {
     match place.extent {
@@ -310,6 +352,24 @@ mod tests {
             "if x {\n        y\n    }",
             "    if x {\n        y\n    }\n}",
         );
+    }
+
+    #[test]
+    fn what_was_cut_off_ends_at_a_whole_word() {
+        let check = |text: &str, expected: &str| assert_eq!(closed(text), expected, "{text:?}");
+        check("", "");
+        check("wor", "");
+        check("two wor", "two");
+        check("f(x)", "f(x)");
+        check("f(x) + g(y, z", "f(x) + g");
+        check("f(a, b", "f");
+        check("(a, b", "(a,");
+        check("a = \"some text, cut", "a =");
+        check("\"(\" + x", "\"(\" +");
+        check("[1, 2], [3", "[1, 2],");
+        check("\n    whole\n    hal", "\n    whole");
+        check("\n    hal", "");
+        check("é + dé", "é +");
     }
 
     #[test]
