@@ -153,36 +153,24 @@ impl Flight {
         }
         let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
         let written = lock(&self.written);
-        if let Some(landed) = &written.landed {
-            let whole = matches!(landed.finish, Finish::Stop | Finish::Length);
-            let more = landed
-                .text
-                .strip_prefix(&typed)
-                .is_some_and(|more| !more.trim().is_empty());
-            let passenger = Passenger {
-                written: self.written.clone(),
-                answer: future::ready(Ok(landed.clone())).boxed().shared(),
-            };
-            let along = Along {
-                typed: typed.len(),
-                landed: true,
-            };
-            return (whole && more).then_some((passenger, along));
-        }
-        if !written.text.starts_with(&typed) || self.cancel.is_cancelled() {
-            return None;
-        }
+        let answer = match &written.landed {
+            Some(landed) => {
+                let whole = matches!(landed.finish, Finish::Stop | Finish::Length);
+                let more = landed.text.strip_prefix(&typed)?;
+                (whole && !more.trim().is_empty()).then(|| future::ready(Ok(landed.clone())).boxed().shared())?
+            }
+            None if self.cancel.is_cancelled() || !written.text.starts_with(&typed) => return None,
+            None => self.answer.upgrade()?,
+        };
+        let along = Along {
+            typed: typed.len(),
+            landed: written.landed.is_some(),
+        };
         let passenger = Passenger {
             written: self.written.clone(),
-            answer: self.answer.upgrade()?,
+            answer,
         };
-        Some((
-            passenger,
-            Along {
-                typed: typed.len(),
-                landed: false,
-            },
-        ))
+        Some((passenger, along))
     }
 
     /// The document was changed: a run whose text cannot be used any more is stopped.

@@ -26,6 +26,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "K", requires = "json")]
     logprobs: Option<usize>,
 
+    /// Guess no tokens ahead: the same text, one token after the other
+    #[arg(long)]
+    no_drafts: bool,
+
     /// Print one JSON object instead of the text
     #[arg(long)]
     json: bool,
@@ -51,6 +55,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let load = begin.elapsed();
     let request = CompletionRequest {
         logprobs: flags.logprobs,
+        drafts: !flags.no_drafts,
         ..CompletionRequest::new(Prompt::Plain(prompt), flags.max_tokens)
     };
     let completion = engine.complete(request).map_err(Failure::new)?;

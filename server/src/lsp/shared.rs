@@ -169,6 +169,7 @@ impl Waiting {
     pub(super) fn judge(&mut self, arrival: Arrival) -> Option<Suggestion> {
         let mut session = self.shared.lock();
         let current = session.is_at(&self.document, self.version);
+        let landed = matches!(arrival, Arrival::Landed(_));
         let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
         let (stats, suggestion) = match arrival {
             Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
@@ -179,7 +180,7 @@ impl Waiting {
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
         let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
-        if let Ok(suggestion) = &suggestion {
+        if landed && let Ok(suggestion) = &suggestion {
             session.look_ahead(&self.document, &self.snapshot, suggestion);
         }
         drop(session);
