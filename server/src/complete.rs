@@ -70,9 +70,10 @@ pub fn plan(
     let after = text
         .byte_slice(offset..position::line_end(text, line).max(offset))
         .to_string();
-    let extent = trigger::decide(&after, multiline, trigger)?;
+    let before = text.byte_slice(text.line_to_byte(line)..offset).to_string();
+    let extent = trigger::decide(&before, &after, multiline, trigger)?;
     let place = Place {
-        before: text.byte_slice(text.line_to_byte(line)..offset).to_string(),
+        before,
         after,
         next_line: next_line(text, line),
         newline: newline(text),
@@ -95,6 +96,12 @@ impl Plan {
     /// How much will be completed.
     pub fn extent(&self) -> Extent {
         self.place.extent
+    }
+
+    /// The same for a run that was to complete so much, whatever would be asked for here.
+    pub fn with_extent(mut self, extent: Extent) -> Self {
+        self.place.extent = extent;
+        self
     }
 
     /// The request to the engine, which stops as soon as more text would be cut away.
@@ -193,7 +200,7 @@ mod tests {
         let suggestion = plan.suggest("\n  y\n}", Finish::Stop).unwrap();
         assert_eq!((suggestion.text.as_str(), suggestion.range), ("\r\n  y\r\n}", 9..10));
         assert_eq!(
-            plan_of("a\rb$0", true).suggest("\nc", Finish::Stop).unwrap().text,
+            plan_of("a\rb {$0", true).suggest("\nc", Finish::Stop).unwrap().text,
             "\rc"
         );
     }
@@ -208,12 +215,16 @@ mod tests {
 
     #[test]
     fn what_the_deadline_cut_off_ends_well() {
-        let plan = plan_of("a = $0", true);
-        let suggested = |text| plan.suggest(text, Finish::Deadline).map(|suggestion| suggestion.text);
-        assert_eq!(suggested("f(x) + g(y, lon"), Ok("f(x) + g".to_owned()));
-        assert_eq!(suggested("\n    b\n    c("), Ok("\n    b".to_owned()));
-        assert_eq!(suggested("wor"), Err(Reason::Deadline));
-        assert_eq!(plan.suggest("wor", Finish::Length).unwrap().text, "wor");
+        let suggested = |marked, text| {
+            let suggestion = plan_of(marked, true).suggest(text, Finish::Deadline);
+            suggestion.map(|suggestion| suggestion.text)
+        };
+        assert_eq!(suggested("a = $0", "f(x) + g(y, lon"), Ok("f(x) + g".to_owned()));
+        assert_eq!(suggested("a = $0", "f(x\n"), Ok("f(x".to_owned()), "the line was whole");
+        assert_eq!(suggested("if a {$0", "\n    b\n    c("), Ok("\n    b".to_owned()));
+        assert_eq!(suggested("a = $0", "wor"), Err(Reason::Deadline));
+        let whole = plan_of("a = $0", true).suggest("wor", Finish::Length);
+        assert_eq!(whole.unwrap().text, "wor");
     }
 
     #[test]

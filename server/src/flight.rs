@@ -63,8 +63,10 @@ pub struct Passenger {
 }
 
 /// How a request goes along with a run that began before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Along {
+    /// How much it completes: a suggestion stays what it is while it is typed.
+    pub extent: Extent,
     /// How many bytes of what was written are typed already.
     pub typed: usize,
     /// The run was over, so that the model has nothing to do.
@@ -148,7 +150,7 @@ impl Flight {
     /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
     /// more of it. Gives how many bytes of the text are typed already.
     pub fn along(&self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
-        if self.key.document != key.document || self.key.extent != key.extent {
+        if self.key.document != key.document {
             return None;
         }
         let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
@@ -163,6 +165,7 @@ impl Flight {
             None => self.answer.upgrade()?,
         };
         let along = Along {
+            extent: self.key.extent,
             typed: typed.len(),
             landed: written.landed.is_some(),
         };
@@ -331,7 +334,8 @@ mod tests {
     fn typing_what_was_written_goes_along() {
         for landed in [true, false] {
             let along = |marked| along("(a, b)", landed, marked);
-            let typed = |typed| Some(Along { typed, landed });
+            let extent = Extent::Line;
+            let typed = |typed| Some(Along { extent, typed, landed });
             assert_eq!(along("f$0;"), typed(0));
             assert_eq!(along("f(a$0;"), typed(2));
             assert_eq!(along("f($0);"), typed(1), "the editor paired the bracket");
@@ -343,7 +347,7 @@ mod tests {
             assert_eq!(along("é$0"), None);
             assert_eq!(along("$0"), None);
             // All of it is typed: what is there to say is for the model to find out.
-            assert_eq!(along("f(a, b)$0;"), (!landed).then_some(Along { typed: 6, landed }));
+            assert_eq!(along("f(a, b)$0;"), typed(6).filter(|_| !landed));
         }
     }
 

@@ -193,8 +193,13 @@ impl Session {
             offset,
             extent: plan.extent(),
         };
+        let alone = Along {
+            extent: plan.extent(),
+            typed: 0,
+            landed: false,
+        };
         let flight = self.flight.as_ref();
-        let joined = flight.and_then(|flight| Some((flight.join(&key)?, Along::default())));
+        let joined = flight.and_then(|flight| Some((flight.join(&key)?, alone)));
         let joined = joined.or_else(|| flight?.along(&key, &snapshot.text));
         let joined = joined.or_else(|| self.arrive_ahead(&key, &snapshot.text));
         let (passenger, along) = match joined {
@@ -208,7 +213,7 @@ impl Session {
                 let submit = |request, reply| engine.submit(request, reply);
                 let (flight, passenger) = Flight::start(key, snapshot.text.clone(), request, submit);
                 self.flight = Some(flight);
-                (passenger, Along::default())
+                (passenger, alone)
             }
         };
         Ok(Boarding {
@@ -216,7 +221,7 @@ impl Session {
             version,
             along,
             moved,
-            plan,
+            plan: plan.with_extent(along.extent),
             passenger,
         })
     }
