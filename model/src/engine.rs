@@ -3,6 +3,7 @@
 //! Must not know what a completion is for. It fences panics: one request fails, the next is served.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use crate::draft::Drafter;
 use crate::generate::{Interrupt, generate};
 use crate::model::{LoadOptions, Model, ModelInfo};
+use crate::persist::Store;
 use crate::score::{ScoreRequest, score};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::Tokenizer;
@@ -96,7 +98,8 @@ impl Engine {
         let model = Model::load(source, options)?;
         let (info, tokenizer) = (model.info().clone(), Arc::clone(model.tokenizer()));
         let cache_bytes = options.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
-        Ok(Self::start(info, tokenizer, model, cache_bytes))
+        let kept = options.keep_sequences.clone();
+        Ok(Self::start(info, tokenizer, model, cache_bytes, kept))
     }
 
     /// Starts the thread for a model that is loaded.
@@ -105,11 +108,19 @@ impl Engine {
         tokenizer: Arc<Tokenizer>,
         model: M,
         cache_bytes: usize,
+        kept: Option<PathBuf>,
     ) -> Self {
         let mailbox = Arc::<Mailbox>::default();
         let thread = {
             let mailbox = Arc::clone(&mailbox);
-            let run = move || serve(&mailbox, &tokenizer, Sequences::new(model, cache_bytes));
+            let run = move || {
+                let mut sequences = Sequences::new(model, cache_bytes);
+                let store = kept.and_then(|path| Store::open(&path, &mut sequences));
+                serve(&mailbox, &tokenizer, &mut sequences);
+                if let Some(store) = store {
+                    store.save(&sequences);
+                }
+            };
             std::thread::Builder::new().name("engine".to_owned()).spawn(run)
         };
         Self {
@@ -215,7 +226,7 @@ impl Drop for Engine {
 }
 
 /// The engine thread's loop.
-fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequences: Sequences<M>) {
+fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: &mut Sequences<M>) {
     let mut drafter = Drafter::default();
     while let Some(job) = next(mailbox) {
         let queued = job.submitted.elapsed();
@@ -228,7 +239,7 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequenc
                     deadline: request.deadline,
                 };
                 let run = |sequences: &mut _| generate(sequences, &mut drafter, tokenizer, &mut request, &interrupt);
-                let answer = fenced(&mut sequences, run).map(|mut completion| {
+                let answer = fenced(sequences, run).map(|mut completion| {
                     completion.stats.queue = queued;
                     completion
                 });
@@ -242,7 +253,7 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, mut sequenc
                     deadline: None,
                 };
                 let run = |sequences: &mut _| score(sequences, tokenizer, &request, &interrupt);
-                let answer = fenced(&mut sequences, run);
+                let answer = fenced(sequences, run);
                 mailbox.lock().running = None;
                 answer_with(reply, answer);
             }

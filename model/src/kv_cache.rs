@@ -51,6 +51,35 @@ impl KvCache {
         })
     }
 
+    /// The keys and values of the first `len` tokens as bytes, layer by layer.
+    pub(crate) fn export(&self, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for tensor in self.layers.iter().flat_map(|(keys, values)| [keys, values]) {
+            let rows = tensor.narrow(0, 0, len)?.flatten_all()?;
+            match tensor.dtype() {
+                DType::F16 => bytes.extend(rows.to_vec1::<f16>()?.into_iter().flat_map(f16::to_le_bytes)),
+                _ => bytes.extend(rows.to_vec1::<f32>()?.into_iter().flat_map(f32::to_le_bytes)),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Takes what [`KvCache::export`] gave for `len` tokens, in the place of all that was read.
+    pub(crate) fn import(&mut self, bytes: &[u8], len: usize) -> Result<()> {
+        let tensors = 2 * self.layers.len();
+        if len == 0 || len > self.capacity || bytes.len() % tensors != 0 {
+            candle_core::bail!("{} bytes of {len} tokens for a cache of {}", bytes.len(), self.capacity);
+        }
+        let parts = bytes.chunks_exact(bytes.len() / tensors);
+        for (tensor, part) in self.layers.iter().flat_map(|(keys, values)| [keys, values]).zip(parts) {
+            let (_, heads, width) = tensor.dims3()?;
+            let rows = Tensor::from_raw_buffer(part, tensor.dtype(), &[len, heads, width], &Device::Cpu)?;
+            tensor.slice_set(&rows, 0, 0)?;
+        }
+        self.len = len;
+        Ok(())
+    }
+
     /// How many tokens have been read.
     pub(crate) fn len(&self) -> usize {
         self.len

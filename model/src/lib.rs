@@ -16,6 +16,7 @@ mod generate;
 mod kv_cache;
 mod model;
 mod ops;
+mod persist;
 mod prompt;
 mod request;
 mod sampler;

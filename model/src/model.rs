@@ -1,5 +1,6 @@
 //! A loaded checkpoint: decoder, tokenizer and the threads that compute. Keys and values are not part of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::decoder::{Decoder, WeightCount};
@@ -30,6 +31,9 @@ pub struct LoadOptions {
     /// The memory for keys and values of sequences that are held for later requests, in bytes; by default 1 GiB. With 0
     /// every request reads its whole prompt.
     pub cache_bytes: Option<usize>,
+    /// A file in which the sequences that are held survive the end of the engine; without one they do not. It tells what
+    /// the documents say, and only its owner can read it.
+    pub keep_sequences: Option<PathBuf>,
     /// The longest sequence, prompt and completion together; by default 8,192 or what the model was trained for, if
     /// that is less.
     pub context_tokens: Option<usize>,
@@ -154,6 +158,16 @@ impl LanguageModel for Model {
 
     fn fork(&self, cache: &KvCache, len: usize) -> Result<KvCache, String> {
         cache.fork(len).map_err(|error| error.to_string())
+    }
+
+    fn export(&self, cache: &KvCache, len: usize) -> Result<Vec<u8>, String> {
+        cache.export(len).map_err(|error| error.to_string())
+    }
+
+    fn import(&self, bytes: &[u8], len: usize) -> Result<KvCache, String> {
+        let mut cache = self.new_cache()?;
+        cache.import(bytes, len).map_err(|error| error.to_string())?;
+        Ok(cache)
     }
 
     fn truncate(&self, cache: &mut KvCache, len: usize) {

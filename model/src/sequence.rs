@@ -21,6 +21,12 @@ pub(crate) trait LanguageModel: Send {
     /// A cache with the first `len` tokens of another.
     fn fork(&self, cache: &Self::Cache, len: usize) -> Result<Self::Cache, String>;
 
+    /// The keys and values of the first `len` tokens, [`LanguageModel::token_bytes`] each.
+    fn export(&self, cache: &Self::Cache, len: usize) -> Result<Vec<u8>, String>;
+
+    /// A cache of what [`LanguageModel::export`] gave for `len` tokens.
+    fn import(&self, bytes: &[u8], len: usize) -> Result<Self::Cache, String>;
+
     /// Forgets all but the first `len` tokens.
     fn truncate(&self, cache: &mut Self::Cache, len: usize);
 
@@ -114,6 +120,31 @@ impl<M: LanguageModel> Sequences<M> {
         let mut tokens: usize = self.held.iter().map(|held| held.tokens.len()).sum();
         while tokens + more > self.budget && !self.held.is_empty() {
             tokens -= self.held.remove(0).tokens.len();
+        }
+    }
+
+    /// The model.
+    pub(crate) fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The logits after some tokens alone, in no sequence that is held.
+    pub(crate) fn logits_after(&mut self, tokens: &[u32]) -> Result<Vec<f32>, String> {
+        let mut cache = self.model.new_cache()?;
+        let logits = self.model.forward(&mut cache, tokens, true)?;
+        logits.ok_or_else(|| "it gave no logits".to_owned())
+    }
+
+    /// What is held, the least recently used first.
+    pub(crate) fn held(&self) -> impl DoubleEndedIterator<Item = (&[u32], &M::Cache)> {
+        self.held.iter().map(|held| (held.tokens.as_slice(), &held.cache))
+    }
+
+    /// Holds a sequence from elsewhere, as the most recently used one, where it fits.
+    pub(crate) fn hold(&mut self, tokens: Vec<u32>, cache: M::Cache) {
+        self.make_room(tokens.len());
+        if tokens.len() <= self.budget {
+            self.held.push(Held { tokens, cache });
         }
     }
 

@@ -252,6 +252,15 @@ impl LanguageModel for ScriptedModel {
         Ok(held[..len].to_vec())
     }
 
+    fn export(&self, held: &Vec<u32>, len: usize) -> Result<Vec<u8>, String> {
+        Ok(held[..len].iter().map(|token| *token as u8).collect())
+    }
+
+    fn import(&self, bytes: &[u8], len: usize) -> Result<Vec<u32>, String> {
+        assert_eq!(bytes.len(), len);
+        Ok(bytes.iter().map(|byte| u32::from(*byte)).collect())
+    }
+
     fn truncate(&self, held: &mut Vec<u32>, len: usize) {
         held.truncate(len);
     }

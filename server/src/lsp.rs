@@ -40,10 +40,11 @@ const CONCURRENCY: usize = 256;
 /// Bytes between the sieve and the protocol's reader.
 const PIPE_BYTES: usize = 64 << 10;
 
-/// Serves one client on stdin and stdout until it leaves, and says whether it left in good order: after `shutdown`.
-pub async fn serve(flags: EngineFlags) -> bool {
+/// Serves one client on stdin and stdout until it leaves, and says whether it left in good order: after `shutdown`. With
+/// `keep`, what was read of the documents is there again after a restart.
+pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
     let (outbox, courier) = outbox::outbox();
-    let shared = Arc::new(Shared::new(flags, outbox));
+    let shared = Arc::new(Shared::new(flags, keep, outbox));
     let (service, socket) = LspService::build(|client| Backend {
         shared: shared.clone(),
         client,
@@ -66,7 +67,11 @@ pub async fn serve(flags: EngineFlags) -> bool {
         .await;
     let mut session = shared.lock();
     session.end();
-    session.shut_down
+    let (in_good_order, engine) = (session.shut_down, session.take_engine());
+    drop(session);
+    // Its end is waited for: it may have something to write.
+    drop(engine);
+    in_good_order
 }
 
 struct Backend {

@@ -38,6 +38,15 @@ pub fn resolve(name_or_path: Option<&str>) -> Result<ModelSource, String> {
     ))
 }
 
+/// Where the sequences of a model are kept from one run to the next; `None` where there is no cache folder.
+pub fn kept_sequences(source: &ModelSource) -> Option<PathBuf> {
+    let name = match source {
+        ModelSource::Path(path) => path.file_name()?.to_string_lossy().into_owned(),
+        ModelSource::Embedded(_) => starter::NAME.to_owned(),
+    };
+    Some(cache_folder().ok()?.join("sequences").join(name))
+}
+
 /// Where models and what is derived from them are kept: `CODEGEMMA_CACHE`, or a folder in the user's cache folder.
 fn cache_folder() -> Result<PathBuf, String> {
     if let Some(folder) = std::env::var_os("CODEGEMMA_CACHE").filter(|folder| !folder.is_empty()) {

@@ -19,7 +19,7 @@ use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
 use crate::settings::Settings;
-use crate::trigger::Trigger;
+use crate::trigger::{Multiline, Trigger};
 
 /// How far the engine is.
 #[derive(Clone)]
@@ -135,6 +135,11 @@ impl Session {
         if let Some(flight) = self.flight.take() {
             flight.cancel();
         }
+    }
+
+    /// The engine, which the session has no use for once it has ended.
+    pub fn take_engine(&mut self) -> EngineState {
+        std::mem::replace(&mut self.engine, EngineState::Loading)
     }
 
     /// Whether the client is going or gone.
@@ -256,7 +261,11 @@ impl Session {
             offset,
             ..snapshot.clone()
         };
-        let multiline = self.settings.multiline;
+        // The line is done; what comes next begins with a line break.
+        let multiline = match self.settings.multiline {
+            Multiline::Never => Multiline::Never,
+            Multiline::Auto | Multiline::Always => Multiline::Always,
+        };
         let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), multiline, Trigger::Automatic);
         let Ok(plan) = plan else { return };
         let key = Key {

@@ -1,7 +1,8 @@
 //! A language client that talks to a `codegemma-lsp` process over stdio, as an editor does.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -37,10 +38,22 @@ impl Client {
         Self::start_with(&["--model", model])
     }
 
-    /// Starts a server with these flags.
+    /// Starts a server with these flags, which keeps nothing for the next one.
     pub fn start_with(flags: &[&str]) -> Self {
-        let mut child = command("codegemma-lsp")
-            .args(flags)
+        let mut server = command("codegemma-lsp");
+        server.args(flags).arg("--forget");
+        Self::spawn(server)
+    }
+
+    /// Starts a server that keeps what it has read in a cache folder.
+    pub fn start_in(cache: &Path, flags: &[&str]) -> Self {
+        let mut server = command("codegemma-lsp");
+        server.args(flags).env("CODEGEMMA_CACHE", cache);
+        Self::spawn(server)
+    }
+
+    fn spawn(mut server: Command) -> Self {
+        let mut child = server
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -175,6 +175,34 @@ fn what_follows_an_accepted_suggestion_is_there_already() {
     panic!("a continuation was never there");
 }
 
+#[test]
+fn after_a_restart_nothing_is_read_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let text: String = (0..40).map(|number| method("area", number)).collect();
+    let mut read = |name: &str| {
+        let mut client = Client::start_in(cache.path(), &["--model", MODEL]);
+        client.initialize(Encoding::Utf16, json!({"maxTokens": 4, "deadlineMs": 600_000}));
+        client.wait_until_ready();
+        client.open(&format!("file:///project/{name}"), &text);
+        client.inline(&format!("file:///project/{name}"), &position(62, 0));
+        let request = client.last_request();
+        client.shut_down();
+        client.exit();
+        assert_eq!(client.exit_code(), Some(0));
+        count(&request, "forwarded_tokens")
+    };
+    assert!(read("shapes.py") > 200);
+    assert!(read("shapes.py") < 10);
+    // A file that is damaged is left alone.
+    let kept = cache.path().join("sequences").join("starter");
+    let mut bytes = std::fs::read(&kept).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&kept, bytes).unwrap();
+    assert!(read("shapes.py") > 200);
+    assert!(read("shapes.py") < 10);
+}
+
 /// What `codegemma-complete bench --typing` says about a trace.
 fn bench(trace: &str, flags: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();

@@ -220,3 +220,41 @@ fn a_tokenizer_that_is_larger_than_the_vocabulary_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn an_engine_that_starts_again_goes_on_where_it_was() {
+    let starter = ModelSource::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("starter/starter.gguf"));
+    let folder = tempfile::tempdir().unwrap();
+    let engine = |kept: Option<PathBuf>| {
+        let options = LoadOptions {
+            keep_sequences: kept,
+            ..LoadOptions::default()
+        };
+        Engine::load(&starter, &options).unwrap()
+    };
+    let text = include_str!("../sequence.rs");
+    let request = |at: usize| {
+        let at = text.floor_char_boundary(at);
+        let prompt = FimPrompt {
+            prefix: text[at..at + 900].to_owned(),
+            suffix: text[at + 1000..].to_owned(),
+            ..FimPrompt::default()
+        };
+        CompletionRequest::new(Prompt::Fim(prompt), 16)
+    };
+    let places = [0, 1500, 3000];
+    let kept = folder.path().join("sequences");
+    let first = engine(Some(kept.clone()));
+    let expected = places.map(|at| first.complete(request(at)).unwrap());
+    drop(first);
+    let again = engine(Some(kept));
+    for (at, expected) in places.into_iter().zip(expected) {
+        let found = again.complete(request(at)).unwrap();
+        assert!(found.stats.reused_tokens > 200, "{:?}", found.stats);
+        assert_eq!(found.stats.forwarded_tokens, 1);
+        assert_eq!(
+            (found.tokens, found.logprob.to_bits()),
+            (expected.tokens, expected.logprob.to_bits())
+        );
+    }
+}

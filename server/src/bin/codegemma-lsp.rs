@@ -15,6 +15,10 @@ struct Flags {
     #[command(flatten)]
     engine: EngineFlags,
 
+    /// Keep nothing on disk: by default what was read of the documents is there again after a restart
+    #[arg(long)]
+    forget: bool,
+
     /// Write the log to this file; by default it goes to stderr
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let in_good_order = runtime.block_on(lsp::serve(flags.engine));
+    let in_good_order = runtime.block_on(lsp::serve(flags.engine, !flags.forget));
     // A client that leaves stdin open must not keep the process alive.
     runtime.shutdown_background();
     if in_good_order {

@@ -20,6 +20,7 @@ use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
 use crate::flight::{Along, Arrival, Passenger};
+use crate::model_path;
 use crate::position::Encoding;
 use crate::reason::Reason;
 use crate::session::{EngineState, Session};
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     session: Mutex<Session>,
     outbox: Outbox,
     flags: EngineFlags,
+    keep: bool,
 }
 
 /// A request that waits for the engine. It is dropped when it is answered, or when the client cancels it.
@@ -46,11 +48,12 @@ pub(super) struct Waiting {
 }
 
 impl Shared {
-    pub(super) fn new(flags: EngineFlags, outbox: Outbox) -> Self {
+    pub(super) fn new(flags: EngineFlags, keep: bool, outbox: Outbox) -> Self {
         Self {
             session: Mutex::default(),
             outbox,
             flags,
+            keep,
         }
     }
 
@@ -101,7 +104,9 @@ impl Shared {
             self.lock().starter = true;
             tracing::info!("{}", starter::NOTE);
         }
-        Engine::load(&source, &self.flags.load_options()).map_err(|error| error.to_string())
+        let mut options = self.flags.load_options();
+        options.keep_sequences = self.keep.then(|| model_path::kept_sequences(&source)).flatten();
+        Engine::load(&source, &options).map_err(|error| error.to_string())
     }
 
     fn loaded(&self, engine: Result<Engine, String>) {

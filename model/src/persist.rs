@@ -1,0 +1,167 @@
+//! The sequences that are held, in a file, so that the next start need not read them again.
+//!
+//! The file belongs to a model by what the model computes: by the logits after a few tokens, bit for bit. Other weights,
+//! another format or other arithmetic give another signature. What is damaged or foreign is left alone with a note in the
+//! log, and never used. Must not know where the file lies by default.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::sequence::{LanguageModel, Sequences};
+
+const MAGIC: &[u8; 4] = b"CGSQ";
+const VERSION: u32 = 1;
+/// The most bytes to write, and to read.
+const MOST_BYTES: usize = 256 << 20;
+/// A sequence of fewer tokens is read again in no time.
+const LEAST_TOKENS: usize = 64;
+
+/// The file and the model that it belongs to.
+pub(crate) struct Store {
+    path: PathBuf,
+    signature: u32,
+}
+
+impl Store {
+    /// Takes what the file has for this model into `sequences`.
+    pub(crate) fn open<M: LanguageModel>(path: &Path, sequences: &mut Sequences<M>) -> Option<Self> {
+        let signature = match signature(sequences) {
+            Ok(signature) => signature,
+            Err(error) => {
+                tracing::warn!("sequences are not kept: the model has no signature ({error})");
+                return None;
+            }
+        };
+        let store = Self {
+            path: path.to_owned(),
+            signature,
+        };
+        match store.restore(sequences) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("{count} sequences are there from the last time"),
+            Err(error) => tracing::warn!("{}: {error}; what it holds is read again", path.display()),
+        }
+        Some(store)
+    }
+
+    /// Writes what is held, the newest sequences first where not all fit. A file gets its name only when it is whole.
+    pub(crate) fn save<M: LanguageModel>(&self, sequences: &Sequences<M>) {
+        let bytes = match self.encode(sequences) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return,
+            Err(error) => return tracing::warn!("sequences are not kept: {error}"),
+        };
+        if let Err(error) = write_whole(&self.path, &bytes) {
+            tracing::warn!("{}: sequences are not kept: {error}", self.path.display());
+        }
+    }
+
+    fn encode<M: LanguageModel>(&self, sequences: &Sequences<M>) -> Result<Option<Vec<u8>>, String> {
+        let mut chosen = Vec::new();
+        let mut room = MOST_BYTES;
+        for (tokens, cache) in sequences
+            .held()
+            .rev()
+            .filter(|(tokens, _)| tokens.len() >= LEAST_TOKENS)
+        {
+            let size = tokens.len() * (4 + sequences.model().token_bytes());
+            let Some(left) = room.checked_sub(size) else { break };
+            room = left;
+            chosen.push((tokens, cache));
+        }
+        if chosen.is_empty() {
+            return Ok(None);
+        }
+        let mut bytes = MAGIC.to_vec();
+        for number in [VERSION, self.signature, chosen.len() as u32] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for (tokens, cache) in chosen.into_iter().rev() {
+            bytes.extend((tokens.len() as u32).to_le_bytes());
+            bytes.extend(tokens.iter().flat_map(|token| token.to_le_bytes()));
+            bytes.extend(sequences.model().export(cache, tokens.len())?);
+        }
+        let checksum = crc32fast::hash(&bytes);
+        bytes.extend(checksum.to_le_bytes());
+        Ok(Some(bytes))
+    }
+
+    /// Gives how many sequences were taken.
+    fn restore<M: LanguageModel>(&self, sequences: &mut Sequences<M>) -> Result<usize, String> {
+        let size = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error.to_string()),
+        };
+        if size > MOST_BYTES as u64 * 2 {
+            return Err(format!("it has {size} bytes, more than is ever written"));
+        }
+        let bytes = fs::read(&self.path).map_err(|error| error.to_string())?;
+        let mut reader = Reader(&bytes);
+        if reader.take(4)? != MAGIC || reader.number()? != VERSION {
+            return Err("it is no file of sequences of this version".to_owned());
+        }
+        if reader.number()? != self.signature {
+            return Err("it belongs to another model or build".to_owned());
+        }
+        let content = bytes.len().checked_sub(4).ok_or("it is cut off")?;
+        let checksum = Reader(&bytes[content..]).number()?;
+        if crc32fast::hash(&bytes[..content]) != checksum {
+            return Err("its checksum is wrong".to_owned());
+        }
+        let count = reader.number()?;
+        for _ in 0..count {
+            let len = reader.number()? as usize;
+            let tokens = reader.take(len.checked_mul(4).ok_or("a length is wrong")?)?;
+            let tokens: Vec<u32> = tokens
+                .chunks_exact(4)
+                .map(|token| u32::from_le_bytes([token[0], token[1], token[2], token[3]]))
+                .collect();
+            let size = len.checked_mul(sequences.model().token_bytes());
+            let cache = reader.take(size.ok_or("a length is wrong")?)?;
+            let cache = sequences.model().import(cache, len)?;
+            sequences.hold(tokens, cache);
+        }
+        Ok(count as usize)
+    }
+}
+
+/// What a model computes, in short.
+fn signature<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<u32, String> {
+    let tokens: Vec<u32> = (1..9).collect();
+    let logits = sequences.logits_after(&tokens)?;
+    let bytes: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
+    Ok(crc32fast::hash(&bytes))
+}
+
+/// Writes a file that only its owner can read: it tells what the documents say. It gets its name when it is whole.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // Private from the beginning, removed where anything fails.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Reads from the beginning of some bytes; an error where there are not as many.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or("it is cut off")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u32, String> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use std::fs;
+use std::path::Path;
+
+use super::Store;
+use crate::sequence::Sequences;
+use crate::testing::ScriptedModel;
+
+/// A model that says a token after anything.
+fn sequences(says: u32, budget: usize) -> Sequences<ScriptedModel> {
+    Sequences::new(ScriptedModel::new(4096, move |_| says), budget)
+}
+
+fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
+    let reused = sequences.begin(prompt, 0).unwrap();
+    sequences.forward(&prompt[reused..], true).unwrap();
+    reused
+}
+
+fn document(number: u32) -> Vec<u32> {
+    (0..200).map(|at| number * 1000 + at).collect()
+}
+
+/// Reads some documents and leaves them in a file.
+fn write(path: &Path, says: u32, documents: &[u32]) {
+    let mut sequences = sequences(says, 10_000);
+    let store = Store::open(path, &mut sequences).unwrap();
+    for number in documents {
+        read(&mut sequences, &document(*number));
+    }
+    store.save(&sequences);
+}
+
+/// How much of a document is there after a start.
+fn reused(path: &Path, says: u32, number: u32) -> usize {
+    let mut sequences = sequences(says, 10_000);
+    Store::open(path, &mut sequences).unwrap();
+    read(&mut sequences, &document(number))
+}
+
+#[test]
+fn what_was_held_is_there_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new").join("sequences");
+    assert_eq!(reused(&path, 7, 1), 0);
+    write(&path, 7, &[1, 2, 3]);
+    for number in [1, 2, 3] {
+        assert_eq!(reused(&path, 7, number), 199);
+    }
+    assert_eq!(reused(&path, 7, 4), 0);
+    assert_eq!(
+        fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1,
+        "nothing else is left there"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn another_model_does_not_use_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    write(&path, 7, &[1]);
+    assert_eq!(reused(&path, 8, 1), 0);
+    // Its own file takes the place of the foreign one.
+    write(&path, 8, &[2]);
+    assert_eq!((reused(&path, 8, 2), reused(&path, 7, 1)), (199, 0));
+}
+
+#[test]
+fn damage_anywhere_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    write(&path, 7, &[1, 2]);
+    let good = fs::read(&path).unwrap();
+    for at in (0..good.len()).step_by(97).chain([0, 4, 8, 12, 16, good.len() - 1]) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x20;
+        fs::write(&path, &bad).unwrap();
+        assert_eq!(reused(&path, 7, 1), 0, "byte {at}");
+    }
+    for len in (0..good.len()).step_by(101) {
+        fs::write(&path, &good[..len]).unwrap();
+        assert_eq!(reused(&path, 7, 1), 0, "{len} bytes");
+    }
+    fs::write(&path, &good).unwrap();
+    assert_eq!(reused(&path, 7, 1), 199);
+}
+
+#[test]
+fn a_budget_holds_for_what_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    write(&path, 7, &[1, 2, 3]);
+    let mut tight = sequences(7, 450);
+    Store::open(&path, &mut tight).unwrap();
+    assert_eq!(read(&mut tight, &document(3)), 199);
+    let mut none = sequences(7, 0);
+    Store::open(&path, &mut none).unwrap();
+    assert_eq!(read(&mut none, &document(3)), 0);
+}
+
+#[test]
+fn servers_that_share_a_file_do_not_spoil_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let path = &path;
+            scope.spawn(move || (0..10).for_each(|_| write(path, 7, &[number])));
+        }
+    });
+    let found: Vec<usize> = (0..4).map(|number| reused(&path, 7, number)).collect();
+    assert!(found.contains(&199), "{found:?}");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    write(&file.join("sequences"), 7, &[1]);
+    write(folder.path(), 7, &[1]);
+    assert_eq!(reused(folder.path(), 7, 1), 0);
+    assert_eq!(fs::read(&file).unwrap(), b"x");
+}
+
+#[test]
+fn short_sequences_are_not_worth_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    let mut sequences = sequences(7, 10_000);
+    let store = Store::open(&path, &mut sequences).unwrap();
+    read(&mut sequences, &document(1)[..20]);
+    store.save(&sequences);
+    assert!(!path.exists());
+}
