@@ -1,4 +1,4 @@
-"""A line here is not finished: `codegemma-complete examples/rectangle.py:9:9` completes it."""
+"""The last line is not finished: `codegemma-complete examples/rectangle.py:15:41` completes it."""
 
 
 class Rectangle:
@@ -6,8 +6,10 @@ class Rectangle:
 
     def __init__(self, width, height):
         self.width = width
-        
+        self.height = height
 
     def area(self):
-        """Return the area."""
         return self.width * self.height
+
+    def perimeter(self):
+        return 2 * (self.width + self.he

@@ -72,7 +72,12 @@ pub fn plan(
         .to_string();
     let before = text.byte_slice(text.line_to_byte(line)..offset).to_string();
     let extent = trigger::decide(&before, &after, multiline, trigger)?;
+    let above = line.checked_sub(1).map(|above| {
+        let range = text.line_to_byte(above)..position::line_end(text, above);
+        text.byte_slice(range).to_string()
+    });
     let place = Place {
+        above,
         before,
         after,
         next_line: next_line(text, line),

@@ -9,6 +9,8 @@ use crate::trigger::Extent;
 /// The surroundings of the cursor that decide what is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// The line above the cursor's.
+    pub above: Option<String>,
     /// The cursor's line, left of the cursor.
     pub before: String,
     /// The cursor's line, right of the cursor, without its line break.
@@ -108,11 +110,52 @@ pub fn closed(text: &str) -> &str {
 
 /// Where the completion ends inside `text`, as soon as that can be seen.
 fn end(text: &str, place: &Place) -> Option<usize> {
-    match place.extent {
+    let end = match place.extent {
         Extent::Line => text.find(['\n', '\r']),
         Extent::Block if place.runs_on => block_end(text, &place.before),
         Extent::Block => None,
+    };
+    let text = &text[..end.unwrap_or(text.len())];
+    repeated_line(text, place, end.is_some())
+        .or_else(|| loops(text))
+        .or(end)
+}
+
+/// Where a line begins that is the one above it once more. The last line counts where it is `whole`.
+fn repeated_line(text: &str, place: &Place, whole: bool) -> Option<usize> {
+    /// Shorter ones, such as closers, do stand one below the other.
+    const SOLID: usize = 6;
+    let mut above = place.above.clone();
+    let mut start = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        let ended = line.ends_with('\n') || whole;
+        let line_text = line.trim_end();
+        let full = if i == 0 {
+            format!("{}{line_text}", place.before)
+        } else {
+            line_text.to_owned()
+        };
+        let solid = full.chars().filter(|c| !c.is_whitespace()).count() >= SOLID;
+        if ended && solid && above.as_deref().map(str::trim_end) == Some(&full) {
+            return Some(start);
+        }
+        above = Some(full);
+        start += line.len();
     }
+    None
+}
+
+/// Where a text begins to go round in circles: after the first of four times that it ends with the same.
+fn loops(text: &str) -> Option<usize> {
+    const TIMES: usize = 4;
+    const SHORTEST: usize = 4;
+    let bytes = text.as_bytes();
+    let found = (SHORTEST..=bytes.len() / TIMES).find(|period| {
+        let tail = &bytes[bytes.len() - period * TIMES..];
+        // Rules and padding of one character are no circle.
+        tail[*period..] == tail[..tail.len() - period] && tail[1..*period] != tail[..period - 1]
+    })?;
+    Some(text.floor_char_boundary(text.len() - found * (TIMES - 1)))
 }
 
 /// A block ends before a line that is indented less than the cursor's, and at a blank line unless deeper text follows.
@@ -265,7 +308,8 @@ mod tests {
         let mut below = after.lines();
         let rest = below.next().unwrap_or_default();
         Place {
-            before: before.lines().last().unwrap_or_default().to_owned(),
+            above: before.rsplit('\n').nth(1).map(str::to_owned),
+            before: before.rsplit('\n').next().unwrap_or_default().to_owned(),
             after: rest.to_owned(),
             next_line: below.find(|line| !line.trim().is_empty()).map(str::to_owned),
             newline: if marked.contains("\r\n") { "\r\n" } else { "\n" },
@@ -352,6 +396,25 @@ mod tests {
             "if x {\n        y\n    }",
             "    if x {\n        y\n    }\n}",
         );
+    }
+
+    #[test]
+    fn nothing_goes_round_in_circles() {
+        check("    a.bc = bc\n    $0\n", "a.bc = bc\n    a.bc = bc\n", "blank");
+        check("x = 1\n$0\n", "value = 2\nvalue = 2\nvalue = 2\n", "x = 1\nvalue = 2\n");
+        check("x = 1\n$0\n", "value = 2\nvalue = 23", "x = 1\nvalue = 2\nvalue = 23\n");
+        check("f($0\n", "a: 1, a: 1, a: 1, a: 1, ", "f(a: 1,\n");
+        // What is like it, and is none.
+        check("{\n    }\n    $0\n", "}\n}\n", "{\n    }\n    }\n}\n");
+        check(
+            "// $0\n",
+            "----------------------------",
+            "// ----------------------------\n",
+        );
+        check("x = [$0\n", "1, 2, 1, 2, 1, 2]", "x = [1, 2, 1, 2, 1, 2]\n");
+        assert!(is_complete("a: 1, a: 1, a: 1, a: 1, ", &place("f($0", Extent::Line)));
+        assert!(!is_complete("a: 1, a: 1, a: 1, ", &place("f($0", Extent::Line)));
+        assert_eq!(loops("éé😀x éé😀x éé😀x éé😀x "), Some(10));
     }
 
     #[test]
