@@ -121,11 +121,13 @@ fn end(text: &str, place: &Place) -> Option<usize> {
         .or(end)
 }
 
-/// Where a line begins that is the one above it once more. The last line counts where it is `whole`.
+/// Where a line begins that is the one above it once more; one that the user has begun may be. The last line counts where
+/// it is `whole`.
 fn repeated_line(text: &str, place: &Place, whole: bool) -> Option<usize> {
     /// Shorter ones, such as closers, do stand one below the other.
     const SOLID: usize = 6;
-    let mut above = place.above.clone();
+    let begun = !place.before.trim().is_empty();
+    let mut above = place.above.clone().filter(|_| !begun);
     let mut start = 0;
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let ended = line.ends_with('\n') || whole;
@@ -405,6 +407,7 @@ mod tests {
         check("x = 1\n$0\n", "value = 2\nvalue = 23", "x = 1\nvalue = 2\nvalue = 23\n");
         check("f($0\n", "a: 1, a: 1, a: 1, a: 1, ", "f(a: 1,\n");
         // What is like it, and is none.
+        check("value = 2\nval$0\n", "ue = 2\n", "value = 2\nvalue = 2\n");
         check("{\n    }\n    $0\n", "}\n}\n", "{\n    }\n    }\n}\n");
         check(
             "// $0\n",
