@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Plays a trace at its pace, or as fast as it is answered. A request is cancelled when the next keystroke comes.
 pub(super) fn play(server: &mut Server, steps: &[Step], paced: bool) -> Result<Vec<Asked>, Failure> {
-    start(server)?;
+    start(server, paced)?;
     let mut player = Player {
         server,
         asked: Vec::new(),
@@ -66,9 +66,11 @@ pub(super) fn play(server: &mut Server, steps: &[Step], paced: bool) -> Result<V
     Ok(player.asked)
 }
 
-/// Waits until the model is there.
-fn start(server: &mut Server) -> Result<(), Failure> {
-    let params = json!({"processId": null, "rootUri": null, "capabilities": {}});
+/// Waits until the model is there. Who waits for every answer waits for the whole of it.
+fn start(server: &mut Server, paced: bool) -> Result<(), Failure> {
+    let patient = json!({"deadlineMs": PATIENCE.as_millis() as u64});
+    let settings = if paced { Value::Null } else { patient };
+    let params = json!({"processId": null, "rootUri": null, "capabilities": {}, "initializationOptions": settings});
     let id = server.request("initialize", &params)?;
     server.wait(|message| message["id"] == id)?;
     server.notify("initialized", &json!({}))?;
