@@ -67,7 +67,7 @@ impl KvCache {
     /// Takes what [`KvCache::export`] gave for `len` tokens, in the place of all that was read.
     pub(crate) fn import(&mut self, bytes: &[u8], len: usize) -> Result<()> {
         let tensors = 2 * self.layers.len();
-        if len == 0 || len > self.capacity || bytes.len() % tensors != 0 {
+        if len == 0 || len > self.capacity || !bytes.len().is_multiple_of(tensors) {
             candle_core::bail!("{} bytes of {len} tokens for a cache of {}", bytes.len(), self.capacity);
         }
         let parts = bytes.chunks_exact(bytes.len() / tensors);

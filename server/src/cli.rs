@@ -1,7 +1,7 @@
 //! `codegemma-complete`: the same engine for files on the command line.
 //!
 //! What it was asked for goes to stdout and nothing else does; notes and errors go to stderr. Of the protocol only
-//! [`typing`] knows, which plays the editor.
+//! `typing` knows, which plays the editor.
 
 mod bench;
 mod complete;

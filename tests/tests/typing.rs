@@ -179,7 +179,7 @@ fn what_follows_an_accepted_suggestion_is_there_already() {
 fn after_a_restart_nothing_is_read_again() {
     let cache = tempfile::tempdir().unwrap();
     let text: String = (0..40).map(|number| method("area", number)).collect();
-    let mut read = |name: &str| {
+    let read = |name: &str| {
         let mut client = Client::start_in(cache.path(), &["--model", MODEL]);
         client.initialize(Encoding::Utf16, json!({"maxTokens": 4, "deadlineMs": 600_000}));
         client.wait_until_ready();
