@@ -43,7 +43,8 @@ impl EngineFlags {
         self.model.as_deref().is_some_and(|model| !model.is_empty())
     }
 
-    /// The same flags as arguments, for another program of this project.
+    /// The same flags as arguments, for another program of this project. The devices are left out: all that is accepted
+    /// is the processor.
     pub fn arguments(&self) -> Vec<String> {
         let threads = self.threads.map(|threads| threads.to_string());
         let cache = self.cache_mib.map(|cache| cache.to_string());
