@@ -21,4 +21,5 @@ pub mod reason;
 pub mod session;
 pub mod settings;
 pub mod starter;
+pub mod syntax;
 pub mod trigger;
