@@ -9,10 +9,13 @@ use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, P
 use ropey::Rope;
 
 use crate::anchor::Anchor;
+use crate::fit::Fit;
+use crate::language::Language;
 use crate::position;
 use crate::postprocess::{self, Place};
 use crate::reason::Reason;
-use crate::trigger::{self, Extent, Multiline, Trigger};
+use crate::syntax::{Inside, Parsed};
+use crate::trigger::{self, Cursor, Extent, Multiline, Trigger};
 
 /// A document as it was when the request came.
 #[derive(Debug, Clone)]
@@ -21,6 +24,10 @@ pub struct Snapshot {
     pub text: Rope,
     /// The cursor: a byte offset on a character boundary.
     pub offset: usize,
+    /// The language, where it is known.
+    pub language: Option<&'static Language>,
+    /// The syntax tree of the text, where there is one.
+    pub parsed: Option<Parsed>,
     /// The path as the model should see it.
     pub path: Option<String>,
     /// Other files for context, most important last.
@@ -71,7 +78,16 @@ pub fn plan(
         .byte_slice(offset..position::line_end(text, line).max(offset))
         .to_string();
     let before = text.byte_slice(text.line_to_byte(line)..offset).to_string();
-    let extent = trigger::decide(&before, &after, multiline, trigger)?;
+    let cursor = Cursor {
+        before: &before,
+        after: &after,
+        inside: snapshot
+            .parsed
+            .as_ref()
+            .map_or(Inside::Code, |parsed| parsed.inside(text, offset)),
+        language: snapshot.language,
+    };
+    let extent = trigger::decide(&cursor, multiline, trigger)?;
     let above = line.checked_sub(1).map(|above| {
         let range = text.line_to_byte(above)..position::line_end(text, above);
         text.byte_slice(range).to_string()
@@ -84,6 +100,10 @@ pub fn plan(
         newline: newline(text),
         extent,
         runs_on: !model.fill_in_the_middle,
+        fit: snapshot
+            .parsed
+            .clone()
+            .map(|parsed| Fit::new(parsed, text.clone(), offset)),
     };
     let new = || Anchor::new(text, offset, model.context_tokens);
     let anchor = anchor.cloned().unwrap_or_else(new);
@@ -120,12 +140,12 @@ impl Plan {
 
     /// Makes a suggestion of what the model wrote.
     pub fn suggest(&self, text: &str, finish: Finish) -> Result<Suggestion, Reason> {
-        let in_time = !matches!(finish, Finish::Deadline | Finish::Cancelled);
-        let text = match in_time || postprocess::is_complete(text, &self.place) {
-            true => text,
-            false => postprocess::closed(text),
-        };
-        match postprocess::refine(text, &self.place) {
+        let whole = finish == Finish::Stop || postprocess::is_complete(text, &self.place);
+        let closed = if whole { text } else { postprocess::closed(text) };
+        // Whoever asks for a few tokens wants those, however they end.
+        let as_it_is = closed.is_empty() && finish == Finish::Length;
+        let text = if as_it_is { text } else { closed };
+        match postprocess::refine(text, &self.place, whole) {
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
                 range: self.offset..self.offset + edit.replaces,
@@ -185,6 +205,8 @@ mod tests {
         let snapshot = Snapshot {
             text: Rope::from_str(&format!("{before}{after}")),
             offset: before.len(),
+            language: None,
+            parsed: None,
             path: Some("src/a.rs".to_owned()),
             files: Vec::new(),
         };

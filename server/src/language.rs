@@ -30,6 +30,8 @@ pub struct Language {
     /// Kinds of nodes that are a statement or a declaration and usually end with their line. None where the language has
     /// none, as one of data has.
     pub statements: &'static [&'static str],
+    /// What a line ends with where a body may follow.
+    pub opens: &'static [&'static str],
     /// Kinds of nodes that hold a body: within braces, or indented.
     pub blocks: &'static [&'static str],
 }

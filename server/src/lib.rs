@@ -9,6 +9,7 @@ pub mod complete;
 pub mod config;
 pub mod document;
 pub mod eval;
+pub mod fit;
 pub mod flight;
 pub mod language;
 pub mod logging;

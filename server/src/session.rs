@@ -15,10 +15,12 @@ use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Suggestion};
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
+use crate::language;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
 use crate::settings::Settings;
+use crate::syntax::{Job, Parsed};
 use crate::trigger::{Multiline, Trigger};
 
 /// How far the engine is.
@@ -115,6 +117,18 @@ impl Session {
         Some(applied)
     }
 
+    /// What is to be done, elsewhere, for the syntax tree of a document that was not quick to have.
+    pub fn parse_job(&mut self, name: &str) -> Option<Job> {
+        self.documents.get_mut(name)?.parse_job()
+    }
+
+    /// It was done.
+    pub fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
+        if let Some(document) = self.documents.get_mut(name) {
+            document.parse_done(job, parsed);
+        }
+    }
+
     /// A document was closed.
     pub fn close(&mut self, name: &str) {
         self.cancel_in(name);
@@ -164,7 +178,7 @@ impl Session {
             EngineState::Failed(_) => return Err(Reason::NoModel),
             EngineState::Ready(engine) => engine.clone(),
         };
-        let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
+        let document = self.documents.get_mut(name).ok_or(Reason::UnknownDocument)?;
         if !document.is_current() {
             return Err(Reason::StaleDocument);
         }
@@ -176,6 +190,8 @@ impl Session {
         let snapshot = Snapshot {
             text: document.text.clone(),
             offset,
+            language: language::of_id(&document.language),
+            parsed: document.parsed(),
             path: document.path.as_deref().map(str::to_owned),
             files: Vec::new(),
         };
@@ -256,8 +272,13 @@ impl Session {
         }
         let anchor = self.anchors.get(name);
         let anchor = anchor.map(|anchor| anchor.follow(&text, offset, engine.info().context_tokens).0);
+        let parsed = snapshot
+            .parsed
+            .as_ref()
+            .and_then(|parsed| parsed.with(&snapshot.text, suggestion.range.clone(), &suggestion.text, &text));
         let snapshot = Snapshot {
             text,
+            parsed,
             offset,
             ..snapshot.clone()
         };

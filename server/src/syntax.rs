@@ -155,15 +155,25 @@ impl Parsed {
     /// How many places there are where the grammar does not know how to go on: pieces that it leaves out, and those that
     /// it misses.
     pub fn errors(&self) -> usize {
-        let mut errors = 0;
+        self.error_nodes().count()
+    }
+
+    /// Where the first of these begins in a range of bytes.
+    pub fn first_error(&self, range: Range<usize>) -> Option<usize> {
+        let starts = self.error_nodes().map(|node| node.start_byte());
+        starts.filter(|start| range.contains(start)).min()
+    }
+
+    fn error_nodes(&self) -> impl Iterator<Item = Node<'_>> {
         let mut nodes = vec![self.tree.root_node()];
-        while let Some(node) = nodes.pop() {
-            errors += usize::from(node.is_error() || node.is_missing());
+        let next = move || {
+            let node = nodes.pop()?;
             if node.has_error() {
                 nodes.extend(node.children(&mut node.walk()));
             }
-        }
-        errors
+            Some(node)
+        };
+        std::iter::from_fn(next).filter(|node| node.is_error() || node.is_missing())
     }
 
     /// What the place at a byte offset is part of. Where a string or a closed comment ends, it is over.

@@ -13,10 +13,12 @@ use super::target::{self, Target};
 use super::{model, output, source};
 use crate::complete::{self, Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
+use crate::language;
 use crate::position::{self, Encoding};
 use crate::prompt_path;
 use crate::reason::Reason;
 use crate::settings::MAX_TOKENS;
+use crate::syntax::Parsed;
 use crate::trigger::{Multiline, Trigger};
 
 #[derive(clap::Args)]
@@ -188,7 +190,11 @@ fn snapshot(flags: &Flags) -> Result<Snapshot, Failure> {
             text: source::read(file)?,
         });
     }
+    let named = flags.path.as_ref().map_or(file.as_path(), Path::new);
+    let language = language::of_path(named);
     Ok(Snapshot {
+        language,
+        parsed: language.and_then(|language| Parsed::new(language, &text)),
         text,
         offset,
         path,

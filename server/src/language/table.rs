@@ -28,6 +28,7 @@ pub const LANGUAGES: &[Language] = &[
             "mod_item",
             "function_signature_item",
         ],
+        opens: &["{", "=>"],
         blocks: &[
             "block",
             "declaration_list",
@@ -58,6 +59,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "continue_statement",
         ],
+        opens: &[":"],
         blocks: &["block"],
     },
     Language {
@@ -70,6 +72,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: ECMASCRIPT_SUBSTITUTIONS,
         identifiers: JAVASCRIPT_IDENTIFIERS,
         statements: JAVASCRIPT_STATEMENTS,
+        opens: &["{", "=>"],
         blocks: JAVASCRIPT_BLOCKS,
     },
     Language {
@@ -82,6 +85,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: ECMASCRIPT_SUBSTITUTIONS,
         identifiers: TYPESCRIPT_IDENTIFIERS,
         statements: TYPESCRIPT_STATEMENTS,
+        opens: &["{", "=>"],
         blocks: TYPESCRIPT_BLOCKS,
     },
     Language {
@@ -94,6 +98,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: ECMASCRIPT_SUBSTITUTIONS,
         identifiers: TYPESCRIPT_IDENTIFIERS,
         statements: TYPESCRIPT_STATEMENTS,
+        opens: &["{", "=>"],
         blocks: TYPESCRIPT_BLOCKS,
     },
     Language {
@@ -129,6 +134,7 @@ pub const LANGUAGES: &[Language] = &[
             "continue_statement",
             "field_declaration",
         ],
+        opens: &["{"],
         blocks: &["block", "field_declaration_list"],
     },
     Language {
@@ -150,6 +156,7 @@ pub const LANGUAGES: &[Language] = &[
             "continue_statement",
             "goto_statement",
         ],
+        opens: &["{"],
         blocks: &["compound_statement", "field_declaration_list", "enumerator_list"],
     },
     Language {
@@ -183,6 +190,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "continue_statement",
         ],
+        opens: &["{"],
         blocks: &[
             "compound_statement",
             "field_declaration_list",
@@ -210,6 +218,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "continue_statement",
         ],
+        opens: &["{", "->"],
         blocks: &[
             "block",
             "class_body",
@@ -229,6 +238,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &["command_substitution", "expansion"],
         identifiers: &["variable_name"],
         statements: &["command", "variable_assignment", "declaration_command"],
+        opens: &["{", "then", "do", "else"],
         blocks: &["compound_statement", "do_group"],
     },
     Language {
@@ -247,6 +257,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "goto_statement",
         ],
+        opens: &["then", "do", "else", "repeat"],
         blocks: &["block"],
     },
     Language {
@@ -259,6 +270,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &[],
         identifiers: &["class_name", "id_name", "property_name"],
         statements: &[],
+        opens: &["{"],
         blocks: &["block"],
     },
     Language {
@@ -271,6 +283,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &[],
         identifiers: &["attribute_name", "tag_name"],
         statements: &[],
+        opens: &[],
         blocks: &[],
     },
     Language {
@@ -283,6 +296,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &[],
         identifiers: &[],
         statements: &[],
+        opens: &["{", "["],
         blocks: &[],
     },
     Language {
@@ -295,6 +309,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &[],
         identifiers: &[],
         statements: &[],
+        opens: &[],
         blocks: &[],
     },
     Language {
@@ -312,6 +327,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &[],
         identifiers: &[],
         statements: &[],
+        opens: &[":"],
         blocks: &[],
     },
     #[cfg(feature = "csharp")]
@@ -340,6 +356,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "continue_statement",
         ],
+        opens: &["{", "=>"],
         blocks: &[
             "block",
             "declaration_list",
@@ -358,6 +375,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &["interpolation"],
         identifiers: &["identifier"],
         statements: &["property_declaration"],
+        opens: &["{", "->"],
         blocks: &["block", "class_body", "enum_class_body"],
     },
     #[cfg(feature = "php")]
@@ -379,6 +397,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "continue_statement",
         ],
+        opens: &["{", "=>"],
         blocks: &["compound_statement", "declaration_list", "switch_block"],
     },
     #[cfg(feature = "ruby")]
@@ -392,6 +411,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &["interpolation"],
         identifiers: &["identifier", "constant", "instance_variable"],
         statements: &["assignment", "call", "return"],
+        opens: &["do", "then", "else", "begin"],
         blocks: &["body_statement", "block_body"],
     },
     #[cfg(feature = "scala")]
@@ -405,6 +425,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &["interpolation"],
         identifiers: &["identifier", "type_identifier"],
         statements: &["val_declaration", "var_declaration", "import_declaration"],
+        opens: &["{", "=", "=>"],
         blocks: &["block", "template_body", "case_block", "enum_body"],
     },
     #[cfg(feature = "swift")]
@@ -427,6 +448,7 @@ pub const LANGUAGES: &[Language] = &[
             "import_declaration",
             "control_transfer_statement",
         ],
+        opens: &["{"],
         blocks: &["function_body", "class_body", "enum_class_body", "protocol_body"],
     },
 ];

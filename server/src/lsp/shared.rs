@@ -122,6 +122,18 @@ impl Shared {
         self.tell(&session, None);
     }
 
+    /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
+    pub(super) fn parse(self: &Arc<Self>, session: &mut Session, document: &str) {
+        let Some(job) = session.parse_job(document) else {
+            return;
+        };
+        let (shared, document) = (self.clone(), document.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let parsed = job.run();
+            shared.lock().parse_done(&document, &job, parsed);
+        });
+    }
+
     /// Begins a completion; `None` if nothing will be suggested.
     pub(super) fn board(
         self: &Arc<Self>,
@@ -130,7 +142,9 @@ impl Shared {
     ) -> Option<(Waiting, Passenger)> {
         let mut session = self.lock();
         let document = at.text_document.uri.as_str();
-        match session.board(document, convert::line_column(at.position), trigger) {
+        let boarded = session.board(document, convert::line_column(at.position), trigger);
+        self.parse(&mut session, document);
+        match boarded {
             Ok(boarding) => {
                 session.waiting += 1;
                 if session.waiting == 1 {

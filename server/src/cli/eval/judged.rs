@@ -2,13 +2,17 @@
 //!
 //! It must not know where completions come from.
 
+use std::path::Path;
+
 use codegemma_model::{Finish, ModelInfo};
 use ropey::Rope;
 
 use super::Task;
 use crate::complete::{self, Plan, Snapshot};
 use crate::eval::{self, Cut, Outcome, Score};
+use crate::language;
 use crate::reason::Reason;
+use crate::syntax::Parsed;
 use crate::trigger::{Multiline, Trigger};
 
 /// A hole with what was suggested for it.
@@ -20,8 +24,12 @@ pub(super) struct Judged {
 
 /// What to ask `model` at a hole, as the product does where the user asks for a completion.
 pub(super) fn plan(task: &Task<'_>, model: &ModelInfo) -> Result<Plan, Reason> {
+    let text = Rope::from_str(&format!("{}{}", task.prefix, task.after));
+    let language = language::of_path(Path::new(task.path));
     let snapshot = Snapshot {
-        text: Rope::from_str(&format!("{}{}", task.prefix, task.after)),
+        language,
+        parsed: language.and_then(|language| Parsed::new(language, &text)),
+        text,
         offset: task.prefix.len(),
         path: Some(task.path.to_owned()),
         files: Vec::new(),
