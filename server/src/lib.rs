@@ -24,3 +24,4 @@ pub mod settings;
 pub mod starter;
 pub mod syntax;
 pub mod trigger;
+pub mod written;

@@ -12,7 +12,7 @@ use ropey::Rope;
 use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
 use crate::language;
@@ -200,13 +200,16 @@ impl Session {
             Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
-        let plan = complete::plan(
-            &snapshot,
-            Some(&anchor),
-            engine.info(),
-            self.settings.multiline,
+        let wanted = Wanted {
+            multiline: self.settings.multiline,
             trigger,
-        )?;
+            // Whoever asks is told what there is.
+            confidence: match trigger {
+                Trigger::Automatic => self.settings.confidence,
+                Trigger::Invoked => 0.0,
+            },
+        };
+        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), wanted)?;
         self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),
@@ -283,11 +286,15 @@ impl Session {
             ..snapshot.clone()
         };
         // The line is done; what comes next begins with a line break.
-        let multiline = match self.settings.multiline {
-            Multiline::Never => Multiline::Never,
-            Multiline::Auto | Multiline::Always => Multiline::Always,
+        let wanted = Wanted {
+            multiline: match self.settings.multiline {
+                Multiline::Never => Multiline::Never,
+                Multiline::Auto | Multiline::Always => Multiline::Always,
+            },
+            trigger: Trigger::Automatic,
+            confidence: self.settings.confidence,
         };
-        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), multiline, Trigger::Automatic);
+        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), wanted);
         let Ok(plan) = plan else { return };
         let key = Key {
             document: name.to_owned(),

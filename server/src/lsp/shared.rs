@@ -26,6 +26,7 @@ use crate::reason::Reason;
 use crate::session::{EngineState, Session};
 use crate::starter;
 use crate::trigger::Trigger;
+use crate::written::Written;
 
 pub(super) struct Shared {
     session: Mutex<Session>,
@@ -189,12 +190,12 @@ impl Waiting {
         let mut session = self.shared.lock();
         let current = session.is_at(&self.document, self.version);
         let landed = matches!(arrival, Arrival::Landed(_));
-        let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
+        let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
         let (stats, suggestion) = match arrival {
-            Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
+            Arrival::Underway(written) => (None, more(&written, Finish::Deadline)),
             Arrival::Landed(Ok(completion)) => (
                 (!self.along.landed).then_some(completion.stats),
-                more(&completion.text, completion.finish),
+                more(&Written::of(&completion), completion.finish),
             ),
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
