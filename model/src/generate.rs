@@ -2,12 +2,14 @@
 //!
 //! Must not know threads or mailboxes; it asks an [`Interrupt`] before each chunk and each step whether to go on.
 
+mod alternatives;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::draft::Drafter;
 use crate::prompt;
-use crate::request::{Completion, CompletionRequest, Finish, Piece, Stats};
+use crate::request::{Completion, CompletionRequest, Finish, Piece, Progress, Stats, StopWhen};
 use crate::sampler::{self, Sampler};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::{StreamDecoder, Tokenizer};
@@ -61,36 +63,47 @@ pub(crate) fn generate<M: LanguageModel>(
         ));
     }
     let reused = sequences.begin(&prompt, reserved).map_err(RequestError::Failed)?;
-    let mut run = Run {
-        healed: rendered.healed,
-        decoder: StreamDecoder::default(),
-        completion: Completion {
-            text: String::new(),
-            tokens: Vec::new(),
-            pieces: Vec::new(),
-            finish: Finish::Length,
-            truncated_tokens: rendered.truncated,
-            logprob: 0.0,
-            logprobs: Vec::new(),
-            stats: Stats {
-                prompt_tokens: prompt.len(),
-                reused_tokens: reused,
-                ..Stats::default()
-            },
-            prompt_tokens: prompt,
-        },
-    };
+    let mut run = Run::new(rendered.healed.clone(), prompt, rendered.truncated);
+    run.completion.stats.reused_tokens = reused;
     let logits = run.prefill(sequences, reused, interrupt)?;
     let read = Instant::now();
+    let mut tools = Tools {
+        tokenizer,
+        drafter: (request.drafts && sampler.is_greedy()).then_some(drafter),
+        sampler: &mut sampler,
+        stop_when: &mut request.stop_when,
+        progress: request.progress.as_mut(),
+        logprobs: request.logprobs,
+        max_tokens: request.max_tokens,
+        reserved,
+        interrupt,
+    };
     if let Some(logits) = logits {
-        let drafter = (request.drafts && sampler.is_greedy()).then_some(drafter);
-        run.completion.finish = run.decode(sequences, drafter, tokenizer, &mut sampler, request, interrupt, logits)?;
+        run.completion.finish = run.decode(sequences, &mut tools, request.max_tokens, logits)?;
+        run.decoder.finish(&mut run.completion.text);
+        if request.alternatives > 0 && tools.sampler.is_greedy() {
+            let found = alternatives::find(&run, &rendered.healed, sequences, &mut tools, request.alternatives)?;
+            run.completion.alternatives = found;
+        }
     }
-    run.decoder.finish(&mut run.completion.text);
     let stats = &mut run.completion.stats;
     stats.prefill = read - began;
     stats.decode = read.elapsed();
     Ok(run.completion)
+}
+
+/// What every completion of a request is made with.
+struct Tools<'a> {
+    tokenizer: &'a Tokenizer,
+    drafter: Option<&'a mut Drafter>,
+    sampler: &'a mut Sampler,
+    stop_when: &'a mut Option<StopWhen>,
+    progress: Option<&'a mut Progress>,
+    logprobs: Option<usize>,
+    max_tokens: usize,
+    /// How many tokens may follow the prompt.
+    reserved: usize,
+    interrupt: &'a Interrupt<'a>,
 }
 
 /// A completion in the making.
@@ -99,9 +112,41 @@ struct Run {
     healed: Vec<u8>,
     decoder: StreamDecoder,
     completion: Completion,
+    /// The choices that were made, the end included.
+    choices: Vec<Choice>,
+}
+
+/// The log-probability of the token that was taken, and the one that was second with its own.
+#[derive(Clone, Copy)]
+struct Choice {
+    logprob: f32,
+    second: Option<(u32, f32)>,
 }
 
 impl Run {
+    fn new(healed: Vec<u8>, prompt: Vec<u32>, truncated_tokens: usize) -> Self {
+        Self {
+            healed,
+            decoder: StreamDecoder::default(),
+            completion: Completion {
+                text: String::new(),
+                tokens: Vec::new(),
+                pieces: Vec::new(),
+                finish: Finish::Length,
+                truncated_tokens,
+                logprob: 0.0,
+                alternatives: Vec::new(),
+                logprobs: Vec::new(),
+                stats: Stats {
+                    prompt_tokens: prompt.len(),
+                    ..Stats::default()
+                },
+                prompt_tokens: prompt,
+            },
+            choices: Vec::new(),
+        }
+    }
+
     /// Reads the prompt from `reused` on. Gives the logits after its last token, or `None` with the finish set where
     /// it was interrupted.
     fn prefill<M: LanguageModel>(
@@ -124,65 +169,53 @@ impl Run {
         Ok(logits)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a step needs, each once")]
+    /// Generates at most `left` tokens after the logits of the newest one.
     fn decode<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
-        mut drafter: Option<&mut Drafter>,
-        tokenizer: &Tokenizer,
-        sampler: &mut Sampler,
-        request: &mut CompletionRequest,
-        interrupt: &Interrupt<'_>,
+        tools: &mut Tools<'_>,
+        mut left: usize,
         logits: Vec<f32>,
     ) -> Result<Finish, RequestError> {
-        let completion = &mut self.completion;
-        let mut left = request.max_tokens;
-        let mut seen = completion.prompt_tokens.clone();
+        let tokenizer = tools.tokenizer;
+        let mut seen = self.completion.prompt_tokens.clone();
+        seen.extend(&self.completion.tokens);
         // The logits after the newest token; then the tokens that were guessed to follow it, and the logits after each.
         let mut rows = VecDeque::from([logits]);
         let mut guessed = VecDeque::new();
         while left > 0 {
-            if let Some(finish) = interrupt.check()? {
+            if let Some(finish) = tools.interrupt.check()? {
                 return Ok(finish);
             }
             let no_logits = || RequestError::Failed("it gave no logits".to_owned());
             let mut logits = rows.pop_front().ok_or_else(no_logits)?;
             constrain(&mut logits, tokenizer, &self.healed);
-            let (token, logprob) = sampler.next(&logits).map_err(RequestError::Failed)?;
+            let (token, logprob) = tools.sampler.next(&logits).map_err(RequestError::Failed)?;
+            let second = sampler::runner_up(&logits, token).map(|(token, below)| (token, logprob + below));
+            self.choices.push(Choice { logprob, second });
             // The end of the text, of a turn or of the middle; any other control token is as little for the reader.
             if tokenizer.is_control(token) {
-                let end = completion.text.len();
-                completion.pieces.push(Piece { end, logprob });
+                let end = self.completion.text.len();
+                self.completion.pieces.push(Piece { end, logprob });
                 return Ok(Finish::Stop);
             }
-            completion.tokens.push(token);
-            completion.logprob += f64::from(logprob);
-            if let Some(count) = request.logprobs {
-                completion
-                    .logprobs
-                    .push(sampler::with_alternatives(token, logprob, &logits, count));
+            if let Some(count) = tools.logprobs {
+                let alternatives = sampler::with_alternatives(token, logprob, &logits, count);
+                self.completion.logprobs.push(alternatives);
             }
-            let bytes = tokenizer.bytes(token);
-            let typed = bytes.len().min(self.healed.len());
-            self.healed.drain(..typed);
-            if typed == 0 || typed < bytes.len() {
-                left -= 1;
-                completion.stats.generated_tokens += 1;
-                self.decoder.push(&bytes[typed..], &mut completion.text);
-                let end = completion.text.len();
-                completion.pieces.push(Piece { end, logprob });
+            left -= usize::from(self.take(token, logprob, tokenizer));
+            let completion = &mut self.completion;
+            if let Some(progress) = &mut tools.progress {
+                progress(&completion.text, &completion.pieces);
             }
-            if request
-                .stop_when
-                .as_mut()
-                .is_some_and(|stop_when| stop_when(&completion.text, &completion.pieces))
-            {
+            let stop_when = tools.stop_when.as_mut();
+            if stop_when.is_some_and(|stop_when| stop_when(&completion.text, &completion.pieces)) {
                 return Ok(Finish::Stop);
             }
             seen.push(token);
             if let Some(guess) = guessed.pop_front() {
                 let right = guess == token;
-                if let Some(drafter) = &mut drafter {
+                if let Some(drafter) = &mut tools.drafter {
                     drafter.learn(right);
                 }
                 if right {
@@ -196,7 +229,7 @@ impl Run {
             if left == 0 || sequences.room() == 0 {
                 break;
             }
-            if let Some(drafter) = &mut drafter {
+            if let Some(drafter) = &mut tools.drafter {
                 let most = (left - 1).min(sequences.room() - 1);
                 guessed.extend(drafter.guess(&seen, most));
                 completion.stats.drafted_tokens += guessed.len();
@@ -205,6 +238,24 @@ impl Run {
             rows.extend(sequences.forward_all(&next).map_err(RequestError::Failed)?);
         }
         Ok(Finish::Length)
+    }
+
+    /// Adds a token to the completion; whether any of it is new text, and not what was typed.
+    fn take(&mut self, token: u32, logprob: f32, tokenizer: &Tokenizer) -> bool {
+        let completion = &mut self.completion;
+        completion.tokens.push(token);
+        completion.logprob += f64::from(logprob);
+        let bytes = tokenizer.bytes(token);
+        let typed = bytes.len().min(self.healed.len());
+        self.healed.drain(..typed);
+        if typed > 0 && typed == bytes.len() {
+            return false;
+        }
+        completion.stats.generated_tokens += 1;
+        self.decoder.push(&bytes[typed..], &mut completion.text);
+        let end = completion.text.len();
+        completion.pieces.push(Piece { end, logprob });
+        true
     }
 }
 

@@ -32,8 +32,8 @@ pub use engine::Engine;
 pub use error::{LoadError, RequestError};
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use request::{
-    CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Prompt, PromptFile, Sampling, Score, Stats,
-    StopWhen, TokenLogprob,
+    Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptFile,
+    Sampling, Score, Stats, StopWhen, TokenLogprob,
 };
 pub use source::{Embedded, ModelSource};
 pub use tokenizer::Tokenizer;

@@ -83,6 +83,9 @@ impl CancelToken {
 /// ([`Finish::Stop`]).
 pub type StopWhen = Box<dyn FnMut(&str, &[Piece]) -> bool + Send>;
 
+/// Watches a text grow.
+pub type Progress = Box<dyn FnMut(&str, &[Piece]) + Send>;
+
 /// One request to the engine.
 pub struct CompletionRequest {
     /// What to continue.
@@ -101,6 +104,10 @@ pub struct CompletionRequest {
     pub drafts: bool,
     /// The caller's own stop rule, on top of the model's end tokens.
     pub stop_when: Option<StopWhen>,
+    /// Is shown the text so far and its pieces, after each token; not of alternatives.
+    pub progress: Option<Progress>,
+    /// How many other completions to look for, once there is one.
+    pub alternatives: usize,
 }
 
 impl CompletionRequest {
@@ -115,6 +122,8 @@ impl CompletionRequest {
             logprobs: None,
             drafts: true,
             stop_when: None,
+            progress: None,
+            alternatives: 0,
         }
     }
 }
@@ -151,10 +160,23 @@ pub struct Completion {
     pub truncated_tokens: usize,
     /// The natural logarithm of the probability of `tokens` given the prompt, under the model's own distribution.
     pub logprob: f64,
+    /// Other completions, the likeliest to leave the first one's way first; no two are the same.
+    pub alternatives: Vec<Alternative>,
     /// One entry a generated token, where the request asked for it.
     pub logprobs: Vec<TokenLogprob>,
     /// Counts and times.
     pub stats: Stats,
+}
+
+/// Another completion: it leaves the first one where the model was least sure, and goes on as is likely from there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// The text.
+    pub text: String,
+    /// Its pieces, in order.
+    pub pieces: Vec<Piece>,
+    /// Why it ended.
+    pub finish: Finish,
 }
 
 /// A stretch of the generated text that was decided on at once.

@@ -72,6 +72,13 @@ fn most_likely(logits: &[f32]) -> u32 {
     (0..logits.len()).reduce(better).unwrap_or(0) as u32
 }
 
+/// The most likely token but `token`, and how far its logit lies below that one's.
+pub(crate) fn runner_up(logits: &[f32], token: u32) -> Option<(u32, f32)> {
+    let others = (0..logits.len()).filter(|at| *at != token as usize);
+    let second = others.reduce(|best, at| if logits[at] > logits[best] { at } else { best })?;
+    Some((second as u32, logits[second] - logits[token as usize]))
+}
+
 /// A token's log-probability beside those of the `count` most likely tokens.
 pub(crate) fn with_alternatives(token: u32, logprob: f32, logits: &[f32], count: usize) -> TokenLogprob {
     let total = logits[token as usize] - logprob;

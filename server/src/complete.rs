@@ -164,7 +164,7 @@ impl Plan {
         // Whoever asks for a few tokens wants those, however they end.
         let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
         let text = if as_it_is { text } else { closed };
-        match postprocess::refine(text, &self.place, whole) {
+        match postprocess::refine(text, &self.place, !as_it_is) {
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
                 range: self.offset..self.offset + edit.replaces,

@@ -36,6 +36,8 @@ pub struct Key {
     pub offset: usize,
     /// How much to complete.
     pub extent: Extent,
+    /// How many other completions there are to be.
+    pub alternatives: usize,
 }
 
 /// A run, under way or over.
@@ -101,14 +103,12 @@ impl Flight {
     ) -> (Self, Passenger) {
         let cancel = request.cancel.clone();
         let progress = Arc::new(Mutex::new(Progress::default()));
-        let mut stop_when = request.stop_when.take();
-        request.stop_when = Some(Box::new({
+        request.progress = Some(Box::new({
             let progress = progress.clone();
             move |text, pieces| {
                 let so_far = &mut lock(&progress).so_far;
                 text.clone_into(&mut so_far.text);
                 pieces.clone_into(&mut so_far.pieces);
-                stop_when.as_mut().is_some_and(|stop_when| stop_when(text, pieces))
             }
         }));
         let (landed, landing) = oneshot::channel();
@@ -153,7 +153,7 @@ impl Flight {
     /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
     /// more of it. Gives how many bytes of the text are typed already.
     pub fn along(&self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
-        if self.key.document != key.document {
+        if self.key.document != key.document || self.key.alternatives < key.alternatives {
             return None;
         }
         let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
@@ -246,16 +246,14 @@ mod tests {
             version: 1,
             offset,
             extent: Extent::Line,
+            alternatives: 0,
         }
     }
 
     /// A run, one who waits for it, and what the engine got.
     fn start() -> (Flight, Passenger, CompletionRequest, Reply) {
         let mut submitted = None;
-        let request = CompletionRequest {
-            stop_when: Some(Box::new(|text, _| text == "done")),
-            ..CompletionRequest::new(Prompt::Plain("x".to_owned()), 8)
-        };
+        let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
         let (flight, passenger) = Flight::start(key(1), Rope::from_str("f;"), request, |request, reply| {
             submitted = Some((request, reply))
         });
@@ -272,6 +270,7 @@ mod tests {
             prompt_tokens: Vec::new(),
             truncated_tokens: 0,
             logprob: 0.0,
+            alternatives: Vec::new(),
             logprobs: Vec::new(),
             stats: Stats::default(),
         }
@@ -309,8 +308,7 @@ mod tests {
     #[tokio::test]
     async fn the_impatient_get_what_there_is_and_the_run_goes_on() {
         let (flight, passenger, mut request, reply) = start();
-        let stop_when = request.stop_when.as_mut().unwrap();
-        assert!(!stop_when("so far", &[]) && stop_when("done", &[]) && !stop_when("so far", &[]));
+        request.progress.as_mut().unwrap()("so far", &[]);
         match passenger.arrives_within(Duration::from_millis(1)).await {
             Arrival::Underway(written) => assert_eq!(written.text, "so far"),
             Arrival::Landed(answer) => panic!("nothing was answered, but {answer:?} landed"),
@@ -324,7 +322,7 @@ mod tests {
     /// How a request goes along with a run at `f$0;` that has written, and perhaps is done with, `text`.
     fn along(written: &str, done: bool, marked: &str) -> Option<Along> {
         let (flight, _passenger, mut request, reply) = start();
-        request.stop_when.as_mut().unwrap()(written, &[]);
+        request.progress.as_mut().unwrap()(written, &[]);
         if done {
             reply(Ok(completion(written)));
         }
@@ -366,7 +364,7 @@ mod tests {
             ("", true),
         ] {
             let (flight, _passenger, mut request, _reply) = start();
-            request.stop_when.as_mut().unwrap()("(a", &[]);
+            request.progress.as_mut().unwrap()("(a", &[]);
             flight.changed(&Rope::from_str(text));
             assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
         }

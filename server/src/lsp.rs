@@ -88,10 +88,10 @@ impl Backend {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
         let answer = passenger.landed().await;
-        let suggestion = waiting.judge(Arrival::Landed(answer));
-        let item = suggestion.map(|suggestion| convert::inline_item(waiting.text(), &suggestion, waiting.encoding()));
+        let suggestions = waiting.judge(Arrival::Landed(answer));
+        let item = |suggestion| convert::inline_item(waiting.text(), suggestion, waiting.encoding());
         Ok(InlineCompletionList {
-            items: item.into_iter().collect(),
+            items: suggestions.iter().map(item).collect(),
         })
     }
 
@@ -189,8 +189,8 @@ impl LanguageServer for Backend {
         let mut items = Vec::new();
         if let Some((mut waiting, passenger)) = boarded {
             let arrival = passenger.arrives_within(POPUP_PATIENCE).await;
-            if let Some(suggestion) = waiting.judge(arrival) {
-                items.push(convert::popup_item(waiting.text(), &suggestion, waiting.encoding()));
+            if let Some(suggestion) = waiting.judge(arrival).first() {
+                items.push(convert::popup_item(waiting.text(), suggestion, waiting.encoding()));
             }
         }
         Ok(Some(CompletionResponse::List(CompletionList {

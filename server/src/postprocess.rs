@@ -43,14 +43,15 @@ pub fn is_complete(text: &str, place: &Place) -> bool {
     end(text, place).is_some()
 }
 
-/// Makes a suggestion of what the model wrote. One that was cut off before it was `whole` is no syntax yet.
-pub fn refine(text: &str, place: &Place, whole: bool) -> Result<Edit, Reason> {
+/// Makes a suggestion of what the model wrote, as much of it as fits the syntax. A single line is taken as it is where it
+/// need not fit, but for brackets that close nothing.
+pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let (mut text, mut whole) = (text.as_str(), whole);
+    let mut text = text.as_str();
     if let Some(end) = end(text, place) {
         // A circle begins anywhere.
-        whole &= loops(text).is_none();
-        text = if whole { &text[..end] } else { closed(&text[..end]) };
+        let circle = loops(text).is_some();
+        text = if circle { closed(&text[..end]) } else { &text[..end] };
     }
     text = text.trim_end();
     if text.trim_start().is_empty() {
@@ -62,7 +63,7 @@ pub fn refine(text: &str, place: &Place, whole: bool) -> Result<Edit, Reason> {
             return Err(Reason::Repeats);
         }
     }
-    let (text, replaces) = fitting(text, place, whole)?;
+    let (text, replaces) = fitting(text, place, fits)?;
     if text == &place.after[..replaces] {
         return Err(Reason::Repeats);
     }
@@ -74,9 +75,9 @@ pub fn refine(text: &str, place: &Place, whole: bool) -> Result<Edit, Reason> {
 
 /// A beginning of a text that fits the syntax, and how many bytes right of the cursor it repeats. Of several lines it is
 /// whole lines, of one it is whole words.
-fn fitting<'a>(text: &'a str, place: &Place, whole: bool) -> Result<(&'a str, usize), Reason> {
+fn fitting<'a>(text: &'a str, place: &Place, fits: bool) -> Result<(&'a str, usize), Reason> {
     /// Each takes a parse.
-    const TRIES: usize = 8;
+    const TRIES: usize = 12;
     let mut text = text;
     for _ in 0..TRIES {
         let replaces = covered(text, place.after.trim_end());
@@ -89,7 +90,7 @@ fn fitting<'a>(text: &'a str, place: &Place, whole: bool) -> Result<(&'a str, us
         let end = match (misfit.unmatched, line) {
             (Some(unmatched), _) => unmatched,
             (None, Some(line)) => line,
-            (None, None) if !whole => return Ok((text, replaces)),
+            (None, None) if !fits => return Ok((text, replaces)),
             (None, None) => misfit
                 .first_error
                 .filter(|at| *at > 0)

@@ -23,6 +23,9 @@ use crate::settings::Settings;
 use crate::syntax::{Job, Parsed};
 use crate::trigger::{Multiline, Trigger};
 
+/// How many other suggestions there are to choose from, where the user asked.
+const ALTERNATIVES: usize = 3;
+
 /// How far the engine is.
 #[derive(Clone)]
 pub enum EngineState {
@@ -216,6 +219,10 @@ impl Session {
             version,
             offset,
             extent: plan.extent(),
+            alternatives: match trigger {
+                Trigger::Automatic => 0,
+                Trigger::Invoked => ALTERNATIVES,
+            },
         };
         let alone = Along {
             extent: plan.extent(),
@@ -231,6 +238,7 @@ impl Session {
             None => {
                 let request = CompletionRequest {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
+                    alternatives: key.alternatives,
                     ..plan.request(self.settings.max_tokens)
                 };
                 self.ahead = None;
@@ -301,6 +309,7 @@ impl Session {
             version: 0,
             offset,
             extent: plan.extent(),
+            alternatives: 0,
         };
         let request = plan.request(self.settings.max_tokens);
         let submit = |request, reply| engine.submit_idle(request, reply);

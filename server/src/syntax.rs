@@ -14,8 +14,8 @@ use crate::language::Language;
 /// Longer texts have no tree: they are data, and a parse of one takes seconds.
 const MOST_BYTES: usize = 2 << 20;
 
-/// How long a request may wait for the tree of its document; a later one has it.
-pub const PATIENCE: Duration = Duration::from_millis(4);
+/// How long a request may wait for a tree; a later one has it.
+const PATIENCE: Duration = Duration::from_millis(4);
 
 /// The most edits that are remembered for a tree which is being made elsewhere.
 const MOST_EDITS: usize = 4096;
@@ -26,6 +26,8 @@ pub struct Parsed {
     /// The language that it was read as.
     pub language: &'static Language,
     tree: Tree,
+    /// How long trees of texts that differ from this one may take.
+    patience: Option<Duration>,
 }
 
 /// What a place is part of.
@@ -106,6 +108,7 @@ impl Syntax {
         Some(Parsed {
             language: self.language,
             tree: self.tree.clone()?,
+            patience: Some(PATIENCE),
         })
     }
 
@@ -138,8 +141,11 @@ impl Syntax {
 impl Parsed {
     /// Reads a whole text, however long that takes.
     pub fn new(language: &'static Language, text: &Rope) -> Option<Self> {
-        let tree = parse(language, text, None, None)?;
-        Some(Self { language, tree })
+        Some(Self {
+            language,
+            tree: parse(language, text, None, None)?,
+            patience: None,
+        })
     }
 
     /// The tree of this text with `inserted` in the place of some bytes; both texts are needed.
@@ -147,8 +153,8 @@ impl Parsed {
         let mut tree = self.tree.clone();
         tree.edit(&edit(before, replaced, inserted));
         Some(Self {
-            language: self.language,
-            tree: parse(self.language, after, Some(&tree), Some(PATIENCE))?,
+            tree: parse(self.language, after, Some(&tree), self.patience)?,
+            ..*self
         })
     }
 

@@ -3,7 +3,7 @@
 //! A model's probability of a text is its own estimate that the text is what comes next, so a bound on it bounds how often
 //! what is shown is wrong. Pure: it must not know tokens, documents or settings.
 
-use codegemma_model::{Completion, Piece};
+use codegemma_model::{Alternative, Completion, Piece};
 
 /// A text with the probabilities of its pieces.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +20,14 @@ impl Written {
         Self {
             text: completion.text.clone(),
             pieces: completion.pieces.clone(),
+        }
+    }
+
+    /// What another completion is made of.
+    pub fn of_other(other: &Alternative) -> Self {
+        Self {
+            text: other.text.clone(),
+            pieces: other.pieces.clone(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use codegemma_tests::{GEMMA, Output, complete_with};
 use serde_json::{Value, json};
 
-const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,empty,edit_similarity,kept_rate,\
+const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,edit_similarity,kept_rate,\
                        bits_per_byte,first_token_ms";
 
 /// A folder with a small corpus in `src`.
@@ -158,15 +158,15 @@ fn the_truth_is_a_perfect_table_and_nothing_an_empty_one() {
     assert_eq!(table.lines().count(), 1 + 3 * 9, "{table}");
     let all = row(&table, "all", "all");
     assert_eq!(
-        all[2..10],
-        ["28", "28", "28", "28", "0", "0", "1.0000", "1.0000"],
+        all[2..12],
+        ["28", "28", "28", "28", "0", "0", "0", "0", "1.0000", "1.0000"],
         "{table}"
     );
-    assert!(all[10].parse::<f64>().unwrap() > 0.0 && all[11].is_empty(), "{table}");
+    assert!(all[12].parse::<f64>().unwrap() > 0.0 && all[13].is_empty(), "{table}");
     assert_eq!(row(&table, "rust", "block")[2..4], ["2", "2"], "{table}");
     assert_eq!(
-        row(&table, "python", "text")[2..10],
-        ["1", "", "", "", "", "", "", ""],
+        row(&table, "python", "text")[2..12],
+        ["1", "", "", "", "", "", "", "", "", ""],
         "{table}"
     );
     assert!(shown.contains("100.0 %") && shown.contains("statement_end"), "{shown}");
@@ -300,7 +300,7 @@ fn what_is_wrong_with_the_input_is_said_before_anything_runs() {
     refused(
         &corpus.eval(&["--holes", "6", "--baseline", &damaged]),
         1,
-        &["damaged.csv:2: expected 12 fields"],
+        &["damaged.csv:2: expected 14 fields"],
     );
 }
 

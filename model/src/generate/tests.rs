@@ -154,6 +154,54 @@ fn what_is_reused_changes_nothing() {
     }
 }
 
+/// Each alternative is what the model would write after the token that it leaves by.
+#[test]
+fn alternatives_leave_the_way_and_go_on_greedily() {
+    let mut fixture = Fixture::new(ScriptedModel::new(256, hash));
+    let plain = |text: &str| Prompt::Plain(format!("prompt {text}"));
+    let request = CompletionRequest {
+        alternatives: 3,
+        ..CompletionRequest::new(plain(""), 12)
+    };
+    let completion = fixture.run(request).unwrap();
+    let first = fixture.run(CompletionRequest::new(plain(""), 12)).unwrap();
+    assert_eq!(completion.text, first.text);
+    assert_eq!(completion.alternatives.len(), 3);
+    let mut texts: Vec<&str> = vec![&completion.text];
+    for alternative in &completion.alternatives {
+        let text = alternative.text.as_str();
+        assert!(!texts.contains(&text), "{text}");
+        texts.push(text);
+        let common = (0..text.len())
+            .take_while(|at| first.text.get(..=*at) == text.get(..=*at))
+            .count();
+        let begun = &text[..=common];
+        let greedy = fixture
+            .run(CompletionRequest::new(plain(begun), 12 - begun.len()))
+            .unwrap();
+        assert_eq!(text, format!("{begun}{}", greedy.text));
+        assert_eq!(alternative.finish, Finish::Length);
+        assert_eq!(alternative.pieces.last().map(|piece| piece.end), Some(text.len()));
+    }
+}
+
+#[test]
+fn another_end_is_no_alternative() {
+    let mut fixture = Fixture::saying("ab");
+    let request = CompletionRequest {
+        alternatives: 5,
+        ..CompletionRequest::new(fim("", ""), 12)
+    };
+    let completion = fixture.run(request).unwrap();
+    let texts: Vec<&str> = completion
+        .alternatives
+        .iter()
+        .map(|other| other.text.as_str())
+        .collect();
+    // After `a` and `b` the second tokens are `b` and `c`; after the end it is another end.
+    assert_eq!((completion.text.as_str(), texts), ("ab", vec!["bb", "ac"]));
+}
+
 #[test]
 fn the_context_s_end_is_an_end() {
     let mut fixture = Fixture::new(ScriptedModel::new(32, hash));
@@ -247,8 +295,8 @@ fn log_probabilities_cover_each_token() {
     assert_eq!(completion.logprobs.len(), 2);
     let sum: f32 = completion.logprobs.iter().map(|entry| entry.logprob).sum();
     assert!((f64::from(sum) - completion.logprob).abs() < 1e-6);
-    // One logit of 10 among 399 of 0.
-    let expected = 10.0 - (10_f64.exp() + 399.0).ln();
+    // One logit of 10 and one of 8 among 398 of 0.
+    let expected = 10.0 - (10_f64.exp() + 8_f64.exp() + 398.0).ln();
     assert!((f64::from(completion.logprobs[0].logprob) - expected).abs() < 1e-5);
     assert_eq!(
         completion.logprobs[0].top[0],

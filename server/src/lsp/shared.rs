@@ -6,7 +6,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use codegemma_model::{Engine, Finish, ModelSource, RequestError};
+use codegemma_model::{Alternative, Engine, Finish, ModelSource, RequestError};
 use ropey::Rope;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -185,26 +185,32 @@ impl Waiting {
         self.encoding
     }
 
-    /// Makes a suggestion of what arrived, unless the document is not what it was.
-    pub(super) fn judge(&mut self, arrival: Arrival) -> Option<Suggestion> {
-        let mut session = self.shared.lock();
-        let current = session.is_at(&self.document, self.version);
+    /// Makes suggestions of what arrived, the best first, unless the document is not what it was.
+    pub(super) fn judge(&mut self, arrival: Arrival) -> Vec<Suggestion> {
+        let current = self.shared.lock().is_at(&self.document, self.version);
         let landed = matches!(arrival, Arrival::Landed(_));
         let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
+        let mut others = Vec::new();
         let (stats, suggestion) = match arrival {
             Arrival::Underway(written) => (None, more(&written, Finish::Deadline)),
-            Arrival::Landed(Ok(completion)) => (
-                (!self.along.landed).then_some(completion.stats),
-                more(&Written::of(&completion), completion.finish),
-            ),
+            Arrival::Landed(Ok(completion)) => {
+                if self.along.typed == 0 && current {
+                    let written = |other: &Alternative| more(&Written::of_other(other), other.finish).ok();
+                    others = completion.alternatives.iter().filter_map(written).collect();
+                }
+                (
+                    (!self.along.landed).then_some(completion.stats),
+                    more(&Written::of(&completion), completion.finish),
+                )
+            }
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
         let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
         if landed && let Ok(suggestion) = &suggestion {
+            let mut session = self.shared.lock();
             session.look_ahead(&self.document, &self.snapshot, suggestion);
         }
-        drop(session);
-        let reason = suggestion.as_ref().err().copied();
+        let reason = suggestion.as_ref().err().copied().filter(|_| others.is_empty());
         if let Some(reason) = reason {
             tracing::debug!("nothing is suggested: {}", reason.as_str());
         }
@@ -212,7 +218,14 @@ impl Waiting {
             true => LastRequest::typed_along(reason),
             false => LastRequest::new(stats.as_ref(), reason, self.moved),
         });
-        suggestion.ok()
+        let mut suggestions = Vec::new();
+        for suggestion in suggestion.into_iter().chain(others) {
+            // What differed may have been cut away.
+            if !suggestions.contains(&suggestion) {
+                suggestions.push(suggestion);
+            }
+        }
+        suggestions
     }
 }
 
