@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
 use ropey::Rope;
-use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Suggestion};
@@ -38,7 +37,7 @@ pub struct Session {
     pub encoding: Encoding,
     /// The folders that are open.
     pub roots: Vec<PathBuf>,
-    /// What the client set.
+    /// What the configuration says.
     pub settings: Settings,
     /// How far the engine is.
     pub engine: EngineState,
@@ -54,6 +53,8 @@ pub struct Session {
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
+    /// How often the settings or the engine have changed.
+    revision: u64,
     ended: bool,
 }
 
@@ -63,6 +64,8 @@ pub struct Boarding {
     pub snapshot: Snapshot,
     /// The version of the document that it completes.
     pub version: i32,
+    /// The settings and the engine that it is completed with.
+    pub revision: u64,
     /// How it goes along with a run that began before.
     pub along: Along,
     /// Why the anchor is not that of the request before.
@@ -87,6 +90,7 @@ impl Default for Session {
             anchors: HashMap::new(),
             flight: None,
             ahead: None,
+            revision: 0,
             ended: false,
         }
     }
@@ -122,10 +126,25 @@ impl Session {
         self.anchors.remove(name);
     }
 
-    /// The client changes its settings; gives what could not be taken over. Suggestions are made anew.
-    pub fn configure(&mut self, section: &Value) -> Vec<String> {
-        (self.flight, self.ahead) = (None, None);
-        self.settings.update(section)
+    /// The settings change. Suggestions are made anew.
+    pub fn configure(&mut self, settings: Settings) {
+        self.renew();
+        self.settings = settings;
+    }
+
+    /// Another engine is going to be loaded; gives the one that was there.
+    pub fn reload(&mut self) -> EngineState {
+        self.renew();
+        self.take_engine()
+    }
+
+    /// What is under way is not shown any more.
+    fn renew(&mut self) {
+        self.revision += 1;
+        self.ahead = None;
+        if let Some(flight) = self.flight.take() {
+            flight.cancel();
+        }
     }
 
     /// The client goes: what runs is stopped, and nothing new begins.
@@ -145,6 +164,16 @@ impl Session {
     /// Whether the client is going or gone.
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// The language of an open document.
+    pub fn language(&self, name: &str) -> Option<&str> {
+        self.documents.get(name).map(|document| &*document.language)
+    }
+
+    /// Whether the settings and the engine still are what they were when a request began.
+    pub fn is_revision(&self, revision: u64) -> bool {
+        self.revision == revision
     }
 
     /// Whether a document still is what it was when a request began.
@@ -168,7 +197,8 @@ impl Session {
         if !document.is_current() {
             return Err(Reason::StaleDocument);
         }
-        if !self.settings.is_enabled(&document.language) {
+        let settings = self.settings.of(&document.language);
+        if !settings.enabled {
             return Err(Reason::Disabled);
         }
         let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
@@ -184,13 +214,7 @@ impl Session {
             Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
-        let plan = complete::plan(
-            &snapshot,
-            Some(&anchor),
-            engine.info(),
-            self.settings.multiline,
-            trigger,
-        )?;
+        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), settings.multiline, trigger)?;
         self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),
@@ -212,7 +236,7 @@ impl Session {
             None => {
                 let request = CompletionRequest {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
-                    ..plan.request(self.settings.max_tokens)
+                    ..plan.request(settings.max_tokens)
                 };
                 self.ahead = None;
                 let submit = |request, reply| engine.submit(request, reply);
@@ -224,6 +248,7 @@ impl Session {
         Ok(Boarding {
             snapshot,
             version,
+            revision: self.revision,
             along,
             moved,
             plan: plan.with_extent(along.extent),
@@ -261,8 +286,9 @@ impl Session {
             offset,
             ..snapshot.clone()
         };
+        let settings = self.settings.of(self.language(name).unwrap_or_default());
         // The line is done; what comes next begins with a line break.
-        let multiline = match self.settings.multiline {
+        let multiline = match settings.multiline {
             Multiline::Never => Multiline::Never,
             Multiline::Auto | Multiline::Always => Multiline::Always,
         };
@@ -274,7 +300,7 @@ impl Session {
             offset,
             extent: plan.extent(),
         };
-        let request = plan.request(self.settings.max_tokens);
+        let request = plan.request(settings.max_tokens);
         let submit = |request, reply| engine.submit_idle(request, reply);
         self.ahead = Some(Flight::start(key, snapshot.text, request, submit));
     }

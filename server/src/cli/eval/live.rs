@@ -13,14 +13,14 @@ use super::Task;
 use super::judged::{Judged, plan};
 use crate::config::EngineFlags;
 use crate::eval::Kind;
-use crate::settings::MAX_TOKENS;
+use crate::settings::Settings;
 
 /// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Loads the model and completes every hole, one after the other.
 pub(super) fn run(flags: &EngineFlags, tasks: &[Task<'_>]) -> Result<(ModelInfo, Vec<Judged>), Failure> {
-    let engine = Engine::load(&model::source(flags)?, &flags.load_options()).map_err(Failure::new)?;
+    let engine = model::load(&model::choice(flags))?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }
@@ -49,7 +49,7 @@ fn one(engine: &Engine, task: &Task<'_>) -> Result<Judged, RequestError> {
     };
     let mut request = CompletionRequest {
         deadline: Instant::now().checked_add(DEADLINE),
-        ..plan.request(MAX_TOKENS)
+        ..plan.request(Settings::default().of("").max_tokens)
     };
     if let Prompt::Fim(prompt) = &mut request.prompt {
         task.suffix.clone_into(&mut prompt.suffix);
