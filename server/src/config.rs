@@ -95,6 +95,12 @@ impl Config {
         self.user.as_ref().map(|file| file.path.as_path())
     }
 
+    /// Where the files are, or would be.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let workspaces = self.workspaces.iter().map(|workspace| workspace.file.path.as_path());
+        self.user_file().into_iter().chain(workspaces)
+    }
+
     /// What holds.
     pub fn effective(&self) -> Effective {
         let mut effective = Effective::default();

@@ -92,11 +92,9 @@ impl File {
                 self.layer = Layer::default();
                 self.problems = self.layer.update(&table, source);
             }
-            Err((line, column, message)) => {
+            Err(problem) => {
                 let path = self.path.display();
-                self.problems = vec![format!(
-                    "{path}:{line}:{column}: {message}; the old values stay until this is mended"
-                )];
+                self.problems = vec![format!("{path}:{problem}; the old values stay until this is mended")];
             }
         }
     }
@@ -127,19 +125,16 @@ fn text(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// The file's values in the form that a client sends, and the lines of their names. The error is a line and a column,
-/// from 1, and what is wrong there.
-fn parse(text: &str) -> Result<(Map<String, Value>, Lines), (usize, usize, String)> {
+/// The file's values in the form that a client sends, and the lines of their names. The error begins with a line and a
+/// column, both from 1.
+fn parse(text: &str) -> Result<(Map<String, Value>, Lines), String> {
     let table = DeTable::parse(text).map_err(|error| {
         let before = &text[..text.floor_char_boundary(error.span().map_or(0, |span| span.start))];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let (line, column) = (line_of(text, before.len()), before[line_start..].chars().count() + 1);
         // A message may have lines of its own.
-        (
-            line,
-            column,
-            error.message().split_whitespace().collect::<Vec<_>>().join(" "),
-        )
+        let message: Vec<_> = error.message().split_whitespace().collect();
+        format!("{line}:{column}: {}", message.join(" "))
     })?;
     let mut lines = Lines::new();
     let values = convert_table(table.get_ref(), text, &mut Vec::new(), &mut lines);

@@ -107,11 +107,12 @@ fn help(name: &str) -> String {
 
 /// Reads a flag's value by the rules of its key.
 fn parser(name: &'static str) -> impl Fn(&str) -> Result<Value, String> + Clone {
-    move |text| keys::key(name).parse(text)
+    let key = keys::key(name);
+    move |text| key.parse(text).map_err(|expected| format!("{expected} ({})", key.help))
 }
 
 fn parse_cache(text: &str) -> Result<Value, String> {
-    let value = keys::key("cacheMiB").parse(text)?;
+    let value = parser("cacheMiB")(text)?;
     match memory() {
         memory if value.as_u64() > Some(memory) && memory > 0 => {
             Err(format!("this machine has {memory} MiB of memory; name less"))
