@@ -43,7 +43,7 @@ pub struct LanguageSettings {
     pub max_tokens: usize,
     /// When a completion may be longer than a line.
     pub multiline: Multiline,
-    /// How sure the model must be, from 0, which shows everything, to 1.
+    /// How likely a line has to be to be shown unasked, from 0, which shows all, to 1.
     pub confidence: f64,
 }
 

@@ -183,7 +183,7 @@ pub static KEYS: &[Key] = &[
         default: Default::Is("0.0"),
         flag: None,
         place: Place::Everywhere,
-        help: "how sure the model must be of a suggestion; 0 shows all",
+        help: "how likely a line has to be to be shown unasked; 0 shows all",
     },
     Key {
         name: "exclude",

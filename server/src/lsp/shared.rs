@@ -23,6 +23,7 @@ use crate::position::Encoding;
 use crate::reason::Reason;
 use crate::session::Session;
 use crate::trigger::Trigger;
+use crate::written::Written;
 
 pub(super) struct Shared {
     session: Mutex<Session>,
@@ -85,6 +86,18 @@ impl Shared {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
+    pub(super) fn parse(self: &Arc<Self>, session: &mut Session, document: &str) {
+        let Some(job) = session.parse_job(document) else {
+            return;
+        };
+        let (shared, document) = (self.clone(), document.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let parsed = job.run();
+            shared.lock().parse_done(&document, &job, parsed);
+        });
+    }
+
     /// Begins a completion; `None` if nothing will be suggested.
     pub(super) fn board(
         self: &Arc<Self>,
@@ -93,7 +106,9 @@ impl Shared {
     ) -> Option<(Waiting, Passenger)> {
         let mut session = self.lock();
         let document = at.text_document.uri.as_str();
-        match session.board(document, convert::line_column(at.position), trigger) {
+        let boarded = session.board(document, convert::line_column(at.position), trigger);
+        self.parse(&mut session, document);
+        match boarded {
             Ok(boarding) => {
                 session.waiting += 1;
                 if session.waiting == 1 {
@@ -144,12 +159,12 @@ impl Waiting {
         let mut session = self.shared.lock();
         let current = session.is_revision(self.revision) && session.is_at(&self.document, self.version);
         let landed = matches!(arrival, Arrival::Landed(_));
-        let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
+        let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
         let (stats, suggestion) = match arrival {
-            Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
+            Arrival::Underway(written) => (None, more(&written, Finish::Deadline)),
             Arrival::Landed(Ok(completion)) => (
                 (!self.along.landed).then_some(completion.stats),
-                more(&completion.text, completion.finish),
+                more(&Written::of(&completion), completion.finish),
             ),
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
