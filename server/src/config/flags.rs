@@ -111,12 +111,12 @@ fn parser(name: &'static str) -> impl Fn(&str) -> Result<Value, String> + Clone 
     move |text| key.parse(text).map_err(|expected| format!("{expected} ({})", key.help))
 }
 
+/// What this machine does not have is refused with what it has.
 fn parse_cache(text: &str) -> Result<Value, String> {
-    let value = parser("cacheMiB")(text)?;
     match memory() {
-        memory if value.as_u64() > Some(memory) && memory > 0 => {
+        memory if memory > 0 && text.parse::<u64>().is_ok_and(|asked| asked > memory) => {
             Err(format!("this machine has {memory} MiB of memory; name less"))
         }
-        _ => Ok(value),
+        _ => parser("cacheMiB")(text),
     }
 }
