@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::generate::CHUNK;
 use crate::kv_cache::KvCache;
 use crate::model::{LoadOptions, Model, ModelInfo};
+use crate::ops::Isa;
 use crate::request::Sampling;
 use crate::sampler::Sampler;
 use crate::sequence::LanguageModel;
@@ -133,6 +134,79 @@ pub fn run(source: &ModelSource, load: &LoadOptions, options: &BenchOptions) -> 
         flops_per_token: 2 * weights.in_layers,
         memory_bandwidth: memory_bandwidth(threads),
     })
+}
+
+/// What a short look at a model shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glance {
+    /// What was loaded.
+    pub info: ModelInfo,
+    /// How many threads computed.
+    pub threads: usize,
+    /// From the beginning until the model is ready.
+    pub load: Duration,
+    /// Prompt tokens a second.
+    pub prefill_tps: f64,
+    /// Decoded tokens a second, after the prompt.
+    pub decode_tps: f64,
+}
+
+/// How many prompt tokens are read between two looks at the clock.
+const PIECE: usize = 32;
+
+/// The most tokens that a glance decodes.
+const GLANCE_DECODE: usize = 32;
+
+/// Loads a model and measures, for about as long as `within` says, what a user notices of its speed. Slower models are
+/// measured on fewer tokens.
+pub fn glance(source: &ModelSource, load: &LoadOptions, within: Duration) -> Result<Glance, BenchError> {
+    let begin = Instant::now();
+    let mut model = Model::load(source, load)?;
+    let loaded = begin.elapsed();
+    let mut measure = || {
+        let mut cache = model.new_cache()?;
+        let room = model.capacity();
+        let prompt = prompt(&model, room / 2);
+        // Whatever is set up lazily is set up here.
+        model.forward(&mut cache, &prompt[..1], true)?;
+        model.truncate(&mut cache, 0);
+        let (mut read, mut logits) = (0, Vec::new());
+        let begin = Instant::now();
+        for piece in prompt.chunks(PIECE) {
+            logits = model.forward(&mut cache, piece, true)?.unwrap_or_default();
+            read += piece.len();
+            if begin.elapsed() > within / 2 {
+                break;
+            }
+        }
+        let prefill_tps = read as f64 / begin.elapsed().as_secs_f64();
+        let mut sampler = Sampler::new(&Sampling::default())?;
+        let (mut decoded, begin) = (0, Instant::now());
+        while decoded == 0 || (decoded < GLANCE_DECODE.min(room - read) && begin.elapsed() < within / 2) {
+            let (token, _) = sampler.next(&logits)?;
+            logits = model.forward(&mut cache, &[token], true)?.unwrap_or_default();
+            decoded += 1;
+        }
+        Ok((prefill_tps, decoded as f64 / begin.elapsed().as_secs_f64()))
+    };
+    let (prefill_tps, decode_tps) = measure().map_err(BenchError::Failed)?;
+    Ok(Glance {
+        info: model.info().clone(),
+        threads: model.threads(),
+        load: loaded,
+        prefill_tps,
+        decode_tps,
+    })
+}
+
+/// The instructions that the kernels use on this machine; `None` where they have no form for what it has and run as plain
+/// code, several times slower.
+pub fn instructions() -> Option<&'static str> {
+    match Isa::detect() {
+        Isa::Portable => None,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some("AVX2, FMA and F16C"),
+    }
 }
 
 /// A begin-of-text token, where the model has one, and tokens from all over the vocabulary: what they mean changes no

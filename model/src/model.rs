@@ -22,7 +22,7 @@ pub enum Device {
 }
 
 /// How to load a model.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     /// Where to run. Both choices are the processor today.
     pub device: Device,

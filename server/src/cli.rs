@@ -5,6 +5,7 @@
 
 mod bench;
 mod complete;
+mod doctor;
 mod eval;
 mod failure;
 mod model;
@@ -45,6 +46,8 @@ enum Command {
     Bench(bench::Flags),
     /// Measure how good a model's completions are on real code
     Eval(eval::Flags),
+    /// Check the model, the machine and the settings, and list what is configured where
+    Doctor(doctor::Flags),
 }
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
@@ -55,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Tokens(flags) => tokens::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
         Command::Eval(flags) => eval::run(&flags),
+        Command::Doctor(flags) => doctor::run(&flags),
     };
     match done {
         // Whoever closes the pipe has read what he wanted.
@@ -73,12 +77,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be
 /// taken for a flag.
 fn normalize(mut args: Vec<OsString>) -> Vec<OsString> {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
         "complete",
         "raw",
         "tokens",
         "bench",
         "eval",
+        "doctor",
         "help",
         "-h",
         "--help",
@@ -119,6 +124,7 @@ mod tests {
         check("x tokens a.rs", "x tokens a.rs");
         check("x bench --json", "x bench --json");
         check("x eval src", "x eval src");
+        check("x doctor", "x doctor");
         check("x --help", "x --help");
         check("x", "x");
         check("x -:3:1 --path a.rs", "x complete --path a.rs -- -:3:1");

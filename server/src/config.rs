@@ -1,113 +1,265 @@
-//! The flags that both binaries share: which model, and where it runs.
+//! The configuration: what every place sets, which of them wins, and what comes out.
 //!
-//! It must not know what is done with the model.
+//! Defaults give way to the user's file, that to the workspace's, that to the client's settings, that to environment
+//! variables, those to flags. It reads `codegemma.toml` when it is told to. It must not know the protocol.
 
-use codegemma_model::{Device, LoadOptions, ModelSource};
+mod engine;
+mod file;
+mod flags;
+pub mod keys;
+mod layer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+pub use engine::EngineChoice;
+pub use file::NAME as FILE_NAME;
+pub use flags::EngineFlags;
+pub use layer::{Layer, Origin, Setting};
+
+use file::File;
+use keys::{KEYS, Kind, Place};
+use layer::Source;
 
 use crate::model_path;
 
-/// Which model to use and where to run it.
-#[derive(Debug, Clone, clap::Args)]
-pub struct EngineFlags {
-    /// A known name (starter, gemma-3-270m), a .gguf file, or a folder with config.json, safetensors and tokenizer.json;
-    /// by default the starter, a small model inside this program
-    #[arg(long, value_name = "NAME|PATH", env = "CODEGEMMA_MODEL")]
-    model: Option<String>,
-
-    /// Where the model runs: auto or cpu
-    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
-    device: Device,
-
-    /// How many layers run on the GPU; this build has no GPU support, so only 0 is accepted
-    #[arg(long, value_name = "N", value_parser = parse_gpu_layers)]
-    gpu_layers: Option<u32>,
-
-    /// How many threads compute; by default one a core, less one where there are more than two
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    threads: Option<usize>,
-
-    /// How much memory the places that were completed last may keep, so that going back to one reads nothing again, in
-    /// MiB; by default an eighth of the memory, from 256 to 4096
-    #[arg(long, value_name = "MIB", value_parser = parse_cache)]
-    cache_mib: Option<u64>,
+/// What every place sets.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    user: Option<File>,
+    workspaces: Vec<Workspace>,
+    client: Layer,
+    flags: Layer,
 }
 
-impl EngineFlags {
-    /// Where the model is read from.
-    pub fn model_source(&self) -> Result<ModelSource, String> {
-        model_path::resolve(self.model.as_deref())
-    }
+#[derive(Debug, Clone)]
+struct Workspace {
+    root: PathBuf,
+    file: File,
+}
 
-    /// Whether a model was chosen, be it the starter.
-    pub fn names_a_model(&self) -> bool {
-        self.model.as_deref().is_some_and(|model| !model.is_empty())
-    }
-
-    /// The same flags as arguments, for another program of this project. The devices are left out: all that is accepted
-    /// is the processor.
-    pub fn arguments(&self) -> Vec<String> {
-        let threads = self.threads.map(|threads| threads.to_string());
-        let cache = self.cache_mib.map(|cache| cache.to_string());
-        [
-            ("--model", self.model.clone()),
-            ("--threads", threads),
-            ("--cache-mib", cache),
-        ]
-        .into_iter()
-        .filter_map(|(flag, value)| Some([flag.to_owned(), value?]))
-        .flatten()
-        .collect()
-    }
-
-    /// How to load it.
-    pub fn load_options(&self) -> LoadOptions {
-        LoadOptions {
-            device: self.device,
-            threads: self.threads,
-            cache_bytes: usize::try_from(self.cache_mib.unwrap_or_else(default_cache) << 20).ok(),
-            ..LoadOptions::default()
+impl Config {
+    /// What flags and environment variables set, without any file.
+    pub fn new(flags: Layer) -> Self {
+        Self {
+            flags,
+            ..Self::default()
         }
     }
-}
 
-/// The machine's memory, in MiB.
-fn memory() -> u64 {
-    let only = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
-    sysinfo::System::new_with_specifics(only).total_memory() >> 20
-}
+    /// Reads the user's file and those of the workspaces with these roots. The first root's wins over the others'.
+    #[must_use]
+    pub fn with_files(self, roots: &[PathBuf]) -> Self {
+        let workspace = |root: &PathBuf| Workspace {
+            root: root.clone(),
+            file: File::of_workspace(root),
+        };
+        Self {
+            user: File::of_user(),
+            workspaces: roots.iter().map(workspace).collect(),
+            ..self
+        }
+    }
 
-fn default_cache() -> u64 {
-    (memory() / 8).clamp(256, 4096)
-}
+    /// Reads the files again.
+    pub fn reread(&mut self) {
+        for file in self.files_mut() {
+            file.reread();
+        }
+    }
 
-fn parse_cache(number: &str) -> Result<u64, String> {
-    let number = number.parse().map_err(|_| "expected a number of MiB")?;
-    match memory() {
-        memory if number > memory && memory > 0 => Err(format!("this machine has {memory} MiB of memory; name less")),
-        _ => Ok(number),
+    /// Takes over what a client's section sets, and says what it could not take. At the `start` it may say more.
+    pub fn update_client(&mut self, section: &Value, start: bool) -> Vec<String> {
+        match section.as_object() {
+            Some(table) => self.client.update(table, Source::Client { start }),
+            None => vec![format!(
+                "codegemma: expected an object with settings, found {section}; the settings stay as they are"
+            )],
+        }
+    }
+
+    /// What is wrong with the files, or ignored in them.
+    pub fn problems(&self) -> Vec<String> {
+        let untrusted = self.workspaces.iter().filter_map(|workspace| self.distrust(workspace));
+        let files = self
+            .user
+            .iter()
+            .chain(self.workspaces.iter().map(|workspace| &workspace.file));
+        files.flat_map(|file| file.problems.clone()).chain(untrusted).collect()
+    }
+
+    /// Where the user's own file is, or would be.
+    pub fn user_file(&self) -> Option<&Path> {
+        self.user.as_ref().map(|file| file.path.as_path())
+    }
+
+    /// Where the files are, or would be.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let workspaces = self.workspaces.iter().map(|workspace| workspace.file.path.as_path());
+        self.user_file().into_iter().chain(workspaces)
+    }
+
+    /// What holds.
+    pub fn effective(&self) -> Effective {
+        let mut effective = Effective::default();
+        if let Some(user) = &self.user {
+            effective.lay(&user.layer, true);
+        }
+        for workspace in self.workspaces.iter().rev() {
+            effective.lay(&workspace.file.layer, self.trusts(&workspace.root));
+        }
+        effective.lay(&self.client, true);
+        effective.lay(&self.flags, true);
+        effective
+    }
+
+    fn files_mut(&mut self) -> impl Iterator<Item = &mut File> {
+        let workspaces = self.workspaces.iter_mut().map(|workspace| &mut workspace.file);
+        self.user.iter_mut().chain(workspaces)
+    }
+
+    /// Whether the user, or the client for him, trusts a workspace.
+    fn trusts(&self, root: &Path) -> bool {
+        let said = |layer: &Layer, name: &str| layer.0.get(name).map(|setting| setting.value.clone());
+        if said(&self.client, "trustWorkspace") == Some(Value::Bool(true)) {
+            return true;
+        }
+        let listed = self
+            .user
+            .as_ref()
+            .and_then(|user| said(&user.layer, "trustedWorkspaces"));
+        let root = canonical(root);
+        let folders = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
+        // A relative folder would mean another one wherever the server is started.
+        let folders = folders
+            .filter_map(Value::as_str)
+            .map(model_path::at_home)
+            .filter(|folder| folder.is_absolute());
+        folders
+            .map(|folder| canonical(&folder))
+            .any(|folder| root.starts_with(folder))
+    }
+
+    /// One warning for all that a workspace's file may not choose.
+    fn distrust(&self, workspace: &Workspace) -> Option<String> {
+        if self.trusts(&workspace.root) {
+            return None;
+        }
+        let guarded = workspace
+            .file
+            .layer
+            .0
+            .iter()
+            .filter(|(_, setting)| setting.key.place == Place::Trusted);
+        let named: Vec<String> = guarded
+            .map(|(name, setting)| match &setting.origin {
+                Origin::WorkspaceFile(_, line) => format!("{name} (line {line})"),
+                _ => name.clone(),
+            })
+            .collect();
+        let user = self.user_file().unwrap_or(Path::new(FILE_NAME)).display();
+        (!named.is_empty()).then(|| {
+            format!(
+                "{}: {} ignored: a workspace must not choose a model, a device or memory; if you trust it, add {} to trustedWorkspaces in {user}",
+                workspace.file.path.display(),
+                match named.as_slice() {
+                    [one] => format!("{one} is"),
+                    several => format!("{} are", several.join(", ")),
+                },
+                json!(workspace.root.to_string_lossy()),
+            )
+        })
     }
 }
 
-fn parse_device(name: &str) -> Result<Device, String> {
-    match name.split_once(':').map_or(name, |(kind, _)| kind) {
-        "auto" => Ok(Device::Auto),
-        "cpu" => Ok(Device::Cpu),
-        "cuda" | "metal" => Err("this build runs on the processor only; use auto or cpu".to_owned()),
-        _ => Err("there is no such device; use auto or cpu".to_owned()),
+/// A path without links; as it is where there is nothing.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The values that hold, by name, and where each comes from. What is not here has its default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Effective(BTreeMap<String, Setting>);
+
+impl Effective {
+    fn lay(&mut self, layer: &Layer, trusted: bool) {
+        for (name, setting) in &layer.0 {
+            if setting.key.place == Place::Trusted && !trusted {
+                continue;
+            }
+            let mut setting = setting.clone();
+            if setting.key.kind == Kind::Texts
+                && let Some(beneath) = self.0.remove(name)
+            {
+                setting = add_up(beneath, setting);
+            }
+            self.0.insert(name.clone(), setting);
+        }
+    }
+
+    /// The value of a key that was set somewhere.
+    pub fn get(&self, name: &str) -> Option<&Setting> {
+        self.0.get(name)
+    }
+
+    /// The languages that something is set for.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        let languages = self.0.keys().filter_map(|name| name.strip_prefix("languages."));
+        languages.filter_map(|rest| Some(rest.rsplit_once('.')?.0))
+    }
+
+    /// The value of a key, its default if nobody set it; `null` for a default that is found out later.
+    pub fn value(&self, name: &str) -> Value {
+        match self.0.get(name) {
+            Some(setting) => setting.value.clone(),
+            None => match keys::key(name).default {
+                keys::Default::Is(text) => text.parse().expect("a test parses every default"),
+                keys::Default::Found(_) => Value::Null,
+            },
+        }
+    }
+
+    /// Every key with its value, in words, and where that comes from; a key of languages only where one is set.
+    pub fn list(&self) -> Vec<(String, String, Origin)> {
+        let mut list = Vec::new();
+        for key in KEYS {
+            let set = self.0.iter().filter(|(_, setting)| setting.key == key);
+            let set = set.map(|(name, setting)| (name.clone(), setting.value.to_string(), setting.origin.clone()));
+            let before = list.len();
+            list.extend(set);
+            if list.len() == before && !key.name.contains("<id>") {
+                list.push((key.name.to_owned(), key.default.to_string(), Origin::Default));
+            }
+        }
+        list
     }
 }
 
-fn parse_gpu_layers(number: &str) -> Result<u32, String> {
-    match number.parse() {
-        Ok(0) => Ok(0),
-        Ok(_) => Err("this build runs on the processor only; use 0 or leave the flag out".to_owned()),
-        Err(_) => Err("expected a number".to_owned()),
+/// Two lists as one.
+fn add_up(beneath: Setting, above: Setting) -> Setting {
+    let mut origins = match beneath.origin {
+        Origin::Several(origins) => origins,
+        one => vec![one],
+    };
+    origins.push(above.origin);
+    let mut texts = Vec::new();
+    for text in [beneath.value, above.value]
+        .iter()
+        .filter_map(Value::as_array)
+        .flatten()
+    {
+        if !texts.contains(text) {
+            texts.push(text.clone());
+        }
+    }
+    Setting {
+        key: above.key,
+        value: Value::Array(texts),
+        origin: Origin::Several(origins),
     }
 }
 
-fn parse_threads(number: &str) -> Result<usize, String> {
-    match number.parse() {
-        Ok(threads) if threads > 0 => Ok(threads),
-        _ => Err("expected a number above 0".to_owned()),
-    }
-}
+#[cfg(test)]
+mod tests;

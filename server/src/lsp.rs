@@ -6,10 +6,13 @@
 //! [`Session`]: crate::session::Session
 
 mod capabilities;
+mod configuration;
 mod convert;
 mod framing;
+mod loading;
 mod outbox;
 mod shared;
+mod statistics;
 mod status;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,16 +22,18 @@ use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, ExecuteCommandParams,
-    InitializeParams, InitializeResult, InitializedParams, InlineCompletionList, InlineCompletionParams,
+    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+    InlineCompletionList, InlineCompletionParams,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
-use crate::config::EngineFlags;
+use crate::config::{EngineFlags, FILE_NAME};
 use crate::flight::Arrival;
 use crate::trigger::Trigger;
 use outbox::Courier;
 use shared::Shared;
+use statistics::Outcome;
 
 /// A popup that comes later than this disturbs: what exists by then is shown.
 const POPUP_PATIENCE: Duration = Duration::from_millis(250);
@@ -65,12 +70,14 @@ pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
         .concurrency_level(CONCURRENCY)
         .serve(service)
         .await;
-    let mut session = shared.lock();
-    session.end();
-    let (in_good_order, engine) = (session.shut_down, session.take_engine());
-    drop(session);
-    // Its end is waited for: it may have something to write.
-    drop(engine);
+    let in_good_order = {
+        let mut session = shared.lock();
+        session.end();
+        session.shut_down
+    };
+    tracing::info!("{}", shared.statistics());
+    // Their end is waited for: they may have something to write.
+    drop(shared.take_engines());
     in_good_order
 }
 
@@ -89,7 +96,10 @@ impl Backend {
         };
         let answer = passenger.landed().await;
         let suggestions = waiting.judge(Arrival::Landed(answer));
-        let item = |suggestion| convert::inline_item(waiting.text(), suggestion, waiting.encoding());
+        let item = |suggestion| {
+            let (document, text) = (waiting.document(), waiting.text());
+            convert::inline_item(document, text, suggestion, waiting.encoding())
+        };
         Ok(InlineCompletionList {
             items: suggestions.iter().map(item).collect(),
         })
@@ -115,16 +125,19 @@ impl Backend {
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
         let encoding = capabilities::encoding(&params.capabilities);
+        tracing::info!("columns are counted as {encoding:?}");
+        let roots = capabilities::roots(&params);
         {
             let mut session = self.shared.lock();
             session.encoding = encoding;
-            session.roots = capabilities::roots(&params);
+            session.roots.clone_from(&roots);
         }
-        if let Some(options) = params.initialization_options.filter(|options| !options.is_null()) {
-            self.shared.configure(options.get("codegemma").unwrap_or(&options));
+        if capabilities::shows_progress(&params.capabilities) {
+            self.shared.show_progress(self.client.clone());
         }
-        let progress = capabilities::shows_progress(&params.capabilities).then(|| self.client.clone());
-        self.shared.start_loading(progress);
+        let options = params.initialization_options.unwrap_or_default();
+        self.shared.configure_first(&params.capabilities, &roots, &options);
+        self.shared.watch_files(self.client.clone());
         Ok(capabilities::answer(encoding))
     }
 
@@ -177,9 +190,19 @@ impl LanguageServer for Backend {
     }
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
-        // Clients that only say that something changed, with null, want to be asked; they said it all at the start.
-        if let Some(section) = params.settings.get("codegemma") {
-            self.shared.configure(section);
+        self.shared.configure(&params.settings, &self.client);
+    }
+
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        // What is watched is watched for this alone, and the user's file may have another name.
+        if !params.changes.is_empty() {
+            self.shared.reread(false);
+        }
+    }
+
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        if convert::is_called(&params.text_document.uri, FILE_NAME) {
+            self.shared.reread(false);
         }
     }
 
@@ -205,10 +228,17 @@ impl LanguageServer for Backend {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
-        if params.command != capabilities::ACCEPTED {
-            return Err(Error::invalid_params(format!("there is no command {}", params.command)));
-        }
-        tracing::debug!("a suggestion was accepted");
+        let outcome = match params.command.as_str() {
+            capabilities::ACCEPTED => Outcome::Accepted,
+            capabilities::PARTIALLY_ACCEPTED => Outcome::PartiallyAccepted,
+            capabilities::DISMISSED => Outcome::Dismissed,
+            capabilities::RESTART => {
+                self.shared.reread(true);
+                return Ok(None);
+            }
+            other => return Err(Error::invalid_params(format!("there is no command {other}"))),
+        };
+        self.shared.count(outcome, convert::document_of(&params.arguments));
         Ok(None)
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
 use ropey::Rope;
-use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
@@ -43,7 +42,7 @@ pub struct Session {
     pub encoding: Encoding,
     /// The folders that are open.
     pub roots: Vec<PathBuf>,
-    /// What the client set.
+    /// What the configuration says.
     pub settings: Settings,
     /// How far the engine is.
     pub engine: EngineState,
@@ -59,6 +58,8 @@ pub struct Session {
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
+    /// How often the settings or the engine have changed.
+    revision: u64,
     ended: bool,
 }
 
@@ -68,6 +69,8 @@ pub struct Boarding {
     pub snapshot: Snapshot,
     /// The version of the document that it completes.
     pub version: i32,
+    /// The settings and the engine that it is completed with.
+    pub revision: u64,
     /// How it goes along with a run that began before.
     pub along: Along,
     /// Why the anchor is not that of the request before.
@@ -92,6 +95,7 @@ impl Default for Session {
             anchors: HashMap::new(),
             flight: None,
             ahead: None,
+            revision: 0,
             ended: false,
         }
     }
@@ -139,10 +143,25 @@ impl Session {
         self.anchors.remove(name);
     }
 
-    /// The client changes its settings; gives what could not be taken over. Suggestions are made anew.
-    pub fn configure(&mut self, section: &Value) -> Vec<String> {
-        (self.flight, self.ahead) = (None, None);
-        self.settings.update(section)
+    /// The settings change. Suggestions are made anew.
+    pub fn configure(&mut self, settings: Settings) {
+        self.renew();
+        self.settings = settings;
+    }
+
+    /// Another engine is going to be loaded; gives the one that was there.
+    pub fn reload(&mut self) -> EngineState {
+        self.renew();
+        self.take_engine()
+    }
+
+    /// What is under way is not shown any more.
+    fn renew(&mut self) {
+        self.revision += 1;
+        self.ahead = None;
+        if let Some(flight) = self.flight.take() {
+            flight.cancel();
+        }
     }
 
     /// The client goes: what runs is stopped, and nothing new begins.
@@ -162,6 +181,16 @@ impl Session {
     /// Whether the client is going or gone.
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// The language of an open document.
+    pub fn language(&self, name: &str) -> Option<&str> {
+        self.documents.get(name).map(|document| &*document.language)
+    }
+
+    /// Whether the settings and the engine still are what they were when a request began.
+    pub fn is_revision(&self, revision: u64) -> bool {
+        self.revision == revision
     }
 
     /// Whether a document still is what it was when a request began.
@@ -185,7 +214,8 @@ impl Session {
         if !document.is_current() {
             return Err(Reason::StaleDocument);
         }
-        if !self.settings.is_enabled(&document.language) {
+        let settings = self.settings.of(&document.language);
+        if !settings.enabled {
             return Err(Reason::Disabled);
         }
         let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
@@ -204,11 +234,11 @@ impl Session {
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
         let wanted = Wanted {
-            multiline: self.settings.multiline,
+            multiline: settings.multiline,
             trigger,
             // Whoever asks is told what there is.
             confidence: match trigger {
-                Trigger::Automatic => self.settings.confidence,
+                Trigger::Automatic => settings.confidence,
                 Trigger::Invoked => 0.0,
             },
         };
@@ -239,7 +269,7 @@ impl Session {
                 let request = CompletionRequest {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
                     alternatives: key.alternatives,
-                    ..plan.request(self.settings.max_tokens)
+                    ..plan.request(settings.max_tokens)
                 };
                 self.ahead = None;
                 let submit = |request, reply| engine.submit(request, reply);
@@ -251,6 +281,7 @@ impl Session {
         Ok(Boarding {
             snapshot,
             version,
+            revision: self.revision,
             along,
             moved,
             plan: plan.with_extent(along.extent),
@@ -293,14 +324,15 @@ impl Session {
             offset,
             ..snapshot.clone()
         };
+        let settings = self.settings.of(self.language(name).unwrap_or_default());
         // The line is done; what comes next begins with a line break.
         let wanted = Wanted {
-            multiline: match self.settings.multiline {
+            multiline: match settings.multiline {
                 Multiline::Never => Multiline::Never,
                 Multiline::Auto | Multiline::Always => Multiline::Always,
             },
             trigger: Trigger::Automatic,
-            confidence: self.settings.confidence,
+            confidence: settings.confidence,
         };
         let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), wanted);
         let Ok(plan) = plan else { return };
@@ -311,7 +343,7 @@ impl Session {
             extent: plan.extent(),
             alternatives: 0,
         };
-        let request = plan.request(self.settings.max_tokens);
+        let request = plan.request(settings.max_tokens);
         let submit = |request, reply| engine.submit_idle(request, reply);
         self.ahead = Some(Flight::start(key, snapshot.text, request, submit));
     }

@@ -164,7 +164,7 @@ def main():
         sys.exit(f"error: {place}: {error.strerror}; set CODEGEMMA_CACHE to a folder that can be written")
     except (zipfile.BadZipFile, tarfile.TarError, KeyError, ValueError) as error:
         sys.exit(f"error: a downloaded package is damaged ({error}); run this again")
-    command = [str(options.binary), "eval", str(corpus), "--model", options.model]
+    command = [str(options.binary), "eval", str(corpus), "--no-config", "--model", options.model]
     command += ["--holes", str(options.holes), "--seed", str(SEED)]
     if not options.own:
         command += ["--csv" if options.update else "--baseline", str(table)]

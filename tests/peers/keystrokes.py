@@ -84,7 +84,8 @@ def ours(binary, model, threads, editor):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "keys.jsonl"
         editor.save(path)
-        command = [binary, "bench", "--typing", path, "--fast", "--json", "--model", model, "--threads", str(threads)]
+        command = [binary, "bench", "--no-config", "--typing", path, "--fast", "--json"]
+        command += ["--model", model, "--threads", str(threads)]
         result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return [(told["queue_ms"] + told["prefill_ms"], told["forwarded_tokens"]) for told in json.loads(result.stdout)["each"]]
 

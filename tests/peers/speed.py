@@ -119,7 +119,7 @@ def answer_of(command):
 def measure_pair(model, options):
     counts = [str(options.threads), str(options.prefill), str(options.decode)]
     named = [part for pair in zip(("--threads", "--prefill", "--decode"), counts) for part in pair]
-    ours = answer_of([str(options.binary), "bench", "--json", "--reps", "1", "--model", str(model), *named])
+    ours = answer_of([str(options.binary), "bench", "--no-config", "--json", "--reps", "1", "--model", str(model), *named])
     theirs = answer_of([sys.executable, __file__, "--llama-cpp", str(model), *named])
     return {"ours": ours, "llama_cpp": theirs}
 

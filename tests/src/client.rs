@@ -30,6 +30,8 @@ pub struct Client {
     /// What came in and nobody has asked for yet.
     inbox: Vec<Value>,
     next_id: i64,
+    /// What the client's section of settings is when it is asked for, if it answers at all.
+    pub section: Option<Value>,
 }
 
 impl Client {
@@ -49,6 +51,13 @@ impl Client {
     pub fn start_in(cache: &Path, flags: &[&str]) -> Self {
         let mut server = command("codegemma-lsp");
         server.args(flags).env("CODEGEMMA_CACHE", cache);
+        Self::spawn(server)
+    }
+
+    /// Starts a server for a user who has this file of settings.
+    pub fn start_as_user(file: &Path, flags: &[&str]) -> Self {
+        let mut server = command("codegemma-lsp");
+        server.args(flags).arg("--forget").env("CODEGEMMA_CONFIG", file);
         Self::spawn(server)
     }
 
@@ -74,6 +83,7 @@ impl Client {
             incoming,
             inbox: Vec::new(),
             next_id: 1,
+            section: Some(Value::Null),
         }
     }
 
@@ -99,14 +109,23 @@ impl Client {
 
     /// Initializes the server and gives back what it answered.
     pub fn initialize(&mut self, encoding: Encoding, settings: Value) -> Value {
+        self.initialize_in(None, encoding, settings)
+    }
+
+    /// Initializes the server for a workspace in this folder and gives back what it answered.
+    pub fn initialize_in(&mut self, root: Option<&Path>, encoding: Encoding, settings: Value) -> Value {
         let general = match encoding {
             Encoding::Utf8 => json!({"positionEncodings": ["utf-8", "utf-16"]}),
             Encoding::Utf16 => json!({}),
         };
+        let workspace = json!({
+            "configuration": true,
+            "didChangeWatchedFiles": {"dynamicRegistration": true, "relativePatternSupport": true},
+        });
         let params = json!({
             "processId": null,
-            "rootUri": null,
-            "capabilities": {"general": general, "window": {"workDoneProgress": true}},
+            "rootUri": root.map(|root| format!("file://{}", root.display())),
+            "capabilities": {"general": general, "window": {"workDoneProgress": true}, "workspace": workspace},
             "initializationOptions": settings,
         });
         let answer = self.call("initialize", params);
@@ -222,7 +241,13 @@ impl Client {
         if message.get("method").is_some()
             && let Some(id) = message.get("id")
         {
-            self.send(&json!({"jsonrpc": "2.0", "id": id, "result": null}));
+            let result = match message["method"].as_str() {
+                Some("workspace/configuration") => self.section.as_ref().map(|section| json!([section])),
+                _ => Some(Value::Null),
+            };
+            if let Some(result) = result {
+                self.send(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+            }
         }
         self.inbox.push(message);
     }

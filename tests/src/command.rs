@@ -46,10 +46,14 @@ pub fn complete(args: &[&str]) -> Output {
     complete_with(args, Some(MODEL), b"")
 }
 
-/// A command that runs a binary of this workspace in the repository, whatever model the environment names.
+/// A command that runs a binary of this workspace in the repository, whatever model the environment names and whatever
+/// this machine's user has set.
 pub fn command(binary: &str) -> Command {
     let mut command = Command::new(binaries::path(binary));
-    command.current_dir(repository()).env_remove("CODEGEMMA_MODEL");
+    command
+        .current_dir(repository())
+        .env_remove("CODEGEMMA_MODEL")
+        .env("CODEGEMMA_CONFIG", repository().join("tests/no-settings.toml"));
     command
 }
 

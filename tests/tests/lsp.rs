@@ -22,7 +22,12 @@ fn initialize_is_answered_before_the_model_is_loaded() {
     assert_eq!(capabilities["completionProvider"]["resolveProvider"], true);
     assert_eq!(
         capabilities["executeCommandProvider"]["commands"],
-        json!(["codegemma.accepted"])
+        json!([
+            "codegemma.accepted",
+            "codegemma.partiallyAccepted",
+            "codegemma.dismissed",
+            "codegemma.restart"
+        ])
     );
     let status = client.notification("codegemma/status");
     assert_eq!(status["state"], "loading", "{status}");
@@ -69,8 +74,12 @@ fn ghost_text_comes_while_typing() {
         assert_eq!((&last["source"], &last["reason"]), (&json!("model"), &Value::Null));
         assert!(last["generated_tokens"].as_u64().unwrap() > 0, "{last}");
         assert!(last["forwarded_tokens"].as_u64().unwrap() > 0, "{last}");
-        let accepted = json!({"command": "codegemma.accepted", "arguments": []});
-        assert_eq!(client.call("workspace/executeCommand", accepted), Value::Null);
+        assert_eq!(item["command"]["arguments"], json!([{"uri": URI}]));
+        for command in ["accepted", "partiallyAccepted", "dismissed"] {
+            let arguments = &item["command"]["arguments"];
+            let command = json!({"command": format!("codegemma.{command}"), "arguments": arguments});
+            assert_eq!(client.call("workspace/executeCommand", command), Value::Null);
+        }
     }
 }
 

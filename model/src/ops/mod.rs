@@ -8,8 +8,8 @@ mod cpu;
 use candle_core::{Device, Result, Tensor};
 
 use crate::weights::{Bytes, Format};
-pub(crate) use cpu::Attention;
-use cpu::{Cpu, Isa};
+use cpu::Cpu;
+pub(crate) use cpu::{Attention, Isa};
 
 /// A weight matrix in its stored form: `rows` rows (one for each output) of `cols` numbers.
 pub(crate) struct Matrix {

@@ -142,10 +142,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         decode: flags.decode,
         reps: flags.reps,
     };
-    let measured = bench::run(&model::source(&flags.engine)?, &flags.engine.load_options(), &options);
+    let choice = model::choice(&flags.engine);
+    let measured = bench::run(&model::source(&choice)?, &choice.load_options(), &options);
     let measured = measured.map_err(|error| match error {
         BenchError::Invalid(message) => Failure::Usage(message),
-        other => Failure::new(other),
+        BenchError::Load(error) => Failure::Message(choice.blame(&error.to_string())),
+        BenchError::Failed(_) => Failure::new(error),
     })?;
     let report = Report::new(&measured);
     if flags.json {

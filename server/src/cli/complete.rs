@@ -12,12 +12,12 @@ use super::stats::Stats;
 use super::target::{self, Target};
 use super::{model, output, source};
 use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
-use crate::config::EngineFlags;
+use crate::config::{Effective, EngineFlags};
 use crate::language;
 use crate::position::{self, Encoding};
 use crate::prompt_path;
 use crate::reason::Reason;
-use crate::settings::MAX_TOKENS;
+use crate::settings::{LanguageSettings, Settings};
 use crate::syntax::Parsed;
 use crate::trigger::{Multiline, Trigger};
 use crate::written::Written;
@@ -32,9 +32,9 @@ pub(super) struct Flags {
     #[arg(long)]
     path: Option<String>,
 
-    /// The most tokens to generate
-    #[arg(long, value_name = "N", default_value_t = MAX_TOKENS)]
-    max_tokens: usize,
+    /// The most tokens to generate; by default what is configured, or 64
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<usize>,
 
     /// 0 always takes the most likely token; more is more random
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
@@ -60,9 +60,9 @@ pub(super) struct Flags {
     #[arg(long, value_name = "MS")]
     deadline: Option<u64>,
 
-    /// When the completion may be longer than a line
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    multiline: Multiline,
+    /// When the completion may be longer than a line; by default what is configured, or auto
+    #[arg(long, value_name = "WHEN")]
+    multiline: Option<Multiline>,
 
     /// Show the model these files too, the most important last
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -129,11 +129,13 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     }
     let snapshot = snapshot(flags)?;
+    let effective = effective(flags);
+    let settings = settings(flags, &effective);
     let begin = Instant::now();
-    let engine = Engine::load(&model::source(&flags.engine)?, &flags.engine.load_options()).map_err(Failure::new)?;
+    let engine = model::load(&effective.engine())?;
     let load = begin.elapsed();
     let wanted = Wanted {
-        multiline: flags.multiline,
+        multiline: settings.multiline,
         trigger: Trigger::Invoked,
         confidence: 0.0,
     };
@@ -142,7 +144,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }
-    let completions = generate(flags, &engine, &plan)?;
+    let completions = generate(flags, settings.max_tokens, &engine, &plan)?;
     let (best, suggestion) = completions.first().expect("--candidates is at least 1");
     note_truncation(best);
     if flags.in_place
@@ -166,6 +168,30 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         Ok(())
     } else {
         output::print(&suggestion.text)
+    }
+}
+
+/// What holds for the file, with the settings of the repository that it is in.
+fn effective(flags: &Flags) -> Effective {
+    let path = match &flags.path {
+        Some(path) if flags.target.is_stdin() => Path::new(path),
+        _ => &flags.target.file,
+    };
+    model::effective(&flags.engine, source::repository(path).as_slice())
+}
+
+/// What holds in the file's language; flags hold in every one.
+fn settings(flags: &Flags, effective: &Effective) -> LanguageSettings {
+    let path = match &flags.path {
+        Some(path) => Path::new(path),
+        None => &flags.target.file,
+    };
+    let language = language::of_path(path).map_or("", |language| language.id);
+    let settings = Settings::new(effective).of(language);
+    LanguageSettings {
+        max_tokens: flags.max_tokens.unwrap_or(settings.max_tokens),
+        multiline: flags.multiline.unwrap_or(settings.multiline),
+        ..settings
     }
 }
 
@@ -217,7 +243,7 @@ fn path_in_prompt(file: &Path) -> Option<String> {
 type Judged = (Completion, Result<Suggestion, Reason>);
 
 /// Draws the candidates, the most likely first; the same text counts once.
-fn generate(flags: &Flags, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, Failure> {
+fn generate(flags: &Flags, max_tokens: usize, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, Failure> {
     let mut drawn: Vec<Judged> = Vec::new();
     for n in 0..u64::from(flags.candidates) {
         let request = CompletionRequest {
@@ -230,7 +256,7 @@ fn generate(flags: &Flags, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, 
             deadline: flags
                 .deadline
                 .and_then(|millis| Instant::now().checked_add(Duration::from_millis(millis))),
-            ..plan.request(flags.max_tokens)
+            ..plan.request(max_tokens)
         };
         let completion = engine.complete(request).map_err(Failure::new)?;
         let suggestion = plan.suggest(&Written::of(&completion), completion.finish);

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use codegemma_model::{CompletionRequest, Engine, Finish, Prompt, TokenLogprob};
+use codegemma_model::{CompletionRequest, Finish, Prompt, TokenLogprob};
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::stats::Stats;
 use super::{complete, model, output, source};
 use crate::config::EngineFlags;
-use crate::settings::MAX_TOKENS;
+use crate::settings::Settings;
 
 #[derive(clap::Args)]
 pub(super) struct Flags {
@@ -18,9 +18,9 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE")]
     prompt_file: PathBuf,
 
-    /// The most tokens to generate
-    #[arg(long, value_name = "N", default_value_t = MAX_TOKENS)]
-    max_tokens: usize,
+    /// The most tokens to generate; by default what is configured, or 64
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<usize>,
 
     /// With --json, give each generated token's log-probability and the K most likely tokens
     #[arg(long, value_name = "K", requires = "json")]
@@ -50,13 +50,15 @@ struct Report<'a> {
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let prompt = source::read(&flags.prompt_file)?;
+    let effective = model::effective(&flags.engine, &[]);
+    let max_tokens = flags.max_tokens.unwrap_or(Settings::new(&effective).of("").max_tokens);
     let begin = Instant::now();
-    let engine = Engine::load(&model::source(&flags.engine)?, &flags.engine.load_options()).map_err(Failure::new)?;
+    let engine = model::load(&effective.engine())?;
     let load = begin.elapsed();
     let request = CompletionRequest {
         logprobs: flags.logprobs,
         drafts: !flags.no_drafts,
-        ..CompletionRequest::new(Prompt::Plain(prompt), flags.max_tokens)
+        ..CompletionRequest::new(Prompt::Plain(prompt), max_tokens)
     };
     let completion = engine.complete(request).map_err(Failure::new)?;
     complete::note_truncation(&completion);

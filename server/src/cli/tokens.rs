@@ -25,7 +25,9 @@ pub(super) struct Flags {
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let text = source::read(&flags.file)?;
-    let tokenizer = Tokenizer::load(&model::source(&flags.engine)?).map_err(Failure::new)?;
+    let choice = model::choice(&flags.engine);
+    let tokenizer = Tokenizer::load(&model::source(&choice)?);
+    let tokenizer = tokenizer.map_err(|error| Failure::Message(choice.blame(&error.to_string())))?;
     let ids: Vec<u32> = tokenizer
         .begin_of_text()
         .into_iter()

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use ropey::Rope;
+use serde_json::{Value, json};
 use tower_lsp::ls_types::{
     Command, CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, InlineCompletionItem,
     InlineCompletionTriggerKind, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, Range,
@@ -26,6 +27,16 @@ pub(super) fn file_path(uri: &Uri) -> Option<PathBuf> {
         return None;
     }
     Some(uri.to_file_path()?.into_owned())
+}
+
+/// The document that the arguments of a command name, as those of [`inline_item`] do.
+pub(super) fn document_of(arguments: &[Value]) -> Option<&str> {
+    arguments.first()?.get("uri")?.as_str()
+}
+
+/// Whether a URI is that of a file of this name.
+pub(super) fn is_called(uri: &Uri, name: &str) -> bool {
+    file_path(uri).is_some_and(|path| path.file_name() == Some(name.as_ref()))
 }
 
 pub(super) fn line_column(position: Position) -> LineColumn {
@@ -67,8 +78,14 @@ fn range(text: &Rope, bytes: std::ops::Range<usize>, encoding: Encoding) -> Rang
     }
 }
 
-/// The item for ghost text. It begins at the cursor, which is the first place where it differs from the document.
-pub(super) fn inline_item(text: &Rope, suggestion: &Suggestion, encoding: Encoding) -> InlineCompletionItem {
+/// The item for ghost text in the document with this URI. It begins at the cursor, which is the first place where it
+/// differs from the document.
+pub(super) fn inline_item(
+    document: &str,
+    text: &Rope,
+    suggestion: &Suggestion,
+    encoding: Encoding,
+) -> InlineCompletionItem {
     InlineCompletionItem {
         insert_text: suggestion.text.clone(),
         filter_text: Some(suggestion.text.clone()),
@@ -76,7 +93,7 @@ pub(super) fn inline_item(text: &Rope, suggestion: &Suggestion, encoding: Encodi
         command: Some(Command {
             title: "Suggestion accepted".to_owned(),
             command: ACCEPTED.to_owned(),
-            arguments: None,
+            arguments: Some(vec![json!({"uri": document})]),
         }),
         insert_text_format: Some(InsertTextFormat::PLAIN_TEXT),
     }

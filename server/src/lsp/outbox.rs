@@ -65,9 +65,9 @@ impl Courier {
     }
 }
 
-/// Shows work-done progress until `loaded` turns true.
-pub(super) async fn show_loading(client: Client, mut loaded: watch::Receiver<bool>) {
-    let token = ProgressToken::String("codegemma/loading".to_owned());
+/// Shows work-done progress until `loaded` turns true. Each `load` needs a number of its own.
+pub(super) async fn show_loading(client: Client, load: u64, mut loaded: watch::Receiver<bool>) {
+    let token = ProgressToken::String(format!("codegemma/loading/{load}"));
     let params = WorkDoneProgressCreateParams { token: token.clone() };
     if client.send_request::<WorkDoneProgressCreate>(params).await.is_err() {
         return;

@@ -3,36 +3,36 @@
 //! Statuses are put into the outbox under the lock, so that they arrive in the order of what they tell. It must not
 //! know the shapes of answers.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use codegemma_model::{Alternative, Engine, Finish, ModelSource, RequestError};
+use codegemma_model::{Alternative, Finish, RequestError};
 use ropey::Rope;
-use serde_json::Value;
-use tokio::sync::watch;
-use tower_lsp::Client;
-use tower_lsp::ls_types::{MessageType, TextDocumentPositionParams};
+use tower_lsp::ls_types::TextDocumentPositionParams;
 
+use super::configuration::Configuration;
 use super::convert;
-use super::outbox::{self, Outbox};
+use super::loading::Loader;
+use super::outbox::Outbox;
+use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
 use crate::flight::{Along, Arrival, Passenger};
-use crate::model_path;
 use crate::position::Encoding;
 use crate::reason::Reason;
-use crate::session::{EngineState, Session};
-use crate::starter;
+use crate::session::Session;
 use crate::trigger::Trigger;
 use crate::written::Written;
 
 pub(super) struct Shared {
     session: Mutex<Session>,
-    outbox: Outbox,
-    flags: EngineFlags,
-    keep: bool,
+    pub(super) outbox: Outbox,
+    pub(super) flags: EngineFlags,
+    pub(super) keep: bool,
+    pub(super) configuration: Mutex<Configuration>,
+    pub(super) loader: Mutex<Loader>,
+    statistics: Mutex<Statistics>,
 }
 
 /// A request that waits for the engine. It is dropped when it is answered, or when the client cancels it.
@@ -41,6 +41,7 @@ pub(super) struct Waiting {
     document: String,
     snapshot: Snapshot,
     version: i32,
+    revision: u64,
     encoding: Encoding,
     along: Along,
     moved: Option<Moved>,
@@ -55,6 +56,9 @@ impl Shared {
             outbox,
             flags,
             keep,
+            configuration: Mutex::default(),
+            loader: Mutex::default(),
+            statistics: Mutex::default(),
         }
     }
 
@@ -64,63 +68,22 @@ impl Shared {
     }
 
     /// Tells the client how the session is, unless it is leaving.
-    fn tell(&self, session: &Session, last_request: Option<LastRequest>) {
+    pub(super) fn tell(&self, session: &Session, last_request: Option<LastRequest>) {
         if !session.has_ended() {
             self.outbox.status(status::status(session, last_request));
         }
     }
 
-    /// Takes over settings of the client.
-    pub(super) fn configure(&self, section: &Value) {
-        let refused = self.lock().configure(section);
-        for message in refused {
-            self.outbox.message(MessageType::WARNING, message);
-        }
+    /// Counts what became of a suggestion in a document.
+    pub(super) fn count(&self, outcome: Outcome, document: Option<&str>) {
+        let session = self.lock();
+        let language = document.and_then(|document| session.language(document));
+        self.statistics().count(outcome, language.unwrap_or("unknown"));
     }
 
-    /// Reads the model in a thread of its own, with progress for a client that shows it.
-    pub(super) fn start_loading(self: &Arc<Self>, progress: Option<Client>) {
-        self.tell(&self.lock(), None);
-        let (loaded, watch) = watch::channel(false);
-        if let Some(client) = progress {
-            self.outbox.begin(outbox::show_loading(client, watch));
-        }
-        let shared = self.clone();
-        let load = move || {
-            let engine = std::panic::catch_unwind(AssertUnwindSafe(|| shared.load()))
-                .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
-            shared.loaded(engine);
-            loaded.send_replace(true);
-        };
-        if let Err(error) = std::thread::Builder::new().name("load".to_owned()).spawn(load) {
-            self.loaded(Err(format!(
-                "there is no thread to load the model in ({error}); close other programs"
-            )));
-        }
-    }
-
-    fn load(&self) -> Result<Engine, String> {
-        let source = self.flags.model_source()?;
-        if matches!(source, ModelSource::Embedded(_)) {
-            self.lock().starter = true;
-            tracing::info!("{}", starter::NOTE);
-        }
-        let mut options = self.flags.load_options();
-        options.keep_sequences = self.keep.then(|| model_path::kept_sequences(&source)).flatten();
-        Engine::load(&source, &options).map_err(|error| error.to_string())
-    }
-
-    fn loaded(&self, engine: Result<Engine, String>) {
-        let mut session = self.lock();
-        session.engine = match engine {
-            Ok(engine) => EngineState::Ready(Arc::new(engine)),
-            Err(message) => {
-                tracing::error!("{message}");
-                self.outbox.message(MessageType::ERROR, format!("CodeGemma: {message}"));
-                EngineState::Failed(message)
-            }
-        };
-        self.tell(&session, None);
+    /// What became of the suggestions so far.
+    pub(super) fn statistics(&self) -> MutexGuard<'_, Statistics> {
+        self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
@@ -156,6 +119,7 @@ impl Shared {
                     document: document.to_owned(),
                     snapshot: boarding.snapshot,
                     version: boarding.version,
+                    revision: boarding.revision,
                     encoding: session.encoding,
                     along: boarding.along,
                     moved: boarding.moved,
@@ -180,6 +144,11 @@ impl Waiting {
         &self.snapshot.text
     }
 
+    /// The URI of its document.
+    pub(super) fn document(&self) -> &str {
+        &self.document
+    }
+
     /// How the client counts columns.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
@@ -187,7 +156,10 @@ impl Waiting {
 
     /// Makes suggestions of what arrived, the best first, unless the document is not what it was.
     pub(super) fn judge(&mut self, arrival: Arrival) -> Vec<Suggestion> {
-        let current = self.shared.lock().is_at(&self.document, self.version);
+        let current = {
+            let session = self.shared.lock();
+            session.is_revision(self.revision) && session.is_at(&self.document, self.version)
+        };
         let landed = matches!(arrival, Arrival::Landed(_));
         let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
         let mut others = Vec::new();

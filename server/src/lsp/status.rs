@@ -26,6 +26,7 @@ pub(super) enum State {
     Loading,
     Ready,
     Busy,
+    Off,
     Error,
 }
 
@@ -101,6 +102,10 @@ impl LastRequest {
 /// The status of a session.
 pub(super) fn status(session: &Session, last_request: Option<LastRequest>) -> StatusParams {
     let (state, message, model) = match &session.engine {
+        _ if session.settings.is_off() => {
+            let message = "completion is switched off; the setting enabled switches it on";
+            (State::Off, message.to_owned(), None)
+        }
         EngineState::Loading => (State::Loading, "the model is being loaded".to_owned(), None),
         EngineState::Failed(message) => (State::Error, message.clone(), None),
         EngineState::Ready(engine) => {

@@ -13,7 +13,7 @@ use super::Task;
 use super::judged::{Judged, plan};
 use crate::config::EngineFlags;
 use crate::eval::Kind;
-use crate::settings::MAX_TOKENS;
+use crate::settings::Settings;
 use crate::written::Written;
 
 /// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
@@ -25,7 +25,7 @@ pub(super) fn run(
     tasks: &[Task<'_>],
     confidence: f64,
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
-    let engine = Engine::load(&model::source(flags)?, &flags.load_options()).map_err(Failure::new)?;
+    let engine = model::load(&model::choice(flags))?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }
@@ -54,7 +54,7 @@ fn one(engine: &Engine, task: &Task<'_>, confidence: f64) -> Result<Judged, Requ
     };
     let mut request = CompletionRequest {
         deadline: Instant::now().checked_add(DEADLINE),
-        ..plan.request(MAX_TOKENS)
+        ..plan.request(Settings::default().of("").max_tokens)
     };
     if let Prompt::Fim(prompt) = &mut request.prompt {
         task.suffix.clone_into(&mut prompt.suffix);

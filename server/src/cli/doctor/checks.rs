@@ -1,0 +1,220 @@
+//! What `doctor` looks at, one thing after the other.
+//!
+//! It must not know how the findings are shown.
+
+use std::path::Path;
+use std::time::Duration;
+
+use codegemma_model::ModelSource;
+use codegemma_model::bench::{self, BenchError, Glance};
+
+use super::{Check, Mark};
+use crate::config::{Config, EngineChoice, Origin};
+use crate::settings::Settings;
+use crate::{model_path, starter};
+
+/// How long the speed is measured.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Fewer decoded tokens a second than this are slower than a user types.
+const SLOW: f64 = 8.0;
+
+fn check(mark: Mark, about: &'static str, text: impl Into<String>) -> Check {
+    Check {
+        mark,
+        about,
+        text: text.into(),
+    }
+}
+
+pub(super) fn program() -> Check {
+    let program = format!(
+        "codegemma {} on {} {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    match bench::instructions() {
+        Some(instructions) => check(
+            Mark::Ok,
+            "program",
+            format!("{program}; it computes with {instructions}"),
+        ),
+        None => check(
+            Mark::Warning,
+            "program",
+            format!(
+                "{program}; it has fast code for processors with AVX2, FMA and F16C only, so here a small model is best"
+            ),
+        ),
+    }
+}
+
+pub(super) fn configuration(config: &Config) -> Vec<Check> {
+    let problems = config.problems();
+    if !problems.is_empty() {
+        let warning = |problem| check(Mark::Warning, "configuration", problem);
+        return problems.into_iter().map(warning).collect();
+    }
+    let read: Vec<String> = config
+        .files()
+        .filter(|file| file.exists())
+        .map(|file| file.display().to_string())
+        .collect();
+    let text = match (read.is_empty(), config.user_file()) {
+        (false, _) => format!("nothing is wrong in {}", read.join(" and ")),
+        (true, Some(user)) => format!("there is no file of settings; yours would be {}", user.display()),
+        (true, None) => "no file of settings is read".to_owned(),
+    };
+    vec![check(Mark::Ok, "configuration", text)]
+}
+
+pub(super) fn switched_on(settings: &Settings) -> Check {
+    if settings.is_off() {
+        let text = "the server suggests nothing, because enabled is false; see below where that is set, and remove it";
+        check(Mark::Problem, "suggestions", text)
+    } else {
+        check(Mark::Ok, "suggestions", "they are switched on")
+    }
+}
+
+/// Whether there is a model, whether it runs, in how much memory and how fast.
+pub(super) fn model(choice: &EngineChoice) -> Vec<Check> {
+    let source = match choice.source() {
+        Ok(source) => source,
+        Err(message) => return vec![check(Mark::Problem, "model", message)],
+    };
+    let origin = match &choice.model {
+        Some((_, origin)) => origin.clone(),
+        None => Origin::Default,
+    };
+    let place = match &source {
+        ModelSource::Path(path) => path.display().to_string(),
+        ModelSource::Embedded(embedded) => embedded.name.to_owned(),
+    };
+    let size = size(&source);
+    let mut checks = Vec::new();
+    let chosen = format!("{place}, {} MiB ({origin})", size >> 20);
+    checks.push(match choice.model {
+        Some(_) => check(Mark::Ok, "model", chosen),
+        None => check(Mark::Ok, "model", format!("{chosen}: {}", starter::NOTE)),
+    });
+    checks.push(memory(size, choice));
+    match bench::glance(&source, &choice.load_options(), PATIENCE) {
+        Ok(glance) => checks.extend(glanced(&glance)),
+        Err(BenchError::Load(error)) => {
+            checks.push(check(Mark::Problem, "loading", choice.blame(&error.to_string())));
+        }
+        Err(error) => checks.push(check(Mark::Problem, "speed", error.to_string())),
+    }
+    checks
+}
+
+fn glanced(glance: &Glance) -> [Check; 4] {
+    let info = &glance.info;
+    let loading = format!(
+        "{} ({}, {}) is ready after {} ms, for up to {} tokens of context",
+        info.name,
+        info.architecture,
+        info.quantization,
+        glance.load.as_millis(),
+        info.context_tokens
+    );
+    let filling = if info.fill_in_the_middle {
+        check(Mark::Ok, "fill in the middle", "the model was trained for it")
+    } else {
+        let text = "the model was not trained for it and sees the text before the cursor only; CodeGemma was";
+        check(Mark::Warning, "fill in the middle", text)
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let device = format!("the processor, {} threads on {cores} cores", glance.threads);
+    let device = if glance.threads > cores {
+        let text = format!(
+            "{} threads on {cores} cores hinder each other; set threads to {cores} or less",
+            glance.threads
+        );
+        check(Mark::Warning, "device", text)
+    } else {
+        check(Mark::Ok, "device", device)
+    };
+    let speed = format!(
+        "{:.0} prompt tokens and {:.1} suggested tokens a second",
+        glance.prefill_tps, glance.decode_tps
+    );
+    let speed = if glance.decode_tps < SLOW {
+        let remedy = "that is slow: end other programs, or choose a smaller model or a Q4 file of it";
+        check(Mark::Warning, "speed", format!("{speed}; {remedy}"))
+    } else {
+        check(Mark::Ok, "speed", speed)
+    };
+    [check(Mark::Ok, "loading", loading), filling, device, speed]
+}
+
+/// How many bytes a model has on disk, or inside the program.
+fn size(source: &ModelSource) -> u64 {
+    let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
+    match source {
+        ModelSource::Embedded(embedded) => embedded.bytes.len() as u64,
+        ModelSource::Path(path) if path.is_dir() => {
+            let files = std::fs::read_dir(path)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|entry| entry.path());
+            let weights = files.filter(|file| file.extension().is_some_and(|extension| extension == "safetensors"));
+            weights.map(|file| length(&file)).sum()
+        }
+        ModelSource::Path(path) => length(path),
+    }
+}
+
+fn memory(model: u64, choice: &EngineChoice) -> Check {
+    let only = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
+    let free = sysinfo::System::new_with_specifics(only).available_memory();
+    let cache = choice.load_options().cache_bytes.map_or(0, |bytes| bytes as u64);
+    let text = format!(
+        "{} MiB of weights and up to {} MiB for places that were completed; {} MiB are free",
+        model >> 20,
+        cache >> 20,
+        free >> 20
+    );
+    if free > 0 && model + cache > free {
+        let remedy = "set cacheMiB to less, choose a smaller model, or end other programs";
+        check(Mark::Warning, "memory", format!("{text}; {remedy}"))
+    } else {
+        check(Mark::Ok, "memory", text)
+    }
+}
+
+/// Whether what was read of the documents can be there again after a restart.
+pub(super) fn cache_folder() -> Check {
+    let about = "cache folder";
+    let folder = match model_path::cache_folder() {
+        Ok(folder) => folder,
+        Err(message) => return check(Mark::Warning, about, message),
+    };
+    // It is made when it is needed; what matters until then is the folder that it will be in.
+    let sequences = folder.join("sequences");
+    let there = sequences.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
+    let name = folder.display();
+    match tempfile::tempfile_in(there) {
+        Ok(_) => check(
+            Mark::Ok,
+            about,
+            format!("{name} can be written: a restart reads nothing again"),
+        ),
+        Err(error) => check(
+            Mark::Warning,
+            about,
+            format!(
+                "{name} cannot be written ({}), so every start reads the documents again; check its permissions or set CODEGEMMA_CACHE",
+                error.kind()
+            ),
+        ),
+    }
+}
+
+pub(super) fn encodings() -> Check {
+    let text = "the server counts columns in UTF-8 where the editor offers that, else in UTF-16, which every editor knows; its log at the level info says which";
+    check(Mark::Ok, "editor", text)
+}

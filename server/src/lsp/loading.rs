@@ -1,0 +1,157 @@
+//! Loading the engine, at the start and again when the configuration asks for another one.
+//!
+//! One thread loads; what is wanted while it does so is loaded next. It must not know what the configuration says.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use codegemma_model::{Engine, ModelSource};
+use tokio::sync::watch;
+use tower_lsp::Client;
+use tower_lsp::ls_types::MessageType;
+
+use super::outbox;
+use super::shared::Shared;
+use crate::config::EngineChoice;
+use crate::model_path;
+use crate::session::EngineState;
+use crate::starter;
+
+/// What is to be loaded.
+#[derive(Default)]
+pub(super) struct Loader {
+    /// The client, if it shows progress.
+    pub(super) progress: Option<Client>,
+    /// What the thread takes next.
+    wanted: Option<EngineChoice>,
+    /// What was wanted last.
+    last: Option<EngineChoice>,
+    /// The engine that serves again if the new one cannot be loaded.
+    before: Option<EngineState>,
+    /// Whether the thread runs.
+    runs: bool,
+    /// How many threads have run.
+    loads: u64,
+}
+
+impl Shared {
+    fn loader(&self) -> MutexGuard<'_, Loader> {
+        self.loader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows the progress of loading to this client.
+    pub(super) fn show_progress(&self, client: Client) {
+        self.loader().progress = Some(client);
+    }
+
+    /// Loads the engine that the configuration asks for, unless it is there or on its way; with `anew`, also then.
+    /// Until it is loaded, nothing is suggested.
+    pub(super) fn load(self: &Arc<Self>, choice: EngineChoice, anew: bool) {
+        let mut loader = self.loader();
+        if !anew && loader.last.as_ref().is_some_and(|last| last.is_same(&choice)) {
+            return;
+        }
+        let mut session = self.lock();
+        if session.has_ended() {
+            return;
+        }
+        loader.last = Some(choice.clone());
+        loader.wanted = Some(choice);
+        if let engine @ EngineState::Ready(_) = session.reload() {
+            loader.before = Some(engine);
+        }
+        self.tell(&session, None);
+        drop(session);
+        if !loader.runs {
+            self.start_thread(&mut loader);
+        }
+    }
+
+    fn start_thread(self: &Arc<Self>, loader: &mut Loader) {
+        loader.runs = true;
+        loader.loads += 1;
+        let (done, watch) = watch::channel(false);
+        if let Some(client) = loader.progress.clone() {
+            self.outbox.begin(outbox::show_loading(client, loader.loads, watch));
+        }
+        let shared = self.clone();
+        let load = move || {
+            while let Some(choice) = shared.next() {
+                let engine = std::panic::catch_unwind(AssertUnwindSafe(|| shared.read(&choice)))
+                    .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
+                // Their end may take a while, so they end under no lock.
+                drop(shared.loaded(engine));
+            }
+            done.send_replace(true);
+        };
+        if let Err(error) = std::thread::Builder::new().name("load".to_owned()).spawn(load) {
+            loader.runs = false;
+            loader.wanted = None;
+            let message = format!("there is no thread to load the model in ({error}); close other programs");
+            self.publish(loader, Err(message));
+        }
+    }
+
+    /// What to load now; with `None` the thread ends.
+    fn next(&self) -> Option<EngineChoice> {
+        let mut loader = self.loader();
+        let wanted = loader.wanted.take();
+        loader.runs = wanted.is_some();
+        wanted
+    }
+
+    fn read(&self, choice: &EngineChoice) -> Result<(Engine, bool), String> {
+        let source = choice.source()?;
+        let starter = matches!(source, ModelSource::Embedded(_));
+        if starter {
+            tracing::info!("{}", starter::NOTE);
+        }
+        let mut options = choice.load_options();
+        options.keep_sequences = self.keep.then(|| model_path::kept_sequences(&source)).flatten();
+        let engine = Engine::load(&source, &options).map_err(|error| choice.blame(&error.to_string()))?;
+        Ok((engine, starter))
+    }
+
+    /// Serves with an engine that was loaded, unless another is wanted by now; gives those that are not needed.
+    fn loaded(&self, engine: Result<(Engine, bool), String>) -> Vec<EngineState> {
+        let mut loader = self.loader();
+        if loader.wanted.is_some() {
+            return engine
+                .into_iter()
+                .map(|(engine, _)| EngineState::Ready(Arc::new(engine)))
+                .collect();
+        }
+        self.publish(&mut loader, engine);
+        loader.before.take().into_iter().collect()
+    }
+
+    fn publish(&self, loader: &mut Loader, engine: Result<(Engine, bool), String>) {
+        let mut session = self.lock();
+        match engine {
+            Ok((engine, starter)) => {
+                session.starter = starter;
+                session.engine = EngineState::Ready(Arc::new(engine));
+            }
+            Err(message) => {
+                tracing::error!("{message}");
+                let before = loader.before.take();
+                let goes_on = if before.is_some() {
+                    "; the model before goes on"
+                } else {
+                    ""
+                };
+                self.outbox
+                    .message(MessageType::ERROR, format!("CodeGemma: {message}{goes_on}"));
+                session.engine = before.unwrap_or(EngineState::Failed(message));
+            }
+        }
+        self.tell(&session, None);
+    }
+
+    /// The engines, which nobody has a use for once the client is gone.
+    pub(super) fn take_engines(&self) -> Vec<EngineState> {
+        let before = self.loader().before.take();
+        let current = self.lock().take_engine();
+        before.into_iter().chain([current]).collect()
+    }
+}
