@@ -7,6 +7,7 @@ pub mod anchor;
 pub mod cli;
 pub mod complete;
 pub mod config;
+pub mod context;
 pub mod document;
 pub mod eval;
 pub mod fit;
