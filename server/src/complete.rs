@@ -118,6 +118,11 @@ pub fn plan(
 }
 
 impl Plan {
+    /// What the model is shown.
+    pub fn prompt(&self) -> &FimPrompt {
+        &self.prompt
+    }
+
     /// How much will be completed.
     pub fn extent(&self) -> Extent {
         self.place.extent

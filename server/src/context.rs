@@ -185,16 +185,16 @@ struct Ranked<'a> {
     worth: f64,
 }
 
-/// Chooses what the model is shown with a document whose cursor is at a byte offset, in at most `budget` tokens.
+/// Chooses what the model is shown with a document whose cursor is in a line, from 0, in at most `budget` tokens.
 /// `previous` is what was chosen for the same document before.
 pub fn choose(
     document: &Rope,
-    cursor: usize,
+    line: usize,
     candidates: &[Candidate],
     budget: usize,
     previous: Option<&Choice>,
 ) -> Choice {
-    let near = names::surroundings(document, cursor);
+    let near = names::surroundings(document, line);
     let readable: Vec<_> = candidates
         .iter()
         .filter_map(|candidate| Some((candidate, candidate.text.as_ref().ok()?)))

@@ -15,11 +15,12 @@ mod status;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, ExecuteCommandParams,
+    DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, ExecuteCommandParams,
     InitializeParams, InitializeResult, InitializedParams, InlineCompletionList, InlineCompletionParams,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
@@ -155,13 +156,18 @@ impl LanguageServer for Backend {
             &document.text,
         );
         self.shared.parse(&mut session, &name);
+        self.shared.tend(&mut session);
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
         let changes: Vec<_> = params.content_changes.into_iter().map(convert::change).collect();
         let uri = params.text_document.uri.as_str();
         let version = params.text_document.version;
-        match self.shared.lock().change(uri, version, &changes) {
+        let mut session = self.shared.lock();
+        let changed = session.change(uri, version, &changes);
+        self.shared.tend(&mut session);
+        drop(session);
+        match changed {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 tracing::warn!(
@@ -170,6 +176,12 @@ impl LanguageServer for Backend {
             }
             None => tracing::warn!("{uri}: a change of a document that is not open is ignored"),
         }
+    }
+
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        let mut session = self.shared.lock();
+        session.save(params.text_document.uri.as_str());
+        self.shared.tend(&mut session);
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
@@ -205,10 +217,20 @@ impl LanguageServer for Backend {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
-        if params.command != capabilities::ACCEPTED {
-            return Err(Error::invalid_params(format!("there is no command {}", params.command)));
+        match params.command.as_str() {
+            capabilities::ACCEPTED => {
+                tracing::debug!("a suggestion was accepted");
+                Ok(None)
+            }
+            capabilities::EXPLAIN => {
+                let at = convert::place(&params.arguments).map_err(Error::invalid_params)?;
+                let explanation = self.shared.explain(&at).await;
+                Ok(Some(json!(explanation.map_err(|message| Error {
+                    message: message.into(),
+                    ..Error::internal_error()
+                })?)))
+            }
+            other => Err(Error::invalid_params(format!("there is no command {other}"))),
         }
-        tracing::debug!("a suggestion was accepted");
-        Ok(None)
     }
 }

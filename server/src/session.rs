@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
 use crate::language;
@@ -22,6 +23,7 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::syntax::{Job, Parsed};
 use crate::trigger::{Multiline, Trigger};
+use crate::workspace::{Errand, Made, Workspace};
 
 /// How far the engine is.
 #[derive(Clone)]
@@ -53,6 +55,8 @@ pub struct Session {
     documents: HashMap<String, Document>,
     /// Where the prompts of the last requests were split, by document.
     anchors: HashMap<String, Anchor>,
+    /// What the model is shown with the documents.
+    workspace: Workspace,
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
@@ -75,6 +79,22 @@ pub struct Boarding {
     pub passenger: Passenger,
 }
 
+/// What a completion would ask the model for.
+pub struct Prepared {
+    /// The engine that would be asked.
+    pub engine: Arc<Engine>,
+    /// What would be completed.
+    pub snapshot: Snapshot,
+    /// What the model would be shown besides.
+    pub choice: Arc<Choice>,
+    /// Why the anchor is not that of the request before.
+    pub moved: Option<Moved>,
+    /// The request.
+    pub plan: Plan,
+    version: i32,
+    anchor: Anchor,
+}
+
 impl Default for Session {
     fn default() -> Self {
         Self {
@@ -87,6 +107,7 @@ impl Default for Session {
             shut_down: false,
             documents: HashMap::new(),
             anchors: HashMap::new(),
+            workspace: Workspace::default(),
             flight: None,
             ahead: None,
             ended: false,
@@ -98,10 +119,10 @@ impl Session {
     /// A document was opened, or opened again.
     pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.cancel_in(&name);
-        let path = path.and_then(|path| {
-            let root = self.roots.iter().find(|root| path.starts_with(root));
-            prompt_path::name(path, root.map(PathBuf::as_path))
-        });
+        let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
+        let root = root.map(PathBuf::as_path);
+        self.workspace.opened(&name, path, root);
+        let path = path.and_then(|path| prompt_path::name(path, root));
         self.anchors.remove(&name);
         self.documents
             .insert(name, Document::new(text, version, language, path));
@@ -114,6 +135,7 @@ impl Session {
         if let Some(flight) = self.flight.as_ref().filter(|flight| flight.is_in(name)) {
             flight.changed(&document.text);
         }
+        self.workspace.edited(name, changes);
         Some(applied)
     }
 
@@ -134,11 +156,32 @@ impl Session {
         self.cancel_in(name);
         self.documents.remove(name);
         self.anchors.remove(name);
+        self.workspace.closed(name);
+    }
+
+    /// A document was saved: what it imports may be another.
+    pub fn save(&mut self, name: &str) {
+        self.workspace.want(name);
+    }
+
+    /// The next choice of context to make, elsewhere.
+    pub fn errand(&mut self) -> Option<Errand> {
+        let EngineState::Ready(engine) = &self.engine else {
+            return None;
+        };
+        let context_tokens = engine.info().context_tokens;
+        (!self.ended).then(|| self.workspace.errand(&self.documents, self.settings.context, context_tokens))?
+    }
+
+    /// It was made, or could not be.
+    pub fn errand_done(&mut self, made: Option<Made>) {
+        self.workspace.done(made);
     }
 
     /// The client changes its settings; gives what could not be taken over. Suggestions are made anew.
     pub fn configure(&mut self, section: &Value) -> Vec<String> {
         (self.flight, self.ahead) = (None, None);
+        self.workspace.want_all();
         self.settings.update(section)
     }
 
@@ -168,8 +211,8 @@ impl Session {
             .is_some_and(|document| document.version == version && document.is_current())
     }
 
-    /// Begins a completion, or says why there is none.
-    pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
+    /// What a completion would ask the model for, or why there is none.
+    pub fn prepare(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Prepared, Reason> {
         if self.ended {
             return Err(Reason::Cancelled);
         }
@@ -193,7 +236,7 @@ impl Session {
             language: language::of_id(&document.language),
             parsed: document.parsed(),
             path: document.path.as_deref().map(str::to_owned),
-            files: Vec::new(),
+            files: self.workspace.files(name),
         };
         let context_tokens = engine.info().context_tokens;
         let (anchor, moved) = match self.anchors.get(name) {
@@ -207,6 +250,30 @@ impl Session {
             self.settings.multiline,
             trigger,
         )?;
+        Ok(Prepared {
+            choice: self.workspace.choice(name),
+            engine,
+            snapshot,
+            version,
+            anchor,
+            moved,
+            plan,
+        })
+    }
+
+    /// Begins a completion, or says why there is none.
+    pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
+        self.workspace.used(name, Some(at.line));
+        let Prepared {
+            engine,
+            snapshot,
+            version,
+            anchor,
+            moved,
+            plan,
+            ..
+        } = self.prepare(name, at, trigger)?;
+        let offset = snapshot.offset;
         self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),

@@ -21,8 +21,31 @@ pub struct Settings {
     pub deadline: Duration,
     /// When a completion may be longer than a line.
     pub multiline: Multiline,
+    /// What the model may see besides the document.
+    pub context: ContextSources,
     /// Languages in which nothing is suggested.
     disabled: BTreeSet<String>,
+}
+
+/// Where the model may see code of besides the document itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextSources {
+    /// Other open files.
+    pub open_files: bool,
+    /// Files on disk: what is imported, tests, and the files beside.
+    pub imports: bool,
+    /// What was edited last.
+    pub recent_edits: bool,
+}
+
+impl Default for ContextSources {
+    fn default() -> Self {
+        Self {
+            open_files: true,
+            imports: true,
+            recent_edits: true,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -31,6 +54,7 @@ impl Default for Settings {
             max_tokens: MAX_TOKENS,
             deadline: Duration::from_secs(5),
             multiline: Multiline::Auto,
+            context: ContextSources::default(),
             disabled: BTreeSet::new(),
         }
     }
@@ -73,6 +97,17 @@ impl Settings {
                 None => refuse("multiline", "\"auto\", \"never\" or \"always\"", value),
             }
         }
+        for (key, switch) in [
+            ("openFiles", &mut self.context.open_files),
+            ("imports", &mut self.context.imports),
+            ("recentEdits", &mut self.context.recent_edits),
+        ] {
+            match section.get("context").and_then(|context| context.get(key)) {
+                None => {}
+                Some(Value::Bool(on)) => *switch = *on,
+                Some(value) => refuse(&format!("context.{key}"), "true or false", value),
+            }
+        }
         match section.get("languages") {
             None => {}
             Some(Value::Object(languages)) => {
@@ -106,7 +141,7 @@ mod tests {
         let mut settings = Settings::default();
         let section = json!({
             "maxTokens": 7, "deadlineMs": 100, "multiline": "never", "theme": 1,
-            "languages": {"markdown": {"enabled": false}, "rust": {"enabled": true}},
+            "languages": {"markdown": {"enabled": false}, "rust": {"enabled": true}}, "context": {"imports": false},
         });
         assert_eq!(settings.update(&section), Vec::<String>::new());
         assert_eq!(
@@ -114,6 +149,7 @@ mod tests {
             (7, Duration::from_millis(100))
         );
         assert_eq!(settings.multiline, Multiline::Never);
+        assert!(settings.context.open_files && !settings.context.imports && settings.context.recent_edits);
         assert!(!settings.is_enabled("markdown") && settings.is_enabled("rust"));
         assert!(
             settings
@@ -127,10 +163,10 @@ mod tests {
     fn a_wrong_value_is_named_and_the_old_one_stays() {
         let mut settings = Settings::default();
         let section = json!({
-            "maxTokens": -1, "deadlineMs": "fast", "multiline": true, "languages": {"c": {"enabled": 1}},
+            "maxTokens": -1, "deadlineMs": "fast", "multiline": true, "languages": {"c": {"enabled": 1}}, "context": {"openFiles": "no"},
         });
         let refused = settings.update(&section);
-        assert_eq!(refused.len(), 4, "{refused:?}");
+        assert_eq!(refused.len(), 5, "{refused:?}");
         assert!(
             refused[0].starts_with("codegemma.maxTokens: expected a number above 0, found -1"),
             "{refused:?}"

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tower_lsp::ls_types::{
     ClientCapabilities, CompletionOptions, ExecuteCommandOptions, InitializeParams, InitializeResult, OneOf,
     PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions,
+    TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
 };
 
 use super::convert;
@@ -15,6 +15,9 @@ use crate::position::Encoding;
 
 /// The command that a client runs when a suggestion was accepted.
 pub(super) const ACCEPTED: &str = "codegemma.accepted";
+
+/// The command that shows what the model is shown at a place, and why.
+pub(super) const EXPLAIN: &str = "codegemma.explain";
 
 /// UTF-8 where the client offers it, as documents are UTF-8 here; else what every client has.
 pub(super) fn encoding(client: &ClientCapabilities) -> Encoding {
@@ -57,6 +60,7 @@ pub(super) fn answer(encoding: Encoding) -> InitializeResult {
             text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
                 open_close: Some(true),
                 change: Some(TextDocumentSyncKind::INCREMENTAL),
+                save: Some(TextDocumentSyncSaveOptions::Supported(true)),
                 ..TextDocumentSyncOptions::default()
             })),
             completion_provider: Some(CompletionOptions {
@@ -65,7 +69,7 @@ pub(super) fn answer(encoding: Encoding) -> InitializeResult {
             }),
             inline_completion_provider: Some(OneOf::Left(true)),
             execute_command_provider: Some(ExecuteCommandOptions {
-                commands: vec![ACCEPTED.to_owned()],
+                commands: vec![ACCEPTED.to_owned(), EXPLAIN.to_owned()],
                 ..ExecuteCommandOptions::default()
             }),
             ..ServerCapabilities::default()

@@ -5,10 +5,12 @@
 use std::path::PathBuf;
 
 use ropey::Rope;
+use serde::Deserialize;
+use serde_json::Value;
 use tower_lsp::ls_types::{
     Command, CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, InlineCompletionItem,
     InlineCompletionTriggerKind, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, Range,
-    TextDocumentContentChangeEvent, TextEdit, Uri,
+    TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentPositionParams, TextEdit, Uri,
 };
 
 use super::capabilities::ACCEPTED;
@@ -26,6 +28,23 @@ pub(super) fn file_path(uri: &Uri) -> Option<PathBuf> {
         return None;
     }
     Some(uri.to_file_path()?.into_owned())
+}
+
+/// The place that a command is about: its argument `{uri, position}`.
+pub(super) fn place(arguments: &[Value]) -> Result<TextDocumentPositionParams, String> {
+    #[derive(serde::Deserialize)]
+    struct Place {
+        uri: Uri,
+        position: Position,
+    }
+    let [argument] = arguments else {
+        return Err(format!("expected one argument {{uri, position}}, found {}", arguments.len()));
+    };
+    let place = Place::deserialize(argument).map_err(|error| format!("expected an argument {{uri, position}}: {error}"))?;
+    Ok(TextDocumentPositionParams {
+        text_document: TextDocumentIdentifier { uri: place.uri },
+        position: place.position,
+    })
 }
 
 pub(super) fn line_column(position: Position) -> LineColumn {

@@ -19,13 +19,15 @@ use super::status::{self, LastRequest};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
+use crate::explain::Explanation;
 use crate::flight::{Along, Arrival, Passenger};
 use crate::model_path;
 use crate::position::Encoding;
 use crate::reason::Reason;
-use crate::session::{EngineState, Session};
+use crate::session::{EngineState, Prepared, Session};
 use crate::starter;
 use crate::trigger::Trigger;
+use crate::workspace::Errand;
 
 pub(super) struct Shared {
     session: Mutex<Session>,
@@ -90,6 +92,10 @@ impl Shared {
                 .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
             shared.loaded(engine);
             loaded.send_replace(true);
+            let errand = shared.lock().errand();
+            if let Some(errand) = errand {
+                shared.make(errand);
+            }
         };
         if let Err(error) = std::thread::Builder::new().name("load".to_owned()).spawn(load) {
             self.loaded(Err(format!(
@@ -122,6 +128,48 @@ impl Shared {
         self.tell(&session, None);
     }
 
+    /// Has the contexts chosen that are wanted, one after the other.
+    pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
+        if let Some(errand) = session.errand() {
+            let shared = self.clone();
+            tokio::task::spawn_blocking(move || shared.make(errand));
+        }
+    }
+
+    /// Chooses contexts until none is wanted, which takes a while.
+    fn make(&self, errand: Errand) {
+        let mut next = Some(errand);
+        while let Some(errand) = next {
+            let made = std::panic::catch_unwind(AssertUnwindSafe(|| errand.run()));
+            if made.is_err() {
+                tracing::error!("choosing the context of a document panicked; please report this with the log");
+            }
+            let mut session = self.lock();
+            session.errand_done(made.ok());
+            next = session.errand();
+        }
+    }
+
+    /// What the model is shown at a place, and why.
+    pub(super) async fn explain(self: &Arc<Self>, at: &TextDocumentPositionParams) -> Result<Explanation, String> {
+        let document = at.text_document.uri.as_str();
+        let prepared = {
+            let mut session = self.lock();
+            let prepared = session.prepare(document, convert::line_column(at.position), Trigger::Invoked);
+            prepared.map(|prepared| (prepared, session.settings.max_tokens))
+        };
+        let (prepared, max_tokens) = match prepared {
+            Ok(prepared) => prepared,
+            Err(reason) => return Ok(Explanation::of_nothing(reason)),
+        };
+        let explain = move || {
+            let Prepared { engine, plan, choice, moved, .. } = prepared;
+            Explanation::new(&plan, &choice, moved, engine.tokenizer(), engine.info(), max_tokens)
+        };
+        let explained = tokio::task::spawn_blocking(explain).await;
+        explained.map_err(|error| format!("the prompt cannot be explained: {error}"))
+    }
+
     /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
     pub(super) fn parse(self: &Arc<Self>, session: &mut Session, document: &str) {
         let Some(job) = session.parse_job(document) else {
@@ -144,6 +192,7 @@ impl Shared {
         let document = at.text_document.uri.as_str();
         let boarded = session.board(document, convert::line_column(at.position), trigger);
         self.parse(&mut session, document);
+        self.tend(&mut session);
         match boarded {
             Ok(boarding) => {
                 session.waiting += 1;

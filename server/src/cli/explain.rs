@@ -1,0 +1,80 @@
+//! `codegemma-complete explain`: what the model is shown at a place, and why.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use codegemma_model::{Engine, LoadOptions};
+
+use super::failure::Failure;
+use super::place::{self, Place};
+use super::{model, output};
+use crate::anchor::Moved;
+use crate::complete;
+use crate::config::EngineFlags;
+use crate::explain::Explanation;
+use crate::settings::MAX_TOKENS;
+use crate::trigger::{Multiline, Trigger};
+
+#[derive(clap::Args)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    place: place::Flags,
+
+    /// The folder whose files may be shown; by default the repository that the file is in
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineFlags,
+}
+
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    let mut place = Place::read(&flags.place, flags.workspace.as_deref())?;
+    // The weights are mapped and not read: nothing is computed.
+    let options = LoadOptions {
+        cache_bytes: Some(0),
+        ..flags.engine.load_options()
+    };
+    let engine = Engine::load(&model::source(&flags.engine)?, &options).map_err(Failure::new)?;
+    let choice = place.show_context(engine.info());
+    let plan = complete::plan(&place.snapshot, None, engine.info(), Multiline::Auto, Trigger::Invoked);
+    let explanation = match plan {
+        Ok(plan) => Explanation::new(
+            &plan,
+            &choice,
+            Some(Moved::First),
+            engine.tokenizer(),
+            engine.info(),
+            MAX_TOKENS,
+        ),
+        Err(reason) => Explanation::of_nothing(reason),
+    };
+    match flags.json {
+        true => output::print_json(&explanation),
+        false => output::print(&table(&explanation).map_err(Failure::new)?),
+    }
+}
+
+/// A line for each piece, then the prompt as it is.
+fn table(explanation: &Explanation) -> Result<String, std::fmt::Error> {
+    let pieces = || explanation.pieces.iter();
+    let wide = pieces().map(|piece| piece.path.chars().count()).max().unwrap_or_default();
+    let mut table = String::new();
+    for piece in pieces() {
+        let (included, about) = if piece.included { ("+", " ") } else { ("-", "~") };
+        writeln!(
+            table,
+            "{included} {:<8}  {:<wide$}  {about}{:>5}  {}",
+            piece.source, piece.path, piece.tokens, piece.reason
+        )?;
+    }
+    let total: usize = pieces().filter(|piece| piece.included).map(|piece| piece.tokens).sum();
+    writeln!(table, "\n{total} tokens; anchor {}; completes: {}\n", explanation.anchor, explanation.trigger)?;
+    table.push_str(&explanation.prompt);
+    table.push('\n');
+    Ok(table)
+}
