@@ -7,7 +7,7 @@ use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, 
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::place::{self, Place};
+use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
 use super::{model, output};
 use crate::complete::{self, Plan, Snapshot, Suggestion};
@@ -20,7 +20,7 @@ use crate::trigger::{Multiline, Trigger};
 #[derive(clap::Args)]
 pub(super) struct Flags {
     #[command(flatten)]
-    place: place::Flags,
+    place: PlaceFlags,
 
     /// The most tokens to generate
     #[arg(long, value_name = "N", default_value_t = MAX_TOKENS)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use codegemma_model::{Engine, LoadOptions};
 
 use super::failure::Failure;
-use super::place::{self, Place};
+use super::place::{Place, PlaceFlags};
 use super::{model, output};
 use crate::anchor::Moved;
 use crate::complete;
@@ -18,7 +18,7 @@ use crate::trigger::{Multiline, Trigger};
 #[derive(clap::Args)]
 pub(super) struct Flags {
     #[command(flatten)]
-    place: place::Flags,
+    place: PlaceFlags,
 
     /// The folder whose files may be shown; by default the repository that the file is in
     #[arg(long, value_name = "DIR")]

@@ -20,7 +20,7 @@ use crate::syntax::Parsed;
 
 /// Where something is completed.
 #[derive(clap::Args)]
-pub(super) struct Flags {
+pub(super) struct PlaceFlags {
     /// Where to complete: LINE and COLUMN count from 1, COLUMN in characters; FILE - is stdin
     #[arg(value_name = "FILE:LINE:COLUMN", value_parser = target::parse)]
     pub(super) target: Target,
@@ -40,7 +40,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Reads the text. Files are found below `workspace`, by default the repository that the file is in.
-    pub(super) fn read(flags: &Flags, workspace: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn read(flags: &PlaceFlags, workspace: Option<&Path>) -> Result<Self, Failure> {
         let file = &flags.target.file;
         let text = Rope::from_str(&source::read(file)?);
         let offset = source::offset(&text, &flags.target)?;
