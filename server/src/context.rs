@@ -210,11 +210,18 @@ pub fn choose(
         let shared = weights.of(names);
         match worth(&candidate.why, shared) {
             Some(worth) => ranked.push(Ranked { candidate, text, worth }),
-            None => left_out.push(self::left_out(candidate, "has nothing to do with the code at the cursor")),
+            None => left_out.push(self::left_out(
+                candidate,
+                "has nothing to do with the code at the cursor",
+            )),
         }
     }
     // What is worth the same goes by its name, so that the same files give the same choice.
-    ranked.sort_by(|a, b| b.worth.total_cmp(&a.worth).then_with(|| a.candidate.path.cmp(&b.candidate.path)));
+    ranked.sort_by(|a, b| {
+        b.worth
+            .total_cmp(&a.worth)
+            .then_with(|| a.candidate.path.cmp(&b.candidate.path))
+    });
 
     let weigh = |text: &str| weights.of(&names(text));
     let mut shown = take(&ranked, budget * BYTES_A_TOKEN, previous, &weigh, &mut left_out);
@@ -228,14 +235,21 @@ pub fn choose(
         && still_holds(previous, &ranked, budget)
         && worth_of(&mut paths(&previous.pieces)) >= STILL_GOOD * worth_of(&mut paths(&shown))
     {
-        shown = previous.pieces.iter().filter(|piece| piece.text.is_some()).cloned().collect();
+        shown = previous
+            .pieces
+            .iter()
+            .filter(|piece| piece.text.is_some())
+            .cloned()
+            .collect();
         left_out.retain(|piece| previous.shown(&piece.path).is_none());
         let dropped = ranked.iter().filter(|ranked| {
             let path = &ranked.candidate.path;
             let known = |pieces: &[Piece]| pieces.iter().any(|piece| piece.path == *path);
             !known(&shown) && !known(&left_out)
         });
-        let dropped: Vec<_> = dropped.map(|ranked| self::left_out(ranked.candidate, "what was chosen before is still good")).collect();
+        let dropped: Vec<_> = dropped
+            .map(|ranked| self::left_out(ranked.candidate, "what was chosen before is still good"))
+            .collect();
         left_out.extend(dropped);
     } else {
         shown.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
@@ -246,7 +260,10 @@ pub fn choose(
 }
 
 fn paths(pieces: &[Piece]) -> impl Iterator<Item = &str> {
-    pieces.iter().filter(|piece| piece.text.is_some()).map(|piece| piece.path.as_str())
+    pieces
+        .iter()
+        .filter(|piece| piece.text.is_some())
+        .map(|piece| piece.path.as_str())
 }
 
 /// What a candidate is worth by why it is looked at and what it shares with the surroundings of the cursor; `None` where
@@ -301,13 +318,20 @@ fn take(
                     source: Source::of(&candidate.why),
                     path: candidate.path.clone(),
                     bytes: text.len(),
-                    reason: if part.len() == text.len() { "whole file" } else { "its declarations, and what matters most of their bodies" },
+                    reason: if part.len() == text.len() {
+                        "whole file"
+                    } else {
+                        "its declarations, and what matters most of their bodies"
+                    },
                     text: Some(part),
                     whole: Some((*text).clone()),
                 });
             }
             None if text.trim().is_empty() => left_out.push(self::left_out(candidate, "it is empty")),
-            None => left_out.push(self::left_out(candidate, "no room: no part of it that makes sense is short enough")),
+            None => left_out.push(self::left_out(
+                candidate,
+                "no room: no part of it that makes sense is short enough",
+            )),
         }
     }
     shown
@@ -327,7 +351,8 @@ fn left_out(candidate: &Candidate, reason: &'static str) -> Piece {
 /// Whether everything that an earlier choice shows is as it was, and within the budget.
 fn still_holds(previous: &Choice, ranked: &[Ranked<'_>], budget: usize) -> bool {
     let holds = |piece: &&Piece| {
-        let same = |ranked: &&Ranked<'_>| ranked.candidate.path == piece.path && piece.whole.as_ref() == Some(ranked.text);
+        let same =
+            |ranked: &&Ranked<'_>| ranked.candidate.path == piece.path && piece.whole.as_ref() == Some(ranked.text);
         ranked.iter().any(|ranked| same(&ranked))
     };
     let shown = || previous.pieces.iter().filter(|piece| piece.text.is_some());

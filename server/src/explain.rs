@@ -107,7 +107,15 @@ fn own(shown: &ShownPrompt, path: &str) -> Vec<Piece> {
         ("path", shown.path, "the name of the file"),
         ("prefix", shown.prefix, "the text before the anchor, as far as it fits"),
         ("suffix", shown.suffix, "the text after the cursor, as far as it fits"),
-        ("typed", shown.typed, if shown.healed.is_empty() { "what is typed since the anchor" } else { &healed }),
+        (
+            "typed",
+            shown.typed,
+            if shown.healed.is_empty() {
+                "what is typed since the anchor"
+            } else {
+                &healed
+            },
+        ),
     ];
     let piece = |(source, tokens, reason): (&str, usize, &str)| Piece {
         source: source.to_owned(),

@@ -4,10 +4,11 @@
 //! closed, or if what closes them stands there already. It must not know where the text comes from or what becomes of one
 //! that does not fit.
 
-use ropey::Rope;
-use tree_sitter::Node;
+use std::ops::Range;
 
-use crate::syntax::Parsed;
+use ropey::Rope;
+
+use crate::syntax::{Parsed, bracket};
 
 /// A place in a document, with its syntax.
 #[derive(Debug, Clone)]
@@ -17,6 +18,10 @@ pub struct Fit {
     offset: usize,
     /// How many errors the document has without a text at the place, as one that is being written does.
     errors: usize,
+    /// The top level piece of the document that the place is in, or the part of it that is near.
+    near: Range<usize>,
+    /// How many closing brackets close nothing there.
+    orphans: usize,
 }
 
 /// How a text fits.
@@ -26,17 +31,25 @@ pub struct Verdict {
     pub errors_added: usize,
     /// Where the first of these begins, if it is in the text, in bytes.
     pub first_error: Option<usize>,
-    /// Where the first closing bracket stands in it that closes nothing, in bytes.
+    /// Where it closes a bracket that was not its own, in bytes, if it leaves a closing one, there or further down, that
+    /// closes nothing.
     pub unmatched: Option<usize>,
     /// What would close the brackets that it leaves open.
     pub open: String,
 }
 
+/// How far from the cursor brackets are matched, in bytes.
+const REACH: usize = 8 << 10;
+
 impl Fit {
     /// A place at a byte offset of a text with its tree.
     pub fn new(parsed: Parsed, text: Rope, offset: usize) -> Self {
+        let near = parsed.outermost(offset);
+        let near = near.start.max(offset.saturating_sub(REACH))..near.end.min(offset + REACH);
         Self {
             errors: parsed.errors(),
+            orphans: orphans(&parsed, near.clone()),
+            near,
             parsed,
             text,
             offset,
@@ -48,20 +61,13 @@ impl Fit {
         let parsed = self.with(text, replaces)?;
         let inserted = self.offset..self.offset + text.len();
         let mut open = String::new();
-        let mut unmatched = None;
+        let mut outer = None;
         for leaf in parsed.leaves(inserted.clone()) {
-            match leaf.kind().chars().next_back() {
-                Some('(') => open.push(')'),
-                Some('[') => open.push(']'),
-                Some('{') => open.push('}'),
-                Some(closer @ (')' | ']' | '}')) if !leaf.is_named() && !leaf.is_missing() => {
-                    if open.ends_with(closer) {
-                        open.pop();
-                    } else if !is_matched(leaf, closer) {
-                        unmatched = unmatched.or(Some(leaf.start_byte() - self.offset));
-                    }
-                }
-                _ => {}
+            match bracket(&leaf) {
+                Some((closer, false)) => open.push(closer),
+                Some((closer, true)) if open.ends_with(closer) => drop(open.pop()),
+                Some(_) => outer = Some(leaf.start_byte() - self.offset),
+                None => {}
             }
         }
         let open: String = open.chars().rev().collect();
@@ -70,10 +76,12 @@ impl Fit {
         if errors > self.errors && !open.is_empty() {
             errors = self.with(&format!("{text}{open}"), replaces)?.errors().min(errors);
         }
+        let near = self.near.start..(self.near.end + text.len()).saturating_sub(replaces);
+        let more_orphans = orphans(&parsed, near) > self.orphans;
         Some(Verdict {
             errors_added: errors.saturating_sub(self.errors),
             first_error: parsed.first_error(inserted).map(|at| at - self.offset),
-            unmatched,
+            unmatched: outer.filter(|_| more_orphans),
             open,
         })
     }
@@ -88,21 +96,21 @@ impl Fit {
     }
 }
 
-/// Whether the bracket that a closing one belongs to stands before it, as far as the grammar understands them.
-fn is_matched(closer: Node<'_>, sign: char) -> bool {
-    let opener = match sign {
-        ')' => '(',
-        ']' => '[',
-        _ => '{',
-    };
-    let mut before = closer.prev_sibling();
-    while let Some(node) = before {
-        if node.kind().ends_with(opener) && node.child_count() == 0 {
-            return true;
+/// How many closing brackets close nothing between two bytes. What an opening one is missing for is not their fault.
+fn orphans(parsed: &Parsed, range: Range<usize>) -> usize {
+    let mut open = Vec::new();
+    let mut orphans = 0;
+    for leaf in parsed.leaves(range) {
+        match bracket(&leaf) {
+            Some((closer, false)) => open.push(closer),
+            Some((closer, true)) => match open.iter().rposition(|opened| *opened == closer) {
+                Some(at) => open.truncate(at),
+                None => orphans += 1,
+            },
+            None => {}
         }
-        before = node.prev_sibling();
     }
-    false
+    orphans
 }
 
 #[cfg(test)]
@@ -151,8 +159,10 @@ mod tests {
     #[test]
     fn a_closer_that_closes_nothing_is_found() {
         check("rust", "fn f() {\n    $0\n}\n", "g(1));", 1, Some(4), "");
-        check("rust", "fn f() {\n    g();\n$0}\n", "}\n", 1, None, "");
-        check("typescript", "f($0);\n", "a)", 1, None, "");
+        check("rust", "fn f() {\n    g();\n$0}\n", "}\n", 1, Some(0), "");
+        check("typescript", "f($0);\n", "a)", 1, Some(1), "");
+        check("c", "void f(A$0 *a) {\n}\n", " *b, int)", 2, Some(8), "");
+        check("c", "int f(void) {\n  g$0\n}\n", "(a, b", 0, None, ")");
         // An assignment without a value was an error already.
         check("python", "a = $0\n", "b]", 0, Some(1), "");
     }

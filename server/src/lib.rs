@@ -28,3 +28,4 @@ pub mod starter;
 pub mod syntax;
 pub mod trigger;
 pub mod workspace;
+pub mod written;

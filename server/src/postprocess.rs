@@ -46,9 +46,11 @@ pub fn is_complete(text: &str, place: &Place) -> bool {
 /// Makes a suggestion of what the model wrote. One that was cut off before it was `whole` is no syntax yet.
 pub fn refine(text: &str, place: &Place, whole: bool) -> Result<Edit, Reason> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut text = text.as_str();
+    let (mut text, mut whole) = (text.as_str(), whole);
     if let Some(end) = end(text, place) {
-        text = &text[..end];
+        // A circle begins anywhere.
+        whole &= loops(text).is_none();
+        text = if whole { &text[..end] } else { closed(&text[..end]) };
     }
     text = text.trim_end();
     if text.trim_start().is_empty() {

@@ -12,7 +12,7 @@ use ropey::Rope;
 use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
@@ -170,7 +170,10 @@ impl Session {
             return None;
         };
         let context_tokens = engine.info().context_tokens;
-        (!self.ended).then(|| self.workspace.errand(&self.documents, self.settings.context, context_tokens))?
+        (!self.ended).then(|| {
+            self.workspace
+                .errand(&self.documents, self.settings.context, context_tokens)
+        })?
     }
 
     /// It was made, or could not be.
@@ -243,13 +246,16 @@ impl Session {
             Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
-        let plan = complete::plan(
-            &snapshot,
-            Some(&anchor),
-            engine.info(),
-            self.settings.multiline,
+        let wanted = Wanted {
+            multiline: self.settings.multiline,
             trigger,
-        )?;
+            // Whoever asks is told what there is.
+            confidence: match trigger {
+                Trigger::Automatic => self.settings.confidence,
+                Trigger::Invoked => 0.0,
+            },
+        };
+        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), wanted)?;
         Ok(Prepared {
             choice: self.workspace.choice(name),
             engine,
@@ -350,11 +356,15 @@ impl Session {
             ..snapshot.clone()
         };
         // The line is done; what comes next begins with a line break.
-        let multiline = match self.settings.multiline {
-            Multiline::Never => Multiline::Never,
-            Multiline::Auto | Multiline::Always => Multiline::Always,
+        let wanted = Wanted {
+            multiline: match self.settings.multiline {
+                Multiline::Never => Multiline::Never,
+                Multiline::Auto | Multiline::Always => Multiline::Always,
+            },
+            trigger: Trigger::Automatic,
+            confidence: self.settings.confidence,
         };
-        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), multiline, Trigger::Automatic);
+        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), wanted);
         let Ok(plan) = plan else { return };
         let key = Key {
             document: name.to_owned(),

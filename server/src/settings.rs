@@ -13,7 +13,7 @@ use crate::trigger::Multiline;
 pub const MAX_TOKENS: usize = 64;
 
 /// The settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The most tokens to generate.
     pub max_tokens: usize,
@@ -23,6 +23,8 @@ pub struct Settings {
     pub multiline: Multiline,
     /// What the model may see besides the document.
     pub context: ContextSources,
+    /// How likely a line has to be to be shown unasked, from 0, which shows all, to 1.
+    pub confidence: f64,
     /// Languages in which nothing is suggested.
     disabled: BTreeSet<String>,
 }
@@ -55,6 +57,7 @@ impl Default for Settings {
             deadline: Duration::from_secs(5),
             multiline: Multiline::Auto,
             context: ContextSources::default(),
+            confidence: 0.0,
             disabled: BTreeSet::new(),
         }
     }

@@ -176,6 +176,18 @@ impl Parsed {
         std::iter::from_fn(next).filter(|node| node.is_error() || node.is_missing())
     }
 
+    /// The bytes of the outermost piece of the text that a place is in or at the edge of; all of them where it is in none.
+    pub fn outermost(&self, offset: usize) -> Range<usize> {
+        let root = self.tree.root_node();
+        let mut cursor = root.walk();
+        let found = cursor.goto_first_child_for_byte(offset.saturating_sub(1)).is_some();
+        let node = if found { cursor.node() } else { root };
+        match node.start_byte() <= offset {
+            true => node.byte_range(),
+            false => root.byte_range(),
+        }
+    }
+
     /// What the place at a byte offset is part of. Where a string or a closed comment ends, it is over.
     pub fn inside(&self, text: &Rope, offset: usize) -> Inside {
         let Some(before) = offset.checked_sub(1) else {
@@ -206,20 +218,41 @@ impl Parsed {
     /// The leaves of the tree that begin in a range of bytes, in order.
     pub fn leaves(&self, range: Range<usize>) -> Vec<Node<'_>> {
         let mut leaves = Vec::new();
-        let mut nodes = vec![self.tree.root_node()];
-        while let Some(node) = nodes.pop() {
-            if node.end_byte() <= range.start || node.start_byte() >= range.end {
-                continue;
+        let mut cursor = self.tree.walk();
+        loop {
+            let node = cursor.node();
+            if node.start_byte() >= range.end {
+                return leaves;
             }
-            if node.child_count() > 0 {
-                let from = nodes.len();
-                nodes.extend(node.children(&mut node.walk()));
-                nodes[from..].reverse();
-            } else if node.start_byte() >= range.start {
-                leaves.push(node);
+            if node.end_byte() > range.start {
+                if cursor.goto_first_child() {
+                    continue;
+                }
+                if node.start_byte() >= range.start {
+                    leaves.push(node);
+                }
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return leaves;
+                }
             }
         }
-        leaves
+    }
+}
+
+/// The closing bracket that belongs to an opening one, for a leaf that is one of either, and whether it is the closing one.
+pub fn bracket(leaf: &Node<'_>) -> Option<(char, bool)> {
+    if leaf.is_named() || leaf.is_missing() {
+        return None;
+    }
+    // Some open with more than the bracket, as `${` does.
+    match leaf.kind().chars().next_back()? {
+        '(' => Some((')', false)),
+        '[' => Some((']', false)),
+        '{' => Some(('}', false)),
+        closer @ (')' | ']' | '}') => Some((closer, true)),
+        _ => None,
     }
 }
 

@@ -184,7 +184,10 @@ impl Workspace {
 
     /// What is shown with a document.
     pub fn choice(&self, name: &str) -> Arc<Choice> {
-        self.known.get(name).map(|known| known.choice.clone()).unwrap_or_default()
+        self.known
+            .get(name)
+            .map(|known| known.choice.clone())
+            .unwrap_or_default()
     }
 
     /// The same as the prompt has it.

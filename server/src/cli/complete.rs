@@ -10,12 +10,13 @@ use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
 use super::{model, output};
-use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::config::EngineFlags;
 use crate::position::{self, Encoding};
 use crate::reason::Reason;
 use crate::settings::MAX_TOKENS;
 use crate::trigger::{Multiline, Trigger};
+use crate::written::Written;
 
 #[derive(clap::Args)]
 pub(super) struct Flags {
@@ -128,7 +129,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         place.show_context(engine.info());
     }
     let snapshot = place.snapshot;
-    let plan = complete::plan(&snapshot, None, engine.info(), flags.multiline, Trigger::Invoked)
+    let wanted = Wanted {
+        multiline: flags.multiline,
+        trigger: Trigger::Invoked,
+        confidence: 0.0,
+    };
+    let plan = complete::plan(&snapshot, None, engine.info(), wanted)
         .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
@@ -139,7 +145,10 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if flags.in_place
         && let Ok(suggestion) = suggestion
     {
-        output::replace_file(&flags.place.target.file, &suggestion.accepted(&snapshot.text).0.to_string())?;
+        output::replace_file(
+            &flags.place.target.file,
+            &suggestion.accepted(&snapshot.text).0.to_string(),
+        )?;
     }
     if flags.json {
         return output::print_json(&report(&snapshot, &engine, &completions, load));
@@ -189,7 +198,7 @@ fn generate(flags: &Flags, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, 
             ..plan.request(flags.max_tokens)
         };
         let completion = engine.complete(request).map_err(Failure::new)?;
-        let suggestion = plan.suggest(&completion.text, completion.finish);
+        let suggestion = plan.suggest(&Written::of(&completion), completion.finish);
         if !drawn.iter().any(|(_, other)| *other == suggestion) {
             drawn.push((completion, suggestion));
         }

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::{model, output};
 use crate::anchor::Moved;
-use crate::complete;
+use crate::complete::{self, Wanted};
 use crate::config::EngineFlags;
 use crate::explain::Explanation;
 use crate::settings::MAX_TOKENS;
@@ -41,7 +41,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     };
     let engine = Engine::load(&model::source(&flags.engine)?, &options).map_err(Failure::new)?;
     let choice = place.show_context(engine.info());
-    let plan = complete::plan(&place.snapshot, None, engine.info(), Multiline::Auto, Trigger::Invoked);
+    let wanted = Wanted {
+        multiline: Multiline::Auto,
+        trigger: Trigger::Invoked,
+        confidence: 0.0,
+    };
+    let plan = complete::plan(&place.snapshot, None, engine.info(), wanted);
     let explanation = match plan {
         Ok(plan) => Explanation::new(
             &plan,
@@ -62,7 +67,10 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 /// A line for each piece, then the prompt as it is.
 fn table(explanation: &Explanation) -> Result<String, std::fmt::Error> {
     let pieces = || explanation.pieces.iter();
-    let wide = pieces().map(|piece| piece.path.chars().count()).max().unwrap_or_default();
+    let wide = pieces()
+        .map(|piece| piece.path.chars().count())
+        .max()
+        .unwrap_or_default();
     let mut table = String::new();
     for piece in pieces() {
         let (included, about) = if piece.included { ("+", " ") } else { ("-", "~") };
@@ -73,7 +81,11 @@ fn table(explanation: &Explanation) -> Result<String, std::fmt::Error> {
         )?;
     }
     let total: usize = pieces().filter(|piece| piece.included).map(|piece| piece.tokens).sum();
-    writeln!(table, "\n{total} tokens; anchor {}; completes: {}\n", explanation.anchor, explanation.trigger)?;
+    writeln!(
+        table,
+        "\n{total} tokens; anchor {}; completes: {}\n",
+        explanation.anchor, explanation.trigger
+    )?;
     table.push_str(&explanation.prompt);
     table.push('\n');
     Ok(table)

@@ -51,7 +51,9 @@ impl Place {
         };
         let path = match &flags.path {
             Some(path) => Some(path.replace('\\', "/")),
-            None => known.as_deref().and_then(|file| prompt_path::name(file, root.as_deref())),
+            None => known
+                .as_deref()
+                .and_then(|file| prompt_path::name(file, root.as_deref())),
         };
         let named = flags.path.as_ref().map_or(file.as_path(), Path::new);
         let language = language::of_path(named);

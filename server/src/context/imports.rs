@@ -55,7 +55,11 @@ pub fn imports(text: &str, language: &'static Language, path: &str, layout: &Lay
 }
 
 /// The matches of a query, each with its captures by number.
-fn captures<'a>(text: &'a str, language: &'static Language, query: &str) -> Option<(Query, Vec<Vec<(usize, &'a str)>>)> {
+fn captures<'a>(
+    text: &'a str,
+    language: &'static Language,
+    query: &str,
+) -> Option<(Query, Vec<Vec<(usize, &'a str)>>)> {
     let grammar = (language.grammar)();
     let query = Query::new(&grammar, query).ok()?;
     let mut parser = Parser::new();
@@ -123,13 +127,20 @@ fn python(module: Option<&str>, name: Option<&str>, path: &str) -> Vec<Place> {
     let inner = inner.replace('.', "/");
     let bases: Vec<String> = match dots {
         // From a root of the sources, of which the workspace is the likeliest.
-        0 => ["", "src"].into_iter().map(str::to_owned).chain(ancestors(path).rev()).collect(),
+        0 => ["", "src"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(ancestors(path).rev())
+            .collect(),
         dots => join(folder(path), &"../".repeat(dots - 1)).into_iter().collect(),
     };
     let mut paths = Vec::new();
     for base in &bases {
         // What is imported from a module may be a module itself.
-        for module in [name.map(|name| format!("{inner}/{name}")), Some(inner.clone())].into_iter().flatten() {
+        for module in [name.map(|name| format!("{inner}/{name}")), Some(inner.clone())]
+            .into_iter()
+            .flatten()
+        {
             if !module.is_empty() {
                 paths.push(join(base, &format!("{module}.py")));
             }
@@ -156,10 +167,19 @@ fn ecmascript(to: &str, path: &str) -> Vec<Place> {
         _ => None,
     });
     let with_extension = EXTENSIONS.iter().map(|extension| format!("{to}.{extension}"));
-    let index = EXTENSIONS.iter().map(|extension| join(&to, &format!("index.{extension}")));
+    let index = EXTENSIONS
+        .iter()
+        .map(|extension| join(&to, &format!("index.{extension}")));
     // A name with an extension of its own is a file, or a folder with a dot in its name.
-    let itself = to.rsplit('/').next().filter(|name| name.contains('.')).map(|_| to.clone());
-    let paths = itself.into_iter().chain(source.into_iter().flatten()).chain(with_extension);
+    let itself = to
+        .rsplit('/')
+        .next()
+        .filter(|name| name.contains('.'))
+        .map(|_| to.clone());
+    let paths = itself
+        .into_iter()
+        .chain(source.into_iter().flatten())
+        .chain(with_extension);
     files(paths.map(Some).chain(index))
 }
 
@@ -176,7 +196,11 @@ fn java(class: Option<&str>, package_of_all: Option<&str>, package: &str, path: 
     let own = package.replace('.', "/");
     let root = folder(path).strip_suffix(own.as_str()).unwrap_or(folder(path));
     let main = root.replacen("src/test/java", "src/main/java", 1);
-    let roots = if main == root { vec![root] } else { vec![root, main.as_str()] };
+    let roots = if main == root {
+        vec![root]
+    } else {
+        vec![root, main.as_str()]
+    };
     let mut places = Vec::new();
     if let Some(class) = class {
         let class = class.replace('.', "/");
@@ -194,7 +218,10 @@ fn java(class: Option<&str>, package_of_all: Option<&str>, package: &str, path: 
         let package = package.replace('.', "/");
         roots.iter().map(move |root| join(root, &package)).collect::<Vec<_>>()
     });
-    files(places).into_iter().chain(folders.flatten().map(Place::Folder)).collect()
+    files(places)
+        .into_iter()
+        .chain(folders.flatten().map(Place::Folder))
+        .collect()
 }
 
 fn c(to: &str, path: &str) -> Vec<Place> {

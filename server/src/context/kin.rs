@@ -92,7 +92,10 @@ mod tests {
     #[track_caller]
     fn check(path: &str, language: &str, expected: &str) {
         let found = kin(path, language);
-        assert!(found.iter().any(|path| path == expected), "{expected} is not in {found:?}");
+        assert!(
+            found.iter().any(|path| path == expected),
+            "{expected} is not in {found:?}"
+        );
         assert!(!found.contains(&path.to_owned()), "{found:?}");
     }
 

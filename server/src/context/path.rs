@@ -47,7 +47,10 @@ mod tests {
 
     #[test]
     fn parts_of_a_path() {
-        assert_eq!((folder("a/b/c.d.rs"), name("a/b/c.d.rs"), stem("a/b/c.d.rs")), ("a/b", "c.d.rs", "c.d"));
+        assert_eq!(
+            (folder("a/b/c.d.rs"), name("a/b/c.d.rs"), stem("a/b/c.d.rs")),
+            ("a/b", "c.d.rs", "c.d")
+        );
         assert_eq!((folder("c"), name("c"), stem("c")), ("", "c", "c"));
     }
 }

@@ -63,7 +63,8 @@ impl Recent {
         let mut region = edit.start..edit.start + edit.new;
         used.edited.retain_mut(|other| {
             if other.start >= end {
-                *other = (other.start + edit.new).saturating_sub(edit.old)..(other.end + edit.new).saturating_sub(edit.old);
+                *other =
+                    (other.start + edit.new).saturating_sub(edit.old)..(other.end + edit.new).saturating_sub(edit.old);
             } else if other.end > end {
                 other.end = (other.end + edit.new).saturating_sub(edit.old);
             }
@@ -123,7 +124,14 @@ mod tests {
         assert_eq!(others(&recent), ["a", "b"]);
         recent.closed("a");
         assert_eq!((others(&recent), recent.last()), (vec!["b".to_owned()], Some("c")));
-        recent.edited("unknown", Edit { start: 0, old: 1, new: 1 });
+        recent.edited(
+            "unknown",
+            Edit {
+                start: 0,
+                old: 1,
+                new: 1,
+            },
+        );
     }
 
     #[test]
@@ -142,7 +150,14 @@ mod tests {
         assert_eq!((found.len(), found[0].clone()), (MOST_REGIONS, 4900..4901));
         let mut recent = Recent::default();
         recent.used("a");
-        recent.edited("a", Edit { start: 1, old: 1, new: 1 });
+        recent.edited(
+            "a",
+            Edit {
+                start: 1,
+                old: 1,
+                new: 1,
+            },
+        );
         recent.replaced("a");
         assert!(recent.others("").next().unwrap().1.is_empty());
     }

@@ -84,12 +84,18 @@ impl<'a> Outline<'a> {
         let mut bodies: Vec<(bool, f64, usize, usize)> = Vec::new();
         for at in leaves() {
             for (number, (range, _)) in self.units[at].bodies.iter().enumerate() {
-                let touched = edited.iter().any(|edit| edit.start < range.end && range.start < edit.end);
+                let touched = edited
+                    .iter()
+                    .any(|edit| edit.start < range.end && range.start < edit.end);
                 bodies.push((touched, (self.weigh)(&self.text[range.clone()]), at, number));
             }
         }
         bodies.retain(|(touched, weight, ..)| *touched || *weight > 0.0);
-        bodies.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)).then((a.2, a.3).cmp(&(b.2, b.3))));
+        bodies.sort_by(|a, b| {
+            b.0.cmp(&a.0)
+                .then(b.1.total_cmp(&a.1))
+                .then((a.2, a.3).cmp(&(b.2, b.3)))
+        });
 
         let mut for_heads = room / HEADS_SHARE;
         for at in heads {
@@ -148,7 +154,11 @@ impl<'a> Outline<'a> {
             if !shown {
                 let signature = &self.text[from..body.start];
                 // In front of a semicolon there is no space.
-                text.push_str(if stub.starts_with('{') { signature } else { signature.trim_end() });
+                text.push_str(if stub.starts_with('{') {
+                    signature
+                } else {
+                    signature.trim_end()
+                });
                 text.push_str(stub);
                 from = body.end;
             }
@@ -287,7 +297,10 @@ impl Reader<'_> {
         {
             // A comment may stand between a signature and its body.
             let mut start = body;
-            while let Some(before) = start.prev_sibling().filter(|node| self.language.comments.contains(&node.kind())) {
+            while let Some(before) = start
+                .prev_sibling()
+                .filter(|node| self.language.comments.contains(&node.kind()))
+            {
                 start = before;
             }
             found.push((start.start_byte()..body.end_byte(), stub));

@@ -111,7 +111,11 @@ pub(super) const ROWS: &[Row] = &[
         id: "go",
         imports: "(import_spec path: (interpreted_string_literal) @path)",
         resolver: Resolver::Go,
-        functions: &[("function_declaration", ""), ("method_declaration", ""), ("func_literal", "{}")],
+        functions: &[
+            ("function_declaration", ""),
+            ("method_declaration", ""),
+            ("func_literal", "{}"),
+        ],
         containers: &[],
         wrappers: &[],
         transparent: &[],
@@ -147,7 +151,13 @@ pub(super) const ROWS: &[Row] = &[
         functions: &[("function_definition", ";")],
         containers: &[],
         wrappers: &[],
-        transparent: &["preproc_ifdef", "preproc_if", "preproc_else", "linkage_specification", "declaration_list"],
+        transparent: &[
+            "preproc_ifdef",
+            "preproc_if",
+            "preproc_else",
+            "linkage_specification",
+            "declaration_list",
+        ],
         heads: &["preproc_include"],
     },
     Row {

@@ -73,16 +73,27 @@ fn what_has_to_do_with_the_code_is_taken() {
     );
     assert_eq!((choice.pieces[3].reason, choice.pieces[3].bytes), ("ignored", 0));
     let files = choice.files();
-    assert_eq!((files.len(), files[2].path.as_str(), files[2].text.as_str()), (3, "shape.rs", "pub struct Shape;"));
+    assert_eq!(
+        (files.len(), files[2].path.as_str(), files[2].text.as_str()),
+        (3, "shape.rs", "pub struct Shape;")
+    );
 }
 
 #[test]
 fn the_budget_holds() {
-    let long: String = (0..50).map(|n| format!("pub fn area_of_{n}(shape: &Shape) -> u32 {{\n    shape.width * {n}\n}}\n\n")).collect();
-    let candidates: Vec<_> = (0..20).map(|n| candidate(&format!("src/file_{n}.rs"), &long, imported(1))).collect();
+    let long: String = (0..50)
+        .map(|n| format!("pub fn area_of_{n}(shape: &Shape) -> u32 {{\n    shape.width * {n}\n}}\n\n"))
+        .collect();
+    let candidates: Vec<_> = (0..20)
+        .map(|n| candidate(&format!("src/file_{n}.rs"), &long, imported(1)))
+        .collect();
     for budget in [0, 10, 32, 64, 100, 500, 1024, 100_000] {
         let choice = choose_from(&candidates, budget, None);
-        let bytes: usize = choice.files().iter().map(|file| file.path.len() + 2 + file.text.len()).sum();
+        let bytes: usize = choice
+            .files()
+            .iter()
+            .map(|file| file.path.len() + 2 + file.text.len())
+            .sum();
         assert!(bytes <= budget * BYTES_A_TOKEN, "{bytes} in {budget}");
         assert_eq!(choice.pieces.len(), candidates.len(), "every candidate has its record");
         assert!(choice.files().len() <= MOST_FILES);
@@ -131,7 +142,10 @@ fn a_choice_that_is_still_good_is_kept() {
 fn the_cursor_s_exact_place_does_not_matter() {
     let text: String = (0..30).map(|n| format!("let value_{n} = Shape::new({n});\n")).collect();
     let document = Rope::from_str(&text);
-    let candidates = [candidate("a.rs", "struct Shape;", open(0)), candidate("b.rs", "fn value_3() {}", open(1))];
+    let candidates = [
+        candidate("a.rs", "struct Shape;", open(0)),
+        candidate("b.rs", "fn value_3() {}", open(1)),
+    ];
     let at = |line| choose(&document, line, &candidates, 200, None);
     assert!((0..30).all(|line| at(line) == at(0)));
 }

@@ -43,7 +43,8 @@ impl Disk {
     pub(super) fn inside(&self, file: &Path) -> Option<String> {
         let folder = file.parent()?.canonicalize().ok()?;
         let file = folder.join(file.file_name()?);
-        file.starts_with(&self.root).then(|| prompt_path::name(&file, Some(&self.root)))?
+        file.starts_with(&self.root)
+            .then(|| prompt_path::name(&file, Some(&self.root)))?
     }
 
     pub(super) fn absolute(&self, path: &str) -> PathBuf {
@@ -73,7 +74,9 @@ impl Disk {
         let mut files = self.folder(folder, language);
         files.retain(|file| file != path);
         let own = files.partition_point(|file| file.as_str() < path);
-        let start = own.saturating_sub(MOST_OF_FOLDER / 2).min(files.len().saturating_sub(MOST_OF_FOLDER));
+        let start = own
+            .saturating_sub(MOST_OF_FOLDER / 2)
+            .min(files.len().saturating_sub(MOST_OF_FOLDER));
         files.into_iter().skip(start).take(MOST_OF_FOLDER).collect()
     }
 
@@ -129,7 +132,8 @@ impl Disk {
         let Ok(entries) = fs::read_dir(self.absolute(path)) else {
             return Vec::new();
         };
-        let of_language = |name: &String| language::of_path(Path::new(name)).is_some_and(|found| found.id == language.id);
+        let of_language =
+            |name: &String| language::of_path(Path::new(name)).is_some_and(|found| found.id == language.id);
         let mut names: Vec<String> = entries
             .take(MOST_ENTRIES)
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -140,6 +144,10 @@ impl Disk {
             "" => name,
             path => format!("{path}/{name}"),
         });
-        paths.collect::<Vec<_>>().into_iter().filter(|path| self.is_file(path)).collect()
+        paths
+            .collect::<Vec<_>>()
+            .into_iter()
+            .filter(|path| self.is_file(path))
+            .collect()
     }
 }

@@ -38,9 +38,13 @@ pub(super) fn place(arguments: &[Value]) -> Result<TextDocumentPositionParams, S
         position: Position,
     }
     let [argument] = arguments else {
-        return Err(format!("expected one argument {{uri, position}}, found {}", arguments.len()));
+        return Err(format!(
+            "expected one argument {{uri, position}}, found {}",
+            arguments.len()
+        ));
     };
-    let place = Place::deserialize(argument).map_err(|error| format!("expected an argument {{uri, position}}: {error}"))?;
+    let place =
+        Place::deserialize(argument).map_err(|error| format!("expected an argument {{uri, position}}: {error}"))?;
     Ok(TextDocumentPositionParams {
         text_document: TextDocumentIdentifier { uri: place.uri },
         position: place.position,

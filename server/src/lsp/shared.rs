@@ -28,6 +28,7 @@ use crate::session::{EngineState, Prepared, Session};
 use crate::starter;
 use crate::trigger::Trigger;
 use crate::workspace::Errand;
+use crate::written::Written;
 
 pub(super) struct Shared {
     session: Mutex<Session>,
@@ -163,7 +164,13 @@ impl Shared {
             Err(reason) => return Ok(Explanation::of_nothing(reason)),
         };
         let explain = move || {
-            let Prepared { engine, plan, choice, moved, .. } = prepared;
+            let Prepared {
+                engine,
+                plan,
+                choice,
+                moved,
+                ..
+            } = prepared;
             Explanation::new(&plan, &choice, moved, engine.tokenizer(), engine.info(), max_tokens)
         };
         let explained = tokio::task::spawn_blocking(explain).await;
@@ -238,12 +245,12 @@ impl Waiting {
         let mut session = self.shared.lock();
         let current = session.is_at(&self.document, self.version);
         let landed = matches!(arrival, Arrival::Landed(_));
-        let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
+        let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
         let (stats, suggestion) = match arrival {
-            Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
+            Arrival::Underway(written) => (None, more(&written, Finish::Deadline)),
             Arrival::Landed(Ok(completion)) => (
                 (!self.along.landed).then_some(completion.stats),
-                more(&completion.text, completion.finish),
+                more(&Written::of(&completion), completion.finish),
             ),
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };

@@ -11,7 +11,10 @@ const MOST: usize = 32;
 /// The file of a module that this file declares.
 pub(super) fn module(module: &str, path: &str) -> Vec<Place> {
     let below = children(path);
-    files([join(&below, &format!("{module}.rs")), join(&below, &format!("{module}/mod.rs"))])
+    files([
+        join(&below, &format!("{module}.rs")),
+        join(&below, &format!("{module}/mod.rs")),
+    ])
 }
 
 /// The files that the paths of a `use` may lead to.
@@ -57,7 +60,11 @@ fn flatten(before: &str, tree: &str, paths: &mut Vec<String>) {
 }
 
 fn resolve(used: &str, path: &str) -> Vec<Place> {
-    let mut segments = used.split("::").map(str::trim).filter(|segment| !segment.is_empty()).peekable();
+    let mut segments = used
+        .split("::")
+        .map(str::trim)
+        .filter(|segment| !segment.is_empty())
+        .peekable();
     let (mut base, mut itself) = match segments.peek().copied() {
         Some("crate") => {
             segments.next();
@@ -81,7 +88,9 @@ fn resolve(used: &str, path: &str) -> Vec<Place> {
     let Some(base) = base else {
         return Vec::new();
     };
-    let segments: Vec<&str> = segments.filter(|segment| *segment != "*" && *segment != "self").collect();
+    let segments: Vec<&str> = segments
+        .filter(|segment| *segment != "*" && *segment != "self")
+        .collect();
     let mut paths = Vec::new();
     for some in (1..=segments.len()).rev() {
         let module = segments[..some].join("/");

@@ -27,15 +27,26 @@ fn may_mean(path: &str, text: &str, expected: &str) {
     let language = language::of_path(std::path::Path::new(path)).expect("the language is known");
     let found = imports(text, language, path, &Layout::default());
     let place = Place::File(expected.to_owned());
-    assert!(found.iter().flatten().any(|found| *found == place), "{expected} is not in {found:?}");
+    assert!(
+        found.iter().flatten().any(|found| *found == place),
+        "{expected} is not in {found:?}"
+    );
 }
 
 #[test]
 fn rust() {
-    check("src/lib.rs", "pub mod a;\nmod b { fn c() {} }", &[&["src/a.rs", "src/a/mod.rs"]]);
+    check(
+        "src/lib.rs",
+        "pub mod a;\nmod b { fn c() {} }",
+        &[&["src/a.rs", "src/a/mod.rs"]],
+    );
     check("src/a.rs", "mod b;", &[&["src/a/b.rs", "src/a/b/mod.rs"]]);
     check("src/a/mod.rs", "mod b;", &[&["src/a/b.rs", "src/a/b/mod.rs"]]);
-    check("tests/x.rs", "mod common;", &[&["tests/common.rs", "tests/common/mod.rs"]]);
+    check(
+        "tests/x.rs",
+        "mod common;",
+        &[&["tests/common.rs", "tests/common/mod.rs"]],
+    );
     check(
         "c/src/x/y.rs",
         "use crate::a::B;",
@@ -66,13 +77,32 @@ fn rust() {
 
 #[test]
 fn python() {
-    check("pkg/a.py", "from .b import c", &[&["pkg/b/c.py", "pkg/b/c/__init__.py", "pkg/b.py", "pkg/b/__init__.py"]]);
-    check("pkg/a.py", "from . import c", &[&["pkg/c.py", "pkg/c/__init__.py", "pkg/__init__.py"]]);
-    check("pkg/sub/a.py", "from ..b import *", &[&["pkg/b.py", "pkg/b/__init__.py"]]);
+    check(
+        "pkg/a.py",
+        "from .b import c",
+        &[&["pkg/b/c.py", "pkg/b/c/__init__.py", "pkg/b.py", "pkg/b/__init__.py"]],
+    );
+    check(
+        "pkg/a.py",
+        "from . import c",
+        &[&["pkg/c.py", "pkg/c/__init__.py", "pkg/__init__.py"]],
+    );
+    check(
+        "pkg/sub/a.py",
+        "from ..b import *",
+        &[&["pkg/b.py", "pkg/b/__init__.py"]],
+    );
     check(
         "pkg/a.py",
         "import x.y as z",
-        &[&["x/y.py", "x/y/__init__.py", "src/x/y.py", "src/x/y/__init__.py", "pkg/x/y.py", "pkg/x/y/__init__.py"]],
+        &[&[
+            "x/y.py",
+            "x/y/__init__.py",
+            "src/x/y.py",
+            "src/x/y/__init__.py",
+            "pkg/x/y.py",
+            "pkg/x/y/__init__.py",
+        ]],
     );
     may_mean("pkg/a.py", "import os, x", "x.py");
     may_mean("pkg/a.py", "from x.y import z as w", "x/y.py");
@@ -89,12 +119,20 @@ fn javascript_and_typescript() {
     may_mean("src/a.tsx", "import b from './b.svelte'", "src/b.svelte");
     may_mean("src/a.js", "const b = require('./lib')", "src/lib/index.js");
     may_mean("src/a.js", "const b = await import('../lib.mjs')", "lib.mjs");
-    check("src/a.js", "import x from 'react'; fetch('./y'); import z from '../../z'", &[]);
+    check(
+        "src/a.js",
+        "import x from 'react'; fetch('./y'); import z from '../../z'",
+        &[],
+    );
 }
 
 #[test]
 fn go() {
-    check("svc/a/b.go", "package a\nimport \"example.org/svc/store\"", &[&["svc/store/"]]);
+    check(
+        "svc/a/b.go",
+        "package a\nimport \"example.org/svc/store\"",
+        &[&["svc/store/"]],
+    );
     check(
         "svc/a/b.go",
         "package a\nimport (\n\t\"fmt\"\n\tst \"example.org/svc/store/sql\"\n\t\"example.org/svcx\"\n)",
@@ -109,8 +147,16 @@ fn java() {
         "package p.q;\nimport p.r.B;",
         &[&["m/src/main/java/p/r/B.java", "m/src/main/java/p/r.java"]],
     );
-    may_mean("m/src/test/java/p/ATest.java", "package p;\nimport p.r.B;", "m/src/main/java/p/r/B.java");
-    may_mean("src/p/A.java", "package p;\nimport static p.r.B.make;", "src/p/r/B.java");
+    may_mean(
+        "m/src/test/java/p/ATest.java",
+        "package p;\nimport p.r.B;",
+        "m/src/main/java/p/r/B.java",
+    );
+    may_mean(
+        "src/p/A.java",
+        "package p;\nimport static p.r.B.make;",
+        "src/p/r/B.java",
+    );
     check("src/p/A.java", "package p;\nimport p.r.*;", &[&["src/p/r/"]]);
 }
 
@@ -119,7 +165,14 @@ fn c_and_cpp() {
     check(
         "lib/src/a.c",
         "#include <stdio.h>\n#include \"b.h\"",
-        &[&["lib/src/b.h", "lib/src/include/b.h", "lib/include/b.h", "lib/b.h", "include/b.h", "b.h"]],
+        &[&[
+            "lib/src/b.h",
+            "lib/src/include/b.h",
+            "lib/include/b.h",
+            "lib/b.h",
+            "include/b.h",
+            "b.h",
+        ]],
     );
     may_mean("src/a.cpp", "#ifndef X\n#include \"../x/b.hpp\"\n#endif", "x/b.hpp");
     may_mean("src/a.cc", "#include \"proj/b.h\"", "include/proj/b.h");

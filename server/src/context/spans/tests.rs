@@ -77,7 +77,14 @@ fn the_bodies_that_matter_follow() {
 
 #[test]
 fn little_room_is_for_what_matters() {
-    check("a.rs", RUST, 50, "area", &[], "impl Shape {\n    pub fn area(&self) -> u32;\n}\n");
+    check(
+        "a.rs",
+        RUST,
+        50,
+        "area",
+        &[],
+        "impl Shape {\n    pub fn area(&self) -> u32;\n}\n",
+    );
     check("a.rs", RUST, 20, "area", &[], "");
 }
 
