@@ -235,28 +235,32 @@ pub fn choose(
         && still_holds(previous, &ranked, budget)
         && worth_of(&mut paths(&previous.pieces)) >= STILL_GOOD * worth_of(&mut paths(&shown))
     {
-        shown = previous
-            .pieces
-            .iter()
-            .filter(|piece| piece.text.is_some())
-            .cloned()
-            .collect();
-        left_out.retain(|piece| previous.shown(&piece.path).is_none());
-        let dropped = ranked.iter().filter(|ranked| {
-            let path = &ranked.candidate.path;
-            let known = |pieces: &[Piece]| pieces.iter().any(|piece| piece.path == *path);
-            !known(&shown) && !known(&left_out)
-        });
-        let dropped: Vec<_> = dropped
-            .map(|ranked| self::left_out(ranked.candidate, "what was chosen before is still good"))
-            .collect();
-        left_out.extend(dropped);
+        (shown, left_out) = kept(previous, &ranked, left_out);
     } else {
         shown.sort_by(|a, b| (a.source, &a.path).cmp(&(b.source, &b.path)));
     }
     left_out.sort_by(|a, b| a.path.cmp(&b.path));
     shown.extend(left_out);
     Choice { pieces: shown }
+}
+
+/// The pieces of an earlier choice as it was, and those that are left out for it.
+fn kept(previous: &Choice, ranked: &[Ranked<'_>], mut left_out: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
+    left_out.retain(|piece| previous.shown(&piece.path).is_none());
+    let mut shown: Vec<Piece> = previous
+        .pieces
+        .iter()
+        .filter(|piece| piece.text.is_some())
+        .cloned()
+        .collect();
+    for Ranked { candidate, .. } in ranked {
+        match shown.iter_mut().find(|piece| piece.path == candidate.path) {
+            Some(piece) => piece.source = Source::of(&candidate.why),
+            None if left_out.iter().any(|piece| piece.path == candidate.path) => {}
+            None => left_out.push(self::left_out(candidate, "what was chosen before is still good")),
+        }
+    }
+    (shown, left_out)
 }
 
 fn paths(pieces: &[Piece]) -> impl Iterator<Item = &str> {

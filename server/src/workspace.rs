@@ -143,8 +143,11 @@ impl Workspace {
         if self.busy {
             return None;
         }
-        let name = self.wanted.pop()?;
-        let (document, known) = documents.get(&name).zip(self.known.get(&name))?;
+        // What was closed since is not wanted any more.
+        let (name, document, known) = std::iter::from_fn(|| self.wanted.pop()).find_map(|name| {
+            let (document, known) = documents.get(&name).zip(self.known.get(&name))?;
+            Some((name, document, known))
+        })?;
         self.busy = true;
         let open = self.recent.others(&name).filter_map(|(other, edited)| {
             let document = documents.get(other).filter(|document| document.is_current())?;

@@ -4,11 +4,13 @@
 
 mod rust;
 
-use tree_sitter::{Parser, Query, QueryCursor, StreamingIterator};
+use std::sync::{LazyLock, OnceLock};
+
+use tree_sitter::{Parser, Query, QueryCapture, QueryCursor, StreamingIterator};
 
 use super::path::{folder, join};
 use super::table::{self, Resolver};
-use crate::language::Language;
+use crate::language::{LANGUAGES, Language};
 
 /// The most imports of a file that are looked at.
 const MOST: usize = 64;
@@ -37,14 +39,8 @@ pub fn imports(text: &str, language: &'static Language, path: &str, layout: &Lay
     let Some(row) = table::row(language.id) else {
         return Vec::new();
     };
-    let Some((query, found)) = captures(text, language, row.imports) else {
-        return Vec::new();
-    };
-    let names = query.capture_names();
-    let found: Vec<Captures<'_>> = found
-        .into_iter()
-        .map(|captures| captures.into_iter().map(|(at, text)| (names[at], text)).collect())
-        .collect();
+    let found = query(language, row.imports).and_then(|query| captures(text, language, query));
+    let found = found.unwrap_or_default();
     let all = |captures: &Captures<'_>| resolve(row.resolver, captures, &found, path, layout);
     let mut places: Vec<Vec<Place>> = found.iter().flat_map(all).collect();
     for alternatives in &mut places {
@@ -54,30 +50,30 @@ pub fn imports(text: &str, language: &'static Language, path: &str, layout: &Lay
     places
 }
 
-/// The matches of a query, each with its captures by number.
-fn captures<'a>(
-    text: &'a str,
-    language: &'static Language,
-    query: &str,
-) -> Option<(Query, Vec<Vec<(usize, &'a str)>>)> {
-    let grammar = (language.grammar)();
-    let query = Query::new(&grammar, query).ok()?;
+/// The query of a language, which takes a while to make and is made once.
+fn query(language: &'static Language, text: &str) -> Option<&'static Query> {
+    static MADE: LazyLock<Vec<OnceLock<Option<Query>>>> =
+        LazyLock::new(|| LANGUAGES.iter().map(|_| OnceLock::new()).collect());
+    let same = |other: &Language| (other.id, other.extensions) == (language.id, language.extensions);
+    let at = LANGUAGES.iter().position(same)?;
+    let make = || Query::new(&(language.grammar)(), text).ok();
+    MADE[at].get_or_init(make).as_ref()
+}
+
+/// The matches of a query.
+fn captures<'a>(text: &'a str, language: &Language, query: &'static Query) -> Option<Vec<Captures<'a>>> {
     let mut parser = Parser::new();
-    parser.set_language(&grammar).ok()?;
+    parser.set_language(&(language.grammar)()).ok()?;
     let tree = parser.parse(text, None)?;
+    let names = query.capture_names();
     let mut cursor = QueryCursor::new();
-    let mut matches = cursor.matches(&query, tree.root_node(), text.as_bytes());
+    let mut matches = cursor.matches(query, tree.root_node(), text.as_bytes());
     let mut found = Vec::new();
     while let Some(one) = matches.next().filter(|_| found.len() < MOST) {
-        let captures = one.captures().iter();
-        found.push(
-            captures
-                .map(|capture| (capture.index as usize, &text[capture.node.byte_range()]))
-                .collect(),
-        );
+        let named = |capture: &QueryCapture<'_>| (names[capture.index as usize], &text[capture.node.byte_range()]);
+        found.push(one.captures().iter().map(named).collect());
     }
-    drop(matches);
-    Some((query, found))
+    Some(found)
 }
 
 fn resolve(

@@ -228,9 +228,11 @@ impl Reader<'_> {
     fn children(&mut self, node: Node<'_>, within: Option<usize>, depth: usize) {
         let mut start = None;
         let mut cursor = node.walk();
+        // What a condition asks is no declaration.
+        let asked = ["name", "condition", "value"].map(|field| node.child_by_field_name(field));
         for child in node.named_children(&mut cursor) {
             let kind = child.kind();
-            if self.language.comments.contains(&kind) {
+            if self.language.comments.contains(&kind) || asked.contains(&Some(child)) {
                 continue;
             }
             if self.row.transparent.contains(&kind) {
@@ -252,9 +254,7 @@ impl Reader<'_> {
         let Some(body) = body else {
             let mut bodies = Vec::new();
             self.bodies(node, 0, &mut bodies);
-            // A semicolon may follow, which is no part of the node.
-            let end = node.end_byte();
-            let end = end + usize::from(self.text[end..].starts_with(';'));
+            let end = self.end(node);
             self.units.push(Unit {
                 bytes: start..end,
                 bodies,
@@ -273,10 +273,16 @@ impl Reader<'_> {
         self.units.push(Unit {
             bytes: start..self.text[..opened].trim_end().len(),
             within,
-            closer: Some(closed..node.end_byte()),
+            closer: Some(closed..self.end(node)),
             ..Unit::default()
         });
         self.children(body, Some(at), depth + 1);
+    }
+
+    /// Where a declaration ends: a semicolon or colon may follow that is no part of its node.
+    fn end(&self, node: Node<'_>) -> usize {
+        let end = node.end_byte();
+        end + usize::from(self.text[end..].starts_with([';', ':']))
     }
 
     /// The body of a node that holds declarations.
