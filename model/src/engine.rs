@@ -26,6 +26,7 @@ type Reply<T> = Box<dyn FnOnce(Result<T, RequestError>) + Send>;
 /// A loaded model and the thread that runs it. Dropping it stops what runs and joins the thread.
 pub struct Engine {
     info: ModelInfo,
+    tokenizer: Arc<Tokenizer>,
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
@@ -112,7 +113,7 @@ impl Engine {
     ) -> Self {
         let mailbox = Arc::<Mailbox>::default();
         let thread = {
-            let mailbox = Arc::clone(&mailbox);
+            let (mailbox, tokenizer) = (Arc::clone(&mailbox), Arc::clone(&tokenizer));
             let run = move || {
                 let mut sequences = Sequences::new(model, cache_bytes);
                 let store = kept.and_then(|path| Store::open(&path, &mut sequences));
@@ -125,6 +126,7 @@ impl Engine {
         };
         Self {
             info,
+            tokenizer,
             mailbox,
             thread: Some(thread.expect("the system can start one more thread")),
         }
@@ -133,6 +135,11 @@ impl Engine {
     /// What was loaded.
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
     }
 
     /// Hands over a request and returns at once. `reply` is called exactly once, on the engine's thread, or on this

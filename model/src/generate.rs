@@ -53,8 +53,7 @@ pub(crate) fn generate<M: LanguageModel>(
 ) -> Result<Completion, RequestError> {
     let began = Instant::now();
     let mut sampler = Sampler::new(&request.sampling).map_err(RequestError::Invalid)?;
-    // Half of the context at the least is the prompt's, whatever was asked for.
-    let reserved = request.max_tokens.min(sequences.capacity() / 2);
+    let reserved = prompt::reserved(sequences.capacity(), request.max_tokens);
     let rendered = prompt::render(&request.prompt, tokenizer, sequences.capacity() - reserved);
     let prompt = rendered.tokens;
     if prompt.is_empty() {

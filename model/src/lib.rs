@@ -22,6 +22,7 @@ mod request;
 mod sampler;
 mod score;
 mod sequence;
+mod show;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -35,5 +36,6 @@ pub use request::{
     Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptFile,
     Sampling, Score, Stats, StopWhen, TokenLogprob,
 };
+pub use show::ShownPrompt;
 pub use source::{Embedded, ModelSource};
 pub use tokenizer::Tokenizer;

@@ -7,7 +7,7 @@
 //! The pieces of a text depend on what follows: `retur` is `re`, `tur`, and `return` a piece of its own. So the last
 //! pieces before the cursor are not part of the prompt; what is generated has to begin with their text instead.
 
-use crate::request::{FimPrompt, Prompt};
+use crate::request::{FimPrompt, Prompt, PromptFile};
 use crate::tokenizer::{FimTokens, Tokenizer};
 
 /// A prompt that fits.
@@ -37,6 +37,16 @@ pub(crate) fn render(prompt: &Prompt, tokenizer: &Tokenizer, limit: usize) -> Re
     rendered.tokens.drain(..excess);
     rendered.truncated += excess;
     rendered
+}
+
+/// How much of a context is kept free for the completion: half of it at the most, whatever was asked for.
+pub(crate) fn reserved(context_tokens: usize, max_tokens: usize) -> usize {
+    max_tokens.min(context_tokens / 2)
+}
+
+/// Another file as it stands in the prompt.
+pub(crate) fn file_text(file: &PromptFile) -> String {
+    format!("{}\n{}", file.path, file.text)
 }
 
 fn plain(text: &str, tokenizer: &Tokenizer, limit: usize) -> Rendered {
@@ -72,7 +82,7 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
     let mut truncated = suffix.truncated + prefix.truncated + typed.truncated;
     let mut files = Vec::new();
     for file in prompt.files.iter().rev() {
-        let mut tokens = tokenizer.encode(&format!("{}\n{}", file.path, file.text));
+        let mut tokens = tokenizer.encode(&file_text(file));
         tokens.push(fim.file_separator);
         match tokens.len() <= room {
             true => {

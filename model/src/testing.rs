@@ -181,6 +181,8 @@ pub(crate) struct ScriptedModel {
     next: Next,
     on_forward: Box<dyn FnMut(usize) + Send>,
     capacity: usize,
+    /// The token with the next number is nearly as likely.
+    doubts: bool,
     /// How many tokens each forward pass read.
     pub(crate) log: Arc<Mutex<Vec<usize>>>,
 }
@@ -191,8 +193,14 @@ impl ScriptedModel {
             next: Box::new(next),
             on_forward: Box::new(|_| ()),
             capacity,
+            doubts: false,
             log: Arc::default(),
         }
+    }
+
+    /// The same, of two minds.
+    pub(crate) fn doubting(self) -> Self {
+        Self { doubts: true, ..self }
     }
 
     /// Calls `hook` in every forward pass with the number of passes so far, this one included.
@@ -225,11 +233,14 @@ impl ScriptedModel {
         assert!(held.len() <= self.capacity, "more tokens than fit");
     }
 
-    /// The logits after some tokens; the token with the next number is second.
+    /// The logits after some tokens.
     fn logits(&mut self, held: &[u32]) -> Vec<f32> {
         let mut logits = vec![0.0; 400];
         let next = (self.next)(held) as usize;
-        (logits[next], logits[next + 1]) = (10.0, 8.0);
+        logits[next] = 10.0;
+        if self.doubts {
+            logits[next + 1] = 8.0;
+        }
         logits
     }
 }

@@ -7,9 +7,11 @@ mod bench;
 mod complete;
 mod doctor;
 mod eval;
+mod explain;
 mod failure;
 mod model;
 mod output;
+mod place;
 mod raw;
 mod source;
 mod stats;
@@ -42,6 +44,8 @@ enum Command {
     Raw(raw::Flags),
     /// Show the tokens of a file
     Tokens(tokens::Flags),
+    /// Show what the model is shown at a place in a file, and why
+    Explain(explain::Flags),
     /// Measure how fast the model is on this machine
     Bench(bench::Flags),
     /// Measure how good a model's completions are on real code
@@ -56,6 +60,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Complete(flags) => complete::run(&flags),
         Command::Raw(flags) => raw::run(&flags),
         Command::Tokens(flags) => tokens::run(&flags),
+        Command::Explain(flags) => explain::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
         Command::Eval(flags) => eval::run(&flags),
         Command::Doctor(flags) => doctor::run(&flags),
@@ -77,10 +82,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be
 /// taken for a flag.
 fn normalize(mut args: Vec<OsString>) -> Vec<OsString> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 12] = [
         "complete",
         "raw",
         "tokens",
+        "explain",
         "bench",
         "eval",
         "doctor",

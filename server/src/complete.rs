@@ -130,6 +130,11 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
 }
 
 impl Plan {
+    /// What the model is shown.
+    pub fn prompt(&self) -> &FimPrompt {
+        &self.prompt
+    }
+
     /// How much will be completed.
     pub fn extent(&self) -> Extent {
         self.place.extent

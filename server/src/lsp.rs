@@ -18,7 +18,7 @@ mod status;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
@@ -168,20 +168,25 @@ impl LanguageServer for Backend {
             &document.text,
         );
         self.shared.parse(&mut session, &name);
+        self.shared.tend(&mut session);
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
         let changes: Vec<_> = params.content_changes.into_iter().map(convert::change).collect();
         let uri = params.text_document.uri.as_str();
         let version = params.text_document.version;
-        match self.shared.lock().change(uri, version, &changes) {
+        let mut session = self.shared.lock();
+        let changed = session.change(uri, version, &changes);
+        self.shared.tend(&mut session);
+        drop(session);
+        match changed {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 tracing::warn!(
                     "{uri}: version {version} cannot be applied ({error}); nothing is suggested there until its whole text is sent"
                 );
             }
-            None => tracing::warn!("{uri}: a change of a document that is not open is ignored"),
+            None => tracing::debug!("{uri}: a change of a document that is not open is ignored"),
         }
     }
 
@@ -201,9 +206,13 @@ impl LanguageServer for Backend {
     }
 
     async fn did_save(&self, params: DidSaveTextDocumentParams) {
-        if convert::is_called(&params.text_document.uri, FILE_NAME) {
+        let uri = &params.text_document.uri;
+        if convert::is_called(uri, FILE_NAME) {
             self.shared.reread(false);
         }
+        let mut session = self.shared.lock();
+        session.save(uri.as_str());
+        self.shared.tend(&mut session);
     }
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
@@ -235,6 +244,14 @@ impl LanguageServer for Backend {
             capabilities::RESTART => {
                 self.shared.reread(true);
                 return Ok(None);
+            }
+            capabilities::EXPLAIN => {
+                let at = convert::place(&params.arguments).map_err(Error::invalid_params)?;
+                let explanation = self.shared.explain(&at).await;
+                return Ok(Some(json!(explanation.map_err(|message| Error {
+                    message: message.into(),
+                    ..Error::internal_error()
+                })?)));
             }
             other => return Err(Error::invalid_params(format!("there is no command {other}"))),
         };

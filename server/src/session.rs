@@ -12,6 +12,7 @@ use ropey::Rope;
 
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
+use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
 use crate::language;
@@ -21,6 +22,7 @@ use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::syntax::{Job, Parsed};
 use crate::trigger::{Multiline, Trigger};
+use crate::workspace::{Errand, Made, Workspace};
 
 /// How many other suggestions there are to choose from, where the user asked.
 const ALTERNATIVES: usize = 3;
@@ -55,6 +57,8 @@ pub struct Session {
     documents: HashMap<String, Document>,
     /// Where the prompts of the last requests were split, by document.
     anchors: HashMap<String, Anchor>,
+    /// What the model is shown with the documents.
+    workspace: Workspace,
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
@@ -81,6 +85,24 @@ pub struct Boarding {
     pub passenger: Passenger,
 }
 
+/// What a completion would ask the model for.
+pub struct Prepared {
+    /// The engine that would be asked.
+    pub engine: Arc<Engine>,
+    /// What would be completed.
+    pub snapshot: Snapshot,
+    /// What the model would be shown besides.
+    pub choice: Arc<Choice>,
+    /// Why the anchor is not that of the request before.
+    pub moved: Option<Moved>,
+    /// The request.
+    pub plan: Plan,
+    /// The most tokens to generate.
+    pub max_tokens: usize,
+    version: i32,
+    anchor: Anchor,
+}
+
 impl Default for Session {
     fn default() -> Self {
         Self {
@@ -93,6 +115,7 @@ impl Default for Session {
             shut_down: false,
             documents: HashMap::new(),
             anchors: HashMap::new(),
+            workspace: Workspace::default(),
             flight: None,
             ahead: None,
             revision: 0,
@@ -105,10 +128,10 @@ impl Session {
     /// A document was opened, or opened again.
     pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.cancel_in(&name);
-        let path = path.and_then(|path| {
-            let root = self.roots.iter().find(|root| path.starts_with(root));
-            prompt_path::name(path, root.map(PathBuf::as_path))
-        });
+        let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
+        let root = root.map(PathBuf::as_path);
+        self.workspace.opened(&name, path, root);
+        let path = path.and_then(|path| prompt_path::name(path, root));
         self.anchors.remove(&name);
         self.documents
             .insert(name, Document::new(text, version, language, path));
@@ -121,6 +144,7 @@ impl Session {
         if let Some(flight) = self.flight.as_ref().filter(|flight| flight.is_in(name)) {
             flight.changed(&document.text);
         }
+        self.workspace.edited(name, changes);
         Some(applied)
     }
 
@@ -141,11 +165,35 @@ impl Session {
         self.cancel_in(name);
         self.documents.remove(name);
         self.anchors.remove(name);
+        self.workspace.closed(name);
+    }
+
+    /// A document was saved: what it imports may be another.
+    pub fn save(&mut self, name: &str) {
+        self.workspace.want(name);
+    }
+
+    /// The next choice of context to make, elsewhere.
+    pub fn errand(&mut self) -> Option<Errand> {
+        let EngineState::Ready(engine) = &self.engine else {
+            return None;
+        };
+        let context_tokens = engine.info().context_tokens;
+        (!self.ended).then(|| {
+            self.workspace
+                .errand(&self.documents, self.settings.context, context_tokens)
+        })?
+    }
+
+    /// It was made, or could not be.
+    pub fn errand_done(&mut self, made: Option<Made>) {
+        self.workspace.done(made);
     }
 
     /// The settings change. Suggestions are made anew.
     pub fn configure(&mut self, settings: Settings) {
         self.renew();
+        self.workspace.want_all();
         self.settings = settings;
     }
 
@@ -200,8 +248,8 @@ impl Session {
             .is_some_and(|document| document.version == version && document.is_current())
     }
 
-    /// Begins a completion, or says why there is none.
-    pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
+    /// What a completion would ask the model for, or why there is none.
+    pub fn prepare(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Prepared, Reason> {
         if self.ended {
             return Err(Reason::Cancelled);
         }
@@ -226,7 +274,7 @@ impl Session {
             language: language::of_id(&document.language),
             parsed: document.parsed(),
             path: document.path.as_deref().map(str::to_owned),
-            files: Vec::new(),
+            files: self.workspace.files(name),
         };
         let context_tokens = engine.info().context_tokens;
         let (anchor, moved) = match self.anchors.get(name) {
@@ -243,6 +291,32 @@ impl Session {
             },
         };
         let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), wanted)?;
+        Ok(Prepared {
+            choice: self.workspace.choice(name),
+            engine,
+            snapshot,
+            version,
+            anchor,
+            moved,
+            plan,
+            max_tokens: settings.max_tokens,
+        })
+    }
+
+    /// Begins a completion, or says why there is none.
+    pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
+        self.workspace.used(name, Some(at.line));
+        let Prepared {
+            engine,
+            snapshot,
+            version,
+            anchor,
+            moved,
+            plan,
+            max_tokens,
+            ..
+        } = self.prepare(name, at, trigger)?;
+        let offset = snapshot.offset;
         self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),
@@ -269,7 +343,7 @@ impl Session {
                 let request = CompletionRequest {
                     deadline: std::time::Instant::now().checked_add(self.settings.deadline),
                     alternatives: key.alternatives,
-                    ..plan.request(settings.max_tokens)
+                    ..plan.request(max_tokens)
                 };
                 self.ahead = None;
                 let submit = |request, reply| engine.submit(request, reply);

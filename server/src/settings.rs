@@ -28,7 +28,7 @@ pub struct Settings {
 pub struct ContextSources {
     /// Other open files.
     pub open_files: bool,
-    /// Files that are imported.
+    /// Files on disk: what is imported, tests, and the files beside.
     pub imports: bool,
     /// What was edited last.
     pub recent_edits: bool,
@@ -139,10 +139,12 @@ mod tests {
         let section = json!({
             "maxTokens": 7, "deadlineMs": 100, "multiline": "never", "theme": 1,
             "languages": {"markdown": {"enabled": false}, "rust": {"enabled": true}},
+            "context": {"imports": false},
         });
         let (settings, refused) = after(std::slice::from_ref(&section));
         assert_eq!(refused, Vec::<String>::new());
         assert_eq!(settings.deadline, Duration::from_millis(100));
+        assert!(settings.context.open_files && !settings.context.imports && settings.context.recent_edits);
         let c = settings.of("c");
         assert_eq!((c.max_tokens, c.multiline), (7, Multiline::Never));
         assert!(!settings.of("markdown").enabled && settings.of("rust").enabled);
@@ -154,13 +156,13 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_and_the_old_one_stays() {
         let section = json!({
-            "maxTokens": -1, "deadlineMs": "fast", "multiline": true, "languages": {"c": {"enabled": 1}},
+            "maxTokens": -1, "deadlineMs": "fast", "multiline": true, "languages": {"c": {"enabled": 1}}, "context": {"openFiles": "no"},
         });
         let (settings, mut refused) = after(&[section]);
-        assert_eq!(refused.len(), 4, "{refused:?}");
+        assert_eq!(refused.len(), 5, "{refused:?}");
         refused.sort();
         assert_eq!(
-            refused[2], "codegemma.maxTokens: expected a number above 0, found -1; the old value stays",
+            refused[3], "codegemma.maxTokens: expected a number above 0, found -1; the old value stays",
             "{refused:?}"
         );
         assert_eq!(settings, Settings::default());

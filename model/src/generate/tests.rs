@@ -157,7 +157,7 @@ fn what_is_reused_changes_nothing() {
 /// Each alternative is what the model would write after the token that it leaves by.
 #[test]
 fn alternatives_leave_the_way_and_go_on_greedily() {
-    let mut fixture = Fixture::new(ScriptedModel::new(256, hash));
+    let mut fixture = Fixture::new(ScriptedModel::new(256, hash).doubting());
     let plain = |text: &str| Prompt::Plain(format!("prompt {text}"));
     let request = CompletionRequest {
         alternatives: 3,
@@ -187,7 +187,7 @@ fn alternatives_leave_the_way_and_go_on_greedily() {
 
 #[test]
 fn another_end_is_no_alternative() {
-    let mut fixture = Fixture::saying("ab");
+    let mut fixture = Fixture::new(ScriptedModel::saying("ab", MIDDLE).doubting());
     let request = CompletionRequest {
         alternatives: 5,
         ..CompletionRequest::new(fim("", ""), 12)
@@ -295,8 +295,8 @@ fn log_probabilities_cover_each_token() {
     assert_eq!(completion.logprobs.len(), 2);
     let sum: f32 = completion.logprobs.iter().map(|entry| entry.logprob).sum();
     assert!((f64::from(sum) - completion.logprob).abs() < 1e-6);
-    // One logit of 10 and one of 8 among 398 of 0.
-    let expected = 10.0 - (10_f64.exp() + 8_f64.exp() + 398.0).ln();
+    // One logit of 10 among 399 of 0.
+    let expected = 10.0 - (10_f64.exp() + 399.0).ln();
     assert!((f64::from(completion.logprobs[0].logprob) - expected).abs() < 1e-5);
     assert_eq!(
         completion.logprobs[0].top[0],

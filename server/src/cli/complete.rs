@@ -1,36 +1,27 @@
 //! `codegemma-complete complete`: the completion at a place in a file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, PromptFile, Sampling};
-use ropey::Rope;
+use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, Sampling};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
-use super::target::{self, Target};
-use super::{model, output, source};
+use super::{model, output};
 use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
-use crate::config::{Effective, EngineFlags};
-use crate::language;
+use crate::config::EngineFlags;
 use crate::position::{self, Encoding};
-use crate::prompt_path;
 use crate::reason::Reason;
-use crate::settings::{LanguageSettings, Settings};
-use crate::syntax::Parsed;
+use crate::settings::Settings;
 use crate::trigger::{Multiline, Trigger};
 use crate::written::Written;
 
 #[derive(clap::Args)]
 pub(super) struct Flags {
-    /// Where to complete: LINE and COLUMN count from 1, COLUMN in characters; FILE - is stdin
-    #[arg(value_name = "FILE:LINE:COLUMN", value_parser = target::parse)]
-    target: Target,
-
-    /// The path that the model sees for a text from stdin
-    #[arg(long)]
-    path: Option<String>,
+    #[command(flatten)]
+    place: PlaceFlags,
 
     /// The most tokens to generate; by default what is configured, or 64
     #[arg(long, value_name = "N")]
@@ -64,7 +55,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "WHEN")]
     multiline: Option<Multiline>,
 
-    /// Show the model these files too, the most important last
+    /// Show the model these files instead of those that belong to the place, the most important last
     #[arg(long, value_name = "FILE", num_args = 1..)]
     context: Vec<PathBuf>,
 
@@ -102,12 +93,12 @@ struct Report<'a> {
 
 #[derive(Serialize)]
 struct Span {
-    start: Place,
-    end: Place,
+    start: Position,
+    end: Position,
 }
 
 #[derive(Serialize)]
-struct Place {
+struct Position {
     line: usize,
     column: usize,
 }
@@ -119,7 +110,7 @@ struct Candidate {
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    if flags.target.is_stdin() && flags.in_place {
+    if flags.place.target.is_stdin() && flags.in_place {
         return Err(Failure::Usage(
             "--in-place needs a file to write to; leave it out to print the completion".to_owned(),
         ));
@@ -128,14 +119,23 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         let message = "--candidates needs a --temperature above 0: at 0 every candidate is the same";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let snapshot = snapshot(flags)?;
-    let effective = effective(flags);
-    let settings = settings(flags, &effective);
+    let mut place = Place::read(&flags.place, None)?;
+    let effective = place.effective(&flags.engine);
+    let settings = Settings::new(&effective);
+    let language = settings.of(place.snapshot.language.map_or("", |language| language.id));
+    let multiline = flags.multiline.unwrap_or(language.multiline);
+    let max_tokens = flags.max_tokens.unwrap_or(language.max_tokens);
     let begin = Instant::now();
     let engine = model::load(&effective.engine())?;
     let load = begin.elapsed();
+    if !flags.context.is_empty() {
+        place.show_files(&flags.context)?;
+    } else if !flags.no_context {
+        place.show_context(settings.context, engine.info());
+    }
+    let snapshot = place.snapshot;
     let wanted = Wanted {
-        multiline: settings.multiline,
+        multiline,
         trigger: Trigger::Invoked,
         confidence: 0.0,
     };
@@ -144,13 +144,16 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }
-    let completions = generate(flags, settings.max_tokens, &engine, &plan)?;
+    let completions = generate(flags, max_tokens, &engine, &plan)?;
     let (best, suggestion) = completions.first().expect("--candidates is at least 1");
     note_truncation(best);
     if flags.in_place
         && let Ok(suggestion) = suggestion
     {
-        output::replace_file(&flags.target.file, &suggestion.accepted(&snapshot.text).0.to_string())?;
+        output::replace_file(
+            &flags.place.target.file,
+            &suggestion.accepted(&snapshot.text).0.to_string(),
+        )?;
     }
     if flags.json {
         return output::print_json(&report(&snapshot, &engine, &completions, load));
@@ -171,30 +174,6 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     }
 }
 
-/// What holds for the file, with the settings of the repository that it is in.
-fn effective(flags: &Flags) -> Effective {
-    let path = match &flags.path {
-        Some(path) if flags.target.is_stdin() => Path::new(path),
-        _ => &flags.target.file,
-    };
-    model::effective(&flags.engine, source::repository(path).as_slice())
-}
-
-/// What holds in the file's language; flags hold in every one.
-fn settings(flags: &Flags, effective: &Effective) -> LanguageSettings {
-    let path = match &flags.path {
-        Some(path) => Path::new(path),
-        None => &flags.target.file,
-    };
-    let language = language::of_path(path).map_or("", |language| language.id);
-    let settings = Settings::new(effective).of(language);
-    LanguageSettings {
-        max_tokens: flags.max_tokens.unwrap_or(settings.max_tokens),
-        multiline: flags.multiline.unwrap_or(settings.multiline),
-        ..settings
-    }
-}
-
 /// Says what the model could not see.
 pub(super) fn note_truncation(completion: &Completion) {
     if completion.truncated_tokens > 0 {
@@ -203,41 +182,6 @@ pub(super) fn note_truncation(completion: &Completion) {
             completion.truncated_tokens
         ));
     }
-}
-
-/// Reads everything that the request is about.
-fn snapshot(flags: &Flags) -> Result<Snapshot, Failure> {
-    let file = &flags.target.file;
-    let text = Rope::from_str(&source::read(file)?);
-    let offset = source::offset(&text, &flags.target)?;
-    let path = match &flags.path {
-        Some(path) => Some(path.replace('\\', "/")),
-        None if flags.target.is_stdin() => None,
-        None => path_in_prompt(file),
-    };
-    let mut files = Vec::new();
-    for file in &flags.context {
-        files.push(PromptFile {
-            path: path_in_prompt(file).unwrap_or_default(),
-            text: source::read(file)?,
-        });
-    }
-    let named = flags.path.as_ref().map_or(file.as_path(), Path::new);
-    let language = language::of_path(named);
-    Ok(Snapshot {
-        language,
-        parsed: language.and_then(|language| Parsed::new(language, &text)),
-        text,
-        offset,
-        path,
-        files,
-    })
-}
-
-fn path_in_prompt(file: &Path) -> Option<String> {
-    let root = source::repository(file);
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    prompt_path::name(&file, root.as_deref())
 }
 
 type Judged = (Completion, Result<Suggestion, Reason>);
@@ -278,7 +222,7 @@ fn report<'a>(snapshot: &Snapshot, engine: &'a Engine, completions: &'a [Judged]
     let (best, suggestion) = completions.first().expect("--candidates is at least 1");
     let place = |offset| {
         let at = position::from_offset(&snapshot.text, offset, Encoding::Utf32);
-        Place {
+        Position {
             line: at.line + 1,
             column: at.column + 1,
         }
@@ -312,7 +256,7 @@ fn diff(flags: &Flags, snapshot: &Snapshot, suggestion: &Suggestion) -> String {
     let name = snapshot
         .path
         .clone()
-        .unwrap_or_else(|| flags.target.file.display().to_string());
+        .unwrap_or_else(|| flags.place.target.file.display().to_string());
     let new = suggestion.accepted(&snapshot.text).0;
     let (old, new) = (snapshot.text.to_string(), new.to_string());
     let mut diff = similar::TextDiff::from_lines(&old, &new)

@@ -25,8 +25,11 @@ pub(super) const DISMISSED: &str = "codegemma.dismissed";
 /// The command that reads the files of settings and the model again.
 pub(super) const RESTART: &str = "codegemma.restart";
 
+/// The command that shows what the model is shown at a place, and why.
+pub(super) const EXPLAIN: &str = "codegemma.explain";
+
 /// All commands.
-const COMMANDS: &[&str] = &[ACCEPTED, PARTIALLY_ACCEPTED, DISMISSED, RESTART];
+const COMMANDS: &[&str] = &[ACCEPTED, PARTIALLY_ACCEPTED, DISMISSED, RESTART, EXPLAIN];
 
 /// UTF-8 where the client offers it, as documents are UTF-8 here; else what every client has.
 pub(super) fn encoding(client: &ClientCapabilities) -> Encoding {

@@ -5,11 +5,12 @@
 use std::path::PathBuf;
 
 use ropey::Rope;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_lsp::ls_types::{
     Command, CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, InlineCompletionItem,
     InlineCompletionTriggerKind, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, Range,
-    TextDocumentContentChangeEvent, TextEdit, Uri,
+    TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentPositionParams, TextEdit, Uri,
 };
 
 use super::capabilities::ACCEPTED;
@@ -37,6 +38,27 @@ pub(super) fn document_of(arguments: &[Value]) -> Option<&str> {
 /// Whether a URI is that of a file of this name.
 pub(super) fn is_called(uri: &Uri, name: &str) -> bool {
     file_path(uri).is_some_and(|path| path.file_name() == Some(name.as_ref()))
+}
+
+/// The place that a command is about: its argument `{uri, position}`.
+pub(super) fn place(arguments: &[Value]) -> Result<TextDocumentPositionParams, String> {
+    #[derive(serde::Deserialize)]
+    struct Place {
+        uri: Uri,
+        position: Position,
+    }
+    let [argument] = arguments else {
+        return Err(format!(
+            "expected one argument {{uri, position}}, found {}",
+            arguments.len()
+        ));
+    };
+    let place =
+        Place::deserialize(argument).map_err(|error| format!("expected an argument {{uri, position}}: {error}"))?;
+    Ok(TextDocumentPositionParams {
+        text_document: TextDocumentIdentifier { uri: place.uri },
+        position: place.position,
+    })
 }
 
 pub(super) fn line_column(position: Position) -> LineColumn {

@@ -81,6 +81,10 @@ impl Shared {
                     .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
                 // Their end may take a while, so they end under no lock.
                 drop(shared.loaded(engine));
+                let errand = shared.lock().errand();
+                if let Some(errand) = errand {
+                    shared.make(errand);
+                }
             }
             done.send_replace(true);
         };

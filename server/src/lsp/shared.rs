@@ -3,6 +3,7 @@
 //! Statuses are put into the outbox under the lock, so that they arrive in the order of what they tell. It must not
 //! know the shapes of answers.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use codegemma_model::{Alternative, Finish, RequestError};
@@ -18,11 +19,13 @@ use super::status::{self, LastRequest};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
+use crate::explain::Explanation;
 use crate::flight::{Along, Arrival, Passenger};
 use crate::position::Encoding;
 use crate::reason::Reason;
-use crate::session::Session;
+use crate::session::{Prepared, Session};
 use crate::trigger::Trigger;
+use crate::workspace::Errand;
 use crate::written::Written;
 
 pub(super) struct Shared {
@@ -86,6 +89,54 @@ impl Shared {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the contexts chosen that are wanted, one after the other.
+    pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
+        if let Some(errand) = session.errand() {
+            let shared = self.clone();
+            tokio::task::spawn_blocking(move || shared.make(errand));
+        }
+    }
+
+    /// Chooses contexts until none is wanted, which takes a while.
+    pub(super) fn make(&self, errand: Errand) {
+        let mut next = Some(errand);
+        while let Some(errand) = next {
+            let made = std::panic::catch_unwind(AssertUnwindSafe(|| errand.run()));
+            if made.is_err() {
+                tracing::error!("choosing the context of a document panicked; please report this with the log");
+            }
+            let mut session = self.lock();
+            session.errand_done(made.ok());
+            next = session.errand();
+        }
+    }
+
+    /// What the model is shown at a place, and why.
+    pub(super) async fn explain(self: &Arc<Self>, at: &TextDocumentPositionParams) -> Result<Explanation, String> {
+        let document = at.text_document.uri.as_str();
+        let prepared = {
+            let mut session = self.lock();
+            session.prepare(document, convert::line_column(at.position), Trigger::Invoked)
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(reason) => return Ok(Explanation::of_nothing(reason)),
+        };
+        let explain = move || {
+            let Prepared {
+                engine,
+                plan,
+                choice,
+                moved,
+                max_tokens,
+                ..
+            } = prepared;
+            Explanation::new(&plan, &choice, moved, engine.tokenizer(), engine.info(), max_tokens)
+        };
+        let explained = tokio::task::spawn_blocking(explain).await;
+        explained.map_err(|error| format!("the prompt cannot be explained: {error}"))
+    }
+
     /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
     pub(super) fn parse(self: &Arc<Self>, session: &mut Session, document: &str) {
         let Some(job) = session.parse_job(document) else {
@@ -108,6 +159,7 @@ impl Shared {
         let document = at.text_document.uri.as_str();
         let boarded = session.board(document, convert::line_column(at.position), trigger);
         self.parse(&mut session, document);
+        self.tend(&mut session);
         match boarded {
             Ok(boarding) => {
                 session.waiting += 1;

@@ -1,0 +1,89 @@
+//! `codegemma-complete explain`: what the model is shown at a place, and why.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use super::place::{Place, PlaceFlags};
+use super::{model, output};
+use crate::anchor::Moved;
+use crate::complete::{self, Wanted};
+use crate::config::EngineFlags;
+use crate::explain::Explanation;
+use crate::settings::Settings;
+use crate::trigger::Trigger;
+
+#[derive(clap::Args)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    place: PlaceFlags,
+
+    /// The folder whose files may be shown; by default the repository that the file is in
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineFlags,
+}
+
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    let mut place = Place::read(&flags.place, flags.workspace.as_deref())?;
+    // The weights are mapped and not read: nothing is computed.
+    let effective = place.effective(&flags.engine);
+    let settings = Settings::new(&effective);
+    let language = settings.of(place.snapshot.language.map_or("", |language| language.id));
+    let engine = model::load(&effective.engine())?;
+    let choice = place.show_context(settings.context, engine.info());
+    let wanted = Wanted {
+        multiline: language.multiline,
+        trigger: Trigger::Invoked,
+        confidence: 0.0,
+    };
+    let plan = complete::plan(&place.snapshot, None, engine.info(), wanted);
+    let explanation = match plan {
+        Ok(plan) => Explanation::new(
+            &plan,
+            &choice,
+            Some(Moved::First),
+            engine.tokenizer(),
+            engine.info(),
+            language.max_tokens,
+        ),
+        Err(reason) => Explanation::of_nothing(reason),
+    };
+    match flags.json {
+        true => output::print_json(&explanation),
+        false => output::print(&table(&explanation).map_err(Failure::new)?),
+    }
+}
+
+/// A line for each piece, then the prompt as it is.
+fn table(explanation: &Explanation) -> Result<String, std::fmt::Error> {
+    let pieces = || explanation.pieces.iter();
+    let wide = pieces()
+        .map(|piece| piece.path.chars().count())
+        .max()
+        .unwrap_or_default();
+    let mut table = String::new();
+    for piece in pieces() {
+        let (included, about) = if piece.included { ("+", " ") } else { ("-", "~") };
+        writeln!(
+            table,
+            "{included} {:<8}  {:<wide$}  {about}{:>5}  {}",
+            piece.source, piece.path, piece.tokens, piece.reason
+        )?;
+    }
+    let total: usize = pieces().filter(|piece| piece.included).map(|piece| piece.tokens).sum();
+    writeln!(
+        table,
+        "\n{total} tokens; anchor {}; completes: {}\n",
+        explanation.anchor, explanation.trigger
+    )?;
+    table.push_str(&explanation.prompt);
+    table.push('\n');
+    Ok(table)
+}

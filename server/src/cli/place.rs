@@ -1,0 +1,124 @@
+//! The place that a command is about, and the files around it.
+//!
+//! It must not know what is done there.
+
+use std::path::{Path, PathBuf};
+
+use codegemma_model::{ModelInfo, PromptFile};
+use ropey::Rope;
+
+use super::failure::Failure;
+use super::target::{self, Target};
+use super::{model, source};
+use crate::complete::Snapshot;
+use crate::config::{Effective, EngineFlags};
+use crate::context::{self, Choice};
+use crate::gather::Search;
+use crate::language;
+use crate::prompt_path;
+use crate::settings::ContextSources;
+use crate::syntax::Parsed;
+
+/// Where something is completed.
+#[derive(clap::Args)]
+pub(super) struct PlaceFlags {
+    /// Where to complete: LINE and COLUMN count from 1, COLUMN in characters; FILE - is stdin
+    #[arg(value_name = "FILE:LINE:COLUMN", value_parser = target::parse)]
+    pub(super) target: Target,
+
+    /// The path that the model sees for a text from stdin
+    #[arg(long)]
+    path: Option<String>,
+}
+
+/// A place in a text that was read.
+pub(super) struct Place {
+    /// What is completed.
+    pub(super) snapshot: Snapshot,
+    file: Option<PathBuf>,
+    root: Option<PathBuf>,
+}
+
+impl Place {
+    /// Reads the text. Files are found below `workspace`, by default the repository that the file is in.
+    pub(super) fn read(flags: &PlaceFlags, workspace: Option<&Path>) -> Result<Self, Failure> {
+        let file = &flags.target.file;
+        let text = Rope::from_str(&source::read(file)?);
+        let offset = source::offset(&text, &flags.target)?;
+        let known = (!flags.target.is_stdin()).then(|| file.canonicalize().unwrap_or_else(|_| file.clone()));
+        let root = match workspace {
+            Some(workspace) => Some(workspace_of(known.as_deref(), workspace)?),
+            None => known.as_deref().and_then(source::repository),
+        };
+        let path = match &flags.path {
+            Some(path) => Some(path.replace('\\', "/")),
+            None => known
+                .as_deref()
+                .and_then(|file| prompt_path::name(file, root.as_deref())),
+        };
+        let named = flags.path.as_ref().map_or(file.as_path(), Path::new);
+        let language = language::of_path(named);
+        Ok(Self {
+            snapshot: Snapshot {
+                language,
+                parsed: language.and_then(|language| Parsed::new(language, &text)),
+                text,
+                offset,
+                path,
+                files: Vec::new(),
+            },
+            file: known,
+            root,
+        })
+    }
+
+    /// The configuration that holds there: of the workspace that it is in.
+    pub(super) fn effective(&self, flags: &EngineFlags) -> Effective {
+        model::effective(flags, self.root.as_slice())
+    }
+
+    /// Shows the model what belongs to the place: what it imports, its tests and what is beside it.
+    pub(super) fn show_context(&mut self, sources: ContextSources, model: &ModelInfo) -> Choice {
+        let search = Search {
+            root: self.root.clone(),
+            file: self.file.clone(),
+            text: self.snapshot.text.clone(),
+            language: self.snapshot.language,
+            open: Vec::new(),
+            sources,
+        };
+        let line = self.snapshot.text.byte_to_line(self.snapshot.offset);
+        let budget = context::budget(model.context_tokens);
+        let choice = context::choose(&self.snapshot.text, line, &search.candidates(), budget, None);
+        self.snapshot.files = choice.files();
+        choice
+    }
+
+    /// Shows the model these files, the most important last.
+    pub(super) fn show_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
+        for file in files {
+            let known = file.canonicalize().unwrap_or_else(|_| file.clone());
+            self.snapshot.files.push(PromptFile {
+                path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
+                text: source::read(file)?,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn workspace_of(file: Option<&Path>, workspace: &Path) -> Result<PathBuf, Failure> {
+    let name = workspace.display();
+    let root = workspace
+        .canonicalize()
+        .ok()
+        .filter(|root| root.is_dir())
+        .ok_or_else(|| Failure::Message(format!("{name}: there is no such folder; check --workspace")))?;
+    match file {
+        Some(file) if !file.starts_with(&root) => Err(Failure::Message(format!(
+            "{}: the file is not in the workspace {name}; name a folder above it with --workspace",
+            file.display()
+        ))),
+        _ => Ok(root),
+    }
+}

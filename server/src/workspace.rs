@@ -1,0 +1,203 @@
+//! What is shown of the workspace with each open document: it remembers what is used and edited, and when the choice is
+//! to be made anew.
+//!
+//! The choice itself is an [`Errand`], which takes longer than a request can wait: it is made elsewhere, and requests use
+//! what is there. While the user types in a document its choice stays, so that its prompt begins as before. This must not
+//! know the protocol, or run anything.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codegemma_model::PromptFile;
+
+use crate::context::recent::{Edit, Recent};
+use crate::context::{self, Choice};
+use crate::document::{Change, Document};
+use crate::gather::{Open, Search};
+use crate::settings::ContextSources;
+
+/// What is known of the open documents together.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    recent: Recent,
+    known: HashMap<String, Known>,
+    /// The documents whose choice is to be made, the most urgent last.
+    wanted: Vec<String>,
+    /// One is being made.
+    busy: bool,
+}
+
+/// What is known of one document.
+#[derive(Debug, Default)]
+struct Known {
+    file: Option<PathBuf>,
+    root: Option<PathBuf>,
+    /// The line in which it was used last.
+    line: usize,
+    choice: Arc<Choice>,
+}
+
+/// A choice to make.
+#[derive(Debug)]
+pub struct Errand {
+    document: String,
+    search: Search,
+    line: usize,
+    budget: usize,
+    previous: Arc<Choice>,
+}
+
+/// A choice that was made.
+#[derive(Debug)]
+pub struct Made {
+    document: String,
+    choice: Choice,
+}
+
+impl Errand {
+    /// Makes the choice. It reads files.
+    pub fn run(&self) -> Made {
+        let candidates = self.search.candidates();
+        let previous = Some(&*self.previous);
+        Made {
+            document: self.document.clone(),
+            choice: context::choose(&self.search.text, self.line, &candidates, self.budget, previous),
+        }
+    }
+}
+
+impl Workspace {
+    /// A document was opened, in this file and below this root.
+    pub fn opened(&mut self, name: &str, file: Option<&Path>, root: Option<&Path>) {
+        let known = Known {
+            file: file.map(Path::to_owned),
+            root: root.map(Path::to_owned),
+            ..Known::default()
+        };
+        self.known.insert(name.to_owned(), known);
+        self.recent.used(name);
+        self.recent.replaced(name);
+        self.want(name);
+    }
+
+    /// A document was edited.
+    pub fn edited(&mut self, name: &str, changes: &[Change]) {
+        self.used(name, None);
+        for change in changes {
+            let Some((start, end)) = change.range else {
+                self.recent.replaced(name);
+                continue;
+            };
+            let edit = Edit {
+                start: start.line,
+                old: end.line.saturating_sub(start.line) + 1,
+                new: change.text.lines().count().max(1) + usize::from(change.text.ends_with('\n')),
+            };
+            self.recent.edited(name, edit);
+            if let Some(known) = self.known.get_mut(name) {
+                known.line = start.line;
+            }
+        }
+    }
+
+    /// The user is in a document. Where he comes from another one, its choice is made anew.
+    pub fn used(&mut self, name: &str, line: Option<usize>) {
+        let Some(known) = self.known.get_mut(name) else {
+            return;
+        };
+        known.line = line.unwrap_or(known.line);
+        if self.recent.used(name) {
+            self.want(name);
+        }
+    }
+
+    /// A document was closed.
+    pub fn closed(&mut self, name: &str) {
+        self.known.remove(name);
+        self.recent.closed(name);
+        self.wanted.retain(|wanted| wanted != name);
+    }
+
+    /// A document's choice is to be made anew: it was opened or saved, or the user came back to it.
+    pub fn want(&mut self, name: &str) {
+        self.wanted.retain(|wanted| wanted != name);
+        if self.known.contains_key(name) {
+            self.wanted.push(name.to_owned());
+        }
+    }
+
+    /// All choices are to be made anew.
+    pub fn want_all(&mut self) {
+        let others: Vec<String> = self.recent.others("").map(|(name, _)| name.to_owned()).collect();
+        self.wanted = others.into_iter().rev().collect();
+    }
+
+    /// The next choice to make, if none is being made. `context_tokens` is the length of the model's context.
+    pub fn errand(
+        &mut self,
+        documents: &HashMap<String, Document>,
+        sources: ContextSources,
+        context_tokens: usize,
+    ) -> Option<Errand> {
+        if self.busy {
+            return None;
+        }
+        // What was closed since is not wanted any more.
+        let (name, document, known) = std::iter::from_fn(|| self.wanted.pop()).find_map(|name| {
+            let (document, known) = documents.get(&name).zip(self.known.get(&name))?;
+            Some((name, document, known))
+        })?;
+        self.busy = true;
+        let open = self.recent.others(&name).filter_map(|(other, edited)| {
+            let document = documents.get(other).filter(|document| document.is_current())?;
+            Some(Open {
+                file: self.known.get(other)?.file.clone()?,
+                path: document.path.as_deref()?.to_owned(),
+                text: document.text.clone(),
+                edited: edited.to_vec(),
+            })
+        });
+        Some(Errand {
+            search: Search {
+                root: known.root.clone(),
+                file: known.file.clone(),
+                text: document.text.clone(),
+                language: crate::language::of_id(&document.language),
+                open: open.collect(),
+                sources,
+            },
+            line: known.line,
+            budget: context::budget(context_tokens),
+            previous: known.choice.clone(),
+            document: name,
+        })
+    }
+
+    /// A choice was made, or could not be.
+    pub fn done(&mut self, made: Option<Made>) {
+        self.busy = false;
+        if let Some(made) = made
+            && let Some(known) = self.known.get_mut(&made.document)
+            && *known.choice != made.choice
+        {
+            known.choice = Arc::new(made.choice);
+        }
+    }
+
+    /// What is shown with a document.
+    pub fn choice(&self, name: &str) -> Arc<Choice> {
+        self.known
+            .get(name)
+            .map(|known| known.choice.clone())
+            .unwrap_or_default()
+    }
+
+    /// The same as the prompt has it.
+    pub fn files(&self, name: &str) -> Vec<PromptFile> {
+        self.known.get(name).map_or_else(Vec::new, |known| known.choice.files())
+    }
+}
+
+#[cfg(test)]
+mod tests;

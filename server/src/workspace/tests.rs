@@ -1,0 +1,205 @@
+use ropey::Rope;
+
+use super::*;
+use crate::position::{Encoding, LineColumn};
+use crate::settings::Settings;
+
+/// Open documents and what is known of them, with errands that are run at once.
+#[derive(Default)]
+struct Desk {
+    documents: HashMap<String, Document>,
+    workspace: Workspace,
+    version: i32,
+    /// How many choices were made.
+    made: usize,
+}
+
+impl Desk {
+    fn open(&mut self, name: &str, text: &str) {
+        let document = Document::new(text, 1, "rust", Some(name.to_owned()));
+        self.documents.insert(name.to_owned(), document);
+        self.workspace
+            .opened(name, Some(&Path::new("/nowhere").join(name)), None);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while let Some(errand) = self
+            .workspace
+            .errand(&self.documents, Settings::default().context, 8192)
+        {
+            assert!(
+                self.workspace
+                    .errand(&self.documents, Settings::default().context, 8192)
+                    .is_none(),
+                "one at a time"
+            );
+            let made = errand.run();
+            self.workspace.done(Some(made));
+            self.made += 1;
+        }
+    }
+
+    fn insert(&mut self, name: &str, line: usize, column: usize, text: &str) {
+        self.version += 1;
+        let at = LineColumn { line, column };
+        let change = Change {
+            range: Some((at, at)),
+            text: text.to_owned(),
+        };
+        let document = self.documents.get_mut(name).unwrap();
+        document
+            .apply(self.version, std::slice::from_ref(&change), Encoding::Utf8)
+            .unwrap();
+        self.workspace.edited(name, &[change]);
+        self.settle();
+    }
+
+    fn files(&self, name: &str) -> Vec<(String, String)> {
+        let files = self.workspace.files(name).into_iter();
+        files.map(|file| (file.path, file.text)).collect()
+    }
+}
+
+fn file(path: &str, text: &str) -> (String, String) {
+    (path.to_owned(), text.to_owned())
+}
+
+#[test]
+fn the_choice_stays_while_the_user_types() {
+    let mut desk = Desk::default();
+    desk.open("b.rs", "struct Shape;\n");
+    desk.open("a.rs", "fn f(s: Shape) {}\n");
+    assert_eq!(desk.files("a.rs"), [file("b.rs", "struct Shape;\n")]);
+    assert_eq!(desk.made, 2);
+    let before = desk.workspace.choice("a.rs");
+    for column in 0..100 {
+        desk.insert("a.rs", 0, column, "x");
+        desk.workspace.used("a.rs", Some(0));
+        desk.settle();
+    }
+    assert_eq!(desk.made, 2, "nothing is chosen while the user types");
+    assert!(
+        Arc::ptr_eq(&before, &desk.workspace.choice("a.rs")),
+        "it is the same choice"
+    );
+}
+
+#[test]
+fn whoever_comes_back_from_another_document_sees_it_as_it_is() {
+    let mut desk = Desk::default();
+    desk.open("b.rs", "struct Shape;\n");
+    desk.open("a.rs", "fn f(s: Shape) {}\n");
+    for (column, key) in "; f()".chars().enumerate() {
+        desk.insert("a.rs", 0, 15 + column, &key.to_string());
+    }
+    assert_eq!(desk.made, 2);
+    desk.insert("b.rs", 1, 0, "struct Edge;");
+    assert_eq!(desk.made, 3, "the user is in another document");
+    for column in 12..20 {
+        desk.insert("b.rs", 1, column, "/");
+    }
+    assert_eq!(desk.made, 3);
+    assert_eq!(
+        desk.files("a.rs"),
+        [file("b.rs", "struct Shape;\n")],
+        "who is away changes nothing"
+    );
+    desk.workspace.used("a.rs", Some(0));
+    desk.settle();
+    assert_eq!(desk.made, 4);
+    assert_eq!(
+        desk.files("a.rs"),
+        [file("b.rs", "struct Shape;\nstruct Edge;////////")]
+    );
+    assert_eq!(desk.workspace.choice("a.rs").pieces[0].source.as_str(), "edited");
+    // There and back again without an edit: the same pieces.
+    let before = desk.workspace.choice("a.rs");
+    desk.workspace.used("b.rs", Some(0));
+    desk.workspace.used("a.rs", Some(0));
+    desk.settle();
+    assert!(Arc::ptr_eq(&before, &desk.workspace.choice("a.rs")));
+}
+
+#[test]
+fn what_is_closed_is_not_shown() {
+    let mut desk = Desk::default();
+    desk.open("b.rs", "struct Shape;\n");
+    desk.open("a.rs", "fn f(s: Shape) {}\n");
+    desk.workspace.closed("b.rs");
+    desk.documents.remove("b.rs");
+    desk.workspace.want("a.rs");
+    desk.workspace.want("b.rs");
+    desk.settle();
+    assert_eq!(desk.files("a.rs"), []);
+    assert_eq!(desk.files("b.rs"), []);
+}
+
+#[test]
+fn the_switches_are_obeyed() {
+    let mut desk = Desk::default();
+    desk.open("b.rs", "struct Shape;\n");
+    desk.open("a.rs", "fn f(s: Shape) {}\n");
+    desk.insert("b.rs", 0, 0, "pub ");
+    let shown = |desk: &mut Desk, open_files, recent_edits| {
+        desk.workspace.used("a.rs", None);
+        desk.workspace.want_all();
+        let sources = ContextSources {
+            open_files,
+            recent_edits,
+            imports: false,
+        };
+        while let Some(errand) = desk.workspace.errand(&desk.documents, sources, 8192) {
+            let made = errand.run();
+            desk.workspace.done(Some(made));
+        }
+        let pieces = desk.workspace.choice("a.rs").pieces.clone();
+        pieces.iter().map(|piece| piece.source.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&mut desk, true, true), ["edited"]);
+    assert_eq!(shown(&mut desk, true, false), ["open"]);
+    assert_eq!(shown(&mut desk, false, true), ["edited"]);
+    assert_eq!(shown(&mut desk, false, false), [] as [&str; 0]);
+}
+
+#[test]
+fn an_errand_that_failed_is_not_the_last() {
+    let mut desk = Desk::default();
+    desk.open("a.rs", "");
+    desk.workspace.want("a.rs");
+    let errand = desk
+        .workspace
+        .errand(&desk.documents, Settings::default().context, 8192);
+    assert!(errand.is_some());
+    desk.workspace.done(None);
+    desk.workspace.want("a.rs");
+    desk.settle();
+    assert_eq!(desk.made, 2);
+}
+
+#[test]
+fn edits_are_regions_of_the_text_as_it_is() {
+    let check = |from: (usize, usize), to: (usize, usize), text: &str| {
+        let mut desk = Desk::default();
+        let lines: String = (0..100).map(|n| format!("line {n}\n")).collect();
+        desk.open("a.rs", &lines);
+        let at = |(line, column)| LineColumn { line, column };
+        let change = Change {
+            range: Some((at(from), at(to))),
+            text: text.to_owned(),
+        };
+        let document = desk.documents.get_mut("a.rs").unwrap();
+        document
+            .apply(2, std::slice::from_ref(&change), Encoding::Utf8)
+            .unwrap();
+        desk.workspace.edited("a.rs", &[change]);
+        let edited = desk.workspace.recent.others("").next().unwrap().1[0].clone();
+        let text: &Rope = &desk.documents["a.rs"].text;
+        text.byte_slice(text.line_to_byte(edited.start)..text.line_to_byte(edited.end))
+            .to_string()
+    };
+    assert_eq!(check((10, 0), (10, 0), "x"), "xline 10\n");
+    assert_eq!(check((10, 4), (10, 4), "\n"), "line\n 10\n");
+    assert_eq!(check((10, 0), (12, 0), ""), "line 12\n");
+    assert_eq!(check((10, 0), (12, 4), "a\r\nb\nc"), "a\r\nb\nc 12\n");
+}
