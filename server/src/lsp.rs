@@ -192,6 +192,7 @@ impl LanguageServer for Backend {
         // Clients that only say that something changed, with null, want to be asked; they said it all at the start.
         if let Some(section) = params.settings.get("codegemma") {
             self.shared.configure(section);
+            self.shared.tend(&mut self.shared.lock());
         }
     }
 

@@ -97,15 +97,27 @@ impl Client {
         client
     }
 
+    /// A server that has loaded the tests' model and has a folder open.
+    pub fn ready_in(workspace: &Path, settings: Value) -> Self {
+        let mut client = Self::start(MODEL);
+        client.initialize_in(Encoding::Utf16, settings, Some(workspace));
+        client.wait_until_ready();
+        client
+    }
+
     /// Initializes the server and gives back what it answered.
     pub fn initialize(&mut self, encoding: Encoding, settings: Value) -> Value {
+        self.initialize_in(encoding, settings, None)
+    }
+
+    fn initialize_in(&mut self, encoding: Encoding, settings: Value, workspace: Option<&Path>) -> Value {
         let general = match encoding {
             Encoding::Utf8 => json!({"positionEncodings": ["utf-8", "utf-16"]}),
             Encoding::Utf16 => json!({}),
         };
         let params = json!({
             "processId": null,
-            "rootUri": null,
+            "rootUri": workspace.map(uri),
             "capabilities": {"general": general, "window": {"workDoneProgress": true}},
             "initializationOptions": settings,
         });
@@ -227,6 +239,16 @@ impl Client {
         self.inbox.push(message);
     }
 
+    /// What the server says about the prompt at a place.
+    #[track_caller]
+    pub fn explain(&mut self, uri: &str, at: &Value) -> Value {
+        let arguments = json!([{"uri": uri, "position": at}]);
+        self.call(
+            "workspace/executeCommand",
+            json!({"command": "codegemma.explain", "arguments": arguments}),
+        )
+    }
+
     /// Opens a document.
     pub fn open(&mut self, uri: &str, text: &str) {
         let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
@@ -310,6 +332,11 @@ impl Drop for Client {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The URI of a file or folder. Paths of temporary folders have nothing to escape.
+pub fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
 }
 
 /// A position.
