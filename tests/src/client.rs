@@ -107,6 +107,14 @@ impl Client {
         client
     }
 
+    /// A server that has loaded the tests' model and has a folder open.
+    pub fn ready_in(workspace: &Path, settings: Value) -> Self {
+        let mut client = Self::start(MODEL);
+        client.initialize_in(Some(workspace), Encoding::Utf16, settings);
+        client.wait_until_ready();
+        client
+    }
+
     /// Initializes the server and gives back what it answered.
     pub fn initialize(&mut self, encoding: Encoding, settings: Value) -> Value {
         self.initialize_in(None, encoding, settings)
@@ -252,6 +260,16 @@ impl Client {
         self.inbox.push(message);
     }
 
+    /// What the server says about the prompt at a place.
+    #[track_caller]
+    pub fn explain(&mut self, uri: &str, at: &Value) -> Value {
+        let arguments = json!([{"uri": uri, "position": at}]);
+        self.call(
+            "workspace/executeCommand",
+            json!({"command": "codegemma.explain", "arguments": arguments}),
+        )
+    }
+
     /// Opens a document.
     pub fn open(&mut self, uri: &str, text: &str) {
         let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
@@ -335,6 +353,11 @@ impl Drop for Client {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The URI of a file or folder. Paths of temporary folders have nothing to escape.
+pub fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
 }
 
 /// A position.

@@ -6,7 +6,7 @@ mod binaries;
 mod client;
 mod command;
 
-pub use client::{Client, Encoding, items, position};
+pub use client::{Client, Encoding, items, position, uri};
 pub use command::{Output, command, complete, complete_with, repository};
 
 /// The model that the tests run on where any will do: it is inside the program. What it writes is not what they test.

@@ -103,6 +103,7 @@ impl Shared {
             if session.settings != settings {
                 session.configure(settings);
                 self.tell(&session, None);
+                self.tend(&mut session);
             }
         }
         // Still under the lock of the configuration, so that what is loaded last is what was set last.
