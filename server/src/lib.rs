@@ -11,6 +11,7 @@ pub mod document;
 pub mod eval;
 pub mod fit;
 pub mod flight;
+pub mod gate;
 pub mod language;
 pub mod logging;
 pub mod lsp;
