@@ -171,6 +171,13 @@ fn who_opens_a_folder_inside_of_a_vendored_one_works_on_it() {
 }
 
 #[test]
+fn a_secret_is_one_wherever_the_workspace_begins() {
+    let folder = tree(&[]);
+    let root = folder.path().join(".ssh/notes");
+    assert_eq!(gate(&root).admits(&root.join("a.txt")), Err(Shut::Secret));
+}
+
+#[test]
 fn no_rule_opens_a_secret() {
     let open = "!.env\n!*.pem\n!*\n!.ssh/\n!**\n!/secrets.yml\n";
     let files = [(".gitignore", open), (".ignore", open), (".codegemmaignore", open)];
