@@ -13,6 +13,7 @@ pub mod eval;
 pub mod explain;
 pub mod fit;
 pub mod flight;
+pub mod gate;
 pub mod gather;
 pub mod language;
 pub mod logging;

@@ -1,0 +1,439 @@
+mod against_git;
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder with these files.
+fn tree(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        write(folder.path(), name, text);
+    }
+    folder
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    let written = fs::create_dir_all(path.parent().unwrap()).and_then(|()| fs::write(&path, text));
+    written.unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
+/// The gate of one workspace folder and no settings.
+fn gate(root: &Path) -> Gate {
+    Gate::new(&[root.to_path_buf()], &[]).0
+}
+
+#[test]
+fn secrets_are_told_by_their_names() {
+    let folder = tree(&[]);
+    let gate = gate(folder.path());
+    for name in [
+        ".env",
+        ".env.local",
+        ".env.production",
+        "config/.ENV",
+        "docker/prod.env",
+        ".envrc",
+        "server.pem",
+        "tls/SERVER.KEY",
+        "AuthKey_AB12.p8",
+        "a.p12",
+        "a.pfx",
+        "a.ppk",
+        "release.jks",
+        "debug.keystore",
+        "http.keytab",
+        "passwords.kdbx",
+        "id_rsa",
+        "deploy/id_ed25519",
+        "id_ecdsa_sk",
+        ".netrc",
+        "_netrc",
+        ".npmrc",
+        ".pypirc",
+        ".pgpass",
+        ".git-credentials",
+        ".git/config",
+        ".htpasswd",
+        "a/.docker/config.json",
+        "a/.cargo/credentials.toml",
+        ".ssh/config",
+        "home/.gnupg/trustdb.gpg",
+        ".aws/credentials",
+        ".aws/cli/cache/token.json",
+        ".kube/config",
+        ".ssh/.env.example",
+        ".config/gcloud/access_tokens.db",
+        "prod.tfvars",
+        "prod.auto.tfvars.json",
+        "terraform.tfstate",
+        "terraform.tfstate.backup",
+        "secrets.yml",
+        "k8s/secrets.yaml",
+        "k8s/secret.yaml",
+        "secrets.prod.json",
+        "secrets.toml",
+        "credentials.json",
+        "client_secret_12.apps.json",
+        "service-account-prod.json",
+    ] {
+        assert_eq!(gate.admits(&folder.path().join(name)), Err(Shut::Secret), "{name}");
+        let outside = Path::new("/somewhere/else").join(name);
+        assert_eq!(gate.admits(&outside), Err(Shut::Secret), "{name}");
+    }
+}
+
+#[test]
+fn names_that_resemble_those_of_secrets_are_open() {
+    let folder = tree(&[]);
+    let gate = gate(folder.path());
+    for name in [
+        ".env.example",
+        ".env.sample",
+        "app/.env.template",
+        "secrets.rs",
+        "secrets.py",
+        "secret.go",
+        "secrets/mod.rs",
+        "credentials.ts",
+        "env.rs",
+        "environment.ts",
+        "src/keys.rs",
+        "key.rs",
+        "pem.rs",
+        "id_rsa.rs",
+        "id_rsa.pub",
+        "netrc.c",
+        "npmrc.js",
+        "keystore.java",
+        "tfstate.go",
+        "main.tf",
+        "aws/config.rs",
+        "ssh/config.rs",
+        "kube/client.go",
+        "docker/config.json",
+        "package.json",
+        "secretary.json",
+    ] {
+        assert_eq!(gate.admits(&folder.path().join(name)), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn vendored_and_generated_files_are_told_by_their_names() {
+    let folder = tree(&[("build/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55")]);
+    let gate = gate(folder.path());
+    for (name, expected) in [
+        ("node_modules/a/index.js", Err(Shut::Vendored)),
+        ("web/node_modules/a/index.js", Err(Shut::Vendored)),
+        ("third_party/zlib/zlib.h", Err(Shut::Vendored)),
+        ("vendor/a/a.go", Err(Shut::Vendored)),
+        (".venv/lib/a.py", Err(Shut::Vendored)),
+        ("venv/lib/a.py", Err(Shut::Vendored)),
+        ("lib/python3.13/site-packages/a.py", Err(Shut::Vendored)),
+        ("home/.cargo/registry/src/a/lib.rs", Err(Shut::Vendored)),
+        ("Cargo.lock", Err(Shut::Generated)),
+        ("web/yarn.lock", Err(Shut::Generated)),
+        ("package-lock.json", Err(Shut::Generated)),
+        ("pnpm-lock.yaml", Err(Shut::Generated)),
+        ("go.sum", Err(Shut::Generated)),
+        ("a.min.js", Err(Shut::Generated)),
+        ("a.css.map", Err(Shut::Generated)),
+        ("a_pb2.py", Err(Shut::Generated)),
+        ("a.pb.go", Err(Shut::Generated)),
+        ("a.generated.ts", Err(Shut::Generated)),
+        ("build/debug/out.rs", Err(Shut::Generated)),
+        ("src/vendor.rs", Ok(())),
+        ("vendors/a.rs", Ok(())),
+        ("src/vendor", Ok(())),
+        ("src/venv.py", Ok(())),
+        ("lock.rs", Ok(())),
+        ("src/lock/mod.rs", Ok(())),
+        ("a.js", Ok(())),
+        ("min.js", Ok(())),
+        ("generated.rs", Ok(())),
+        ("pb.go", Ok(())),
+        ("go.mod", Ok(())),
+        ("build.rs", Ok(())),
+    ] {
+        assert_eq!(gate.admits(&folder.path().join(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn who_opens_a_folder_inside_of_a_vendored_one_works_on_it() {
+    let folder = tree(&[]);
+    let root = folder.path().join("node_modules/mine");
+    assert_eq!(gate(&root).admits(&root.join("index.js")), Ok(()));
+    assert_eq!(gate(&root).admits(&root.join("../other/index.js")), Err(Shut::Vendored));
+}
+
+#[test]
+fn a_secret_is_one_wherever_the_workspace_begins() {
+    let folder = tree(&[]);
+    let root = folder.path().join(".ssh/notes");
+    assert_eq!(gate(&root).admits(&root.join("a.txt")), Err(Shut::Secret));
+}
+
+#[test]
+fn no_rule_opens_a_secret() {
+    let open = "!.env\n!*.pem\n!*\n!.ssh/\n!**\n!/secrets.yml\n";
+    let files = [(".gitignore", open), (".ignore", open), (".codegemmaignore", open)];
+    let folder = tree(&files);
+    let exclude = open.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (gate, messages) = Gate::new(&[folder.path().to_path_buf()], &exclude);
+    assert_eq!(messages, [""; 0]);
+    for name in [".env", "a/b.pem", ".ssh/known_hosts", "secrets.yml"] {
+        assert_eq!(gate.admits(&folder.path().join(name)), Err(Shut::Secret), "{name}");
+    }
+    assert_eq!(gate.admits(&folder.path().join("a.rs")), Ok(()));
+}
+
+#[test]
+fn each_ignore_file_is_named() {
+    let folder = tree(&[
+        (".git/info/exclude", "private\n"),
+        (".gitignore", "/a.txt\n"),
+        (".ignore", "/b.txt\n"),
+        (".codegemmaignore", "/c.txt\n"),
+    ]);
+    let gate = gate(folder.path());
+    for (name, expected) in [
+        ("a.txt", Err(Shut::GitIgnore)),
+        ("b.txt", Err(Shut::Ignore)),
+        ("c.txt", Err(Shut::CodegemmaIgnore)),
+        ("d/private/e.txt", Err(Shut::GitExclude)),
+        ("d/a.txt", Ok(())),
+    ] {
+        assert_eq!(gate.admits(&folder.path().join(name)), expected, "{name}");
+    }
+    assert_eq!(Shut::CodegemmaIgnore.as_str(), "ignored by .codegemmaignore");
+}
+
+#[test]
+fn the_models_own_ignore_file_wins_over_the_others() {
+    let folder = tree(&[
+        (".gitignore", "*.log\n/out/\n"),
+        (".codegemmaignore", "!*.log\n!/out/\n/private/\n"),
+        ("private/.gitignore", "!*\n"),
+        (".ignore", "!private/\nb.log\n"),
+    ]);
+    let gate = gate(folder.path());
+    let admits = |name: &str| gate.admits(&folder.path().join(name));
+    assert_eq!(admits("a.log"), Ok(()));
+    assert_eq!(admits("b.log"), Ok(()));
+    assert_eq!(admits("out/a.txt"), Ok(()));
+    assert_eq!(admits("private/a.txt"), Err(Shut::CodegemmaIgnore));
+}
+
+#[test]
+fn rules_above_the_workspace_folder_hold_within_its_repository() {
+    let folder = tree(&[
+        (".gitignore", "*.above\n"),
+        ("repo/.git/HEAD", ""),
+        ("repo/.gitignore", "*.log\n"),
+        ("repo/app/nested/.git/HEAD", ""),
+        ("repo/app/nested/.gitignore", "*.tmp\n"),
+    ]);
+    let app = folder.path().join("repo/app");
+    let gate = gate(&app);
+    assert_eq!(gate.admits(&app.join("a.log")), Err(Shut::GitIgnore));
+    assert_eq!(gate.admits(&app.join("a.above")), Ok(()));
+    assert_eq!(gate.admits(&app.join("nested/a.tmp")), Err(Shut::GitIgnore));
+    assert_eq!(gate.admits(&app.join("nested/a.log")), Err(Shut::GitIgnore));
+    // Outside of the workspace ignore files say nothing.
+    assert_eq!(gate.admits(&folder.path().join("repo/a.log")), Ok(()));
+}
+
+#[test]
+fn the_outer_one_of_nested_workspace_folders_holds() {
+    let folder = tree(&[(".ignore", "/inner/a.txt\n"), ("inner/.ignore", "b.txt\n")]);
+    let inner = folder.path().join("inner");
+    let (gate, _) = Gate::new(&[inner.clone(), folder.path().to_path_buf()], &[]);
+    assert_eq!(gate.admits(&inner.join("a.txt")), Err(Shut::Ignore));
+    assert_eq!(gate.admits(&inner.join("b.txt")), Err(Shut::Ignore));
+    assert_eq!(gate.admits(&inner.join("c.txt")), Ok(()));
+}
+
+#[test]
+fn settings_exclude_and_a_pattern_that_is_not_valid_is_named() {
+    let folder = tree(&[]);
+    let exclude = ["*.sql", "/docs/", "![", "a[b", "*.{x,y}", "!keep.sql"].map(str::to_owned);
+    let (gate, messages) = Gate::new(&[folder.path().to_path_buf()], &exclude);
+    let admits = |name: &str| gate.admits(&folder.path().join(name));
+    assert_eq!(admits("db/a.sql"), Err(Shut::Excluded));
+    assert_eq!(admits("docs/a.txt"), Err(Shut::Excluded));
+    assert_eq!(admits("db/docs/a.txt"), Ok(()));
+    assert_eq!(admits("a.y"), Err(Shut::Excluded));
+    assert_eq!(admits("keep.sql"), Ok(()));
+    assert_eq!(gate.admits(Path::new("/somewhere/else/a.sql")), Err(Shut::Excluded));
+    assert_eq!(gate.admits(Path::new("/somewhere/docs/a.txt")), Ok(()));
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    for (message, pattern) in messages.iter().zip(["\"![\"", "\"a[b\""]) {
+        assert!(
+            message.starts_with("exclude: ") && message.contains(pattern),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_change_of_an_ignore_file_is_seen() {
+    let folder = tree(&[(".gitignore", "a.txt\n")]);
+    let gate = gate(folder.path());
+    let file = folder.path().join(".gitignore");
+    let admits = |name: &str| gate.admits(&folder.path().join(name));
+    assert_eq!([admits("a.txt"), admits("b.txt")], [Err(Shut::GitIgnore), Ok(())]);
+    let before = fs::metadata(&file).unwrap().modified().unwrap();
+    fs::write(&file, "b.txt\n").unwrap();
+    let changed = fs::File::options().write(true).open(&file).unwrap();
+    changed
+        .set_modified(before + std::time::Duration::from_secs(1))
+        .unwrap();
+    assert_eq!([admits("a.txt"), admits("b.txt")], [Ok(()), Err(Shut::GitIgnore)]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!([admits("a.txt"), admits("b.txt")], [Ok(()), Ok(())]);
+    write(folder.path(), "c/.gitignore", "a.txt\n");
+    assert_eq!([admits("a.txt"), admits("c/a.txt")], [Ok(()), Err(Shut::GitIgnore)]);
+}
+
+#[test]
+fn what_is_called_an_ignore_file_and_is_none_says_nothing() {
+    let folder = tree(&[
+        (".gitignore/a.txt", "a.txt\n"),
+        (".git", "not what git writes"),
+        ("a.txt/b", ""),
+    ]);
+    let gate = gate(folder.path());
+    assert_eq!(gate.admits(&folder.path().join("a.txt")), Ok(()));
+    assert_eq!(gate.admits(&folder.path().join(".gitignore/a.txt")), Ok(()));
+    assert_eq!(gate.admits(&folder.path().join("a.txt/b/c/d.txt")), Ok(()));
+    assert_eq!(gate.admits(folder.path()), Ok(()));
+    for path in ["", "/", "..", "../../../../../../../../..", "a.txt"] {
+        assert_eq!(gate.admits(Path::new(path)), Ok(()), "{path}");
+    }
+}
+
+#[test]
+fn an_ignore_file_that_is_too_long_to_read_shuts_its_folder() {
+    let folder = tree(&[("a/.gitignore", &"#\n".repeat(600_000)), ("a/b.txt", ""), ("c.txt", "")]);
+    let gate = gate(folder.path());
+    assert_eq!(gate.admits(&folder.path().join("a/b.txt")), Err(Shut::UnreadableRules));
+    assert_eq!(gate.admits(&folder.path().join("c.txt")), Ok(()));
+}
+
+#[test]
+fn a_path_with_dots_is_judged_by_where_it_leads() {
+    let folder = tree(&[(".gitignore", "/a/\n"), ("a/b.txt", ""), ("c/d.txt", "")]);
+    let gate = gate(folder.path());
+    let admits = |name: &str| gate.admits(&folder.path().join(name));
+    assert_eq!(admits("c/../a/b.txt"), Err(Shut::GitIgnore));
+    assert_eq!(admits("a/../c/d.txt"), Ok(()));
+    assert_eq!(admits("./c/./d.txt"), Ok(()));
+    assert_eq!(admits("missing/../a/b.txt"), Err(Shut::GitIgnore));
+    assert_eq!(admits("c/../../../.ssh/config"), Err(Shut::Secret));
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_passes_by_its_name_and_by_where_it_leads() {
+        let outside = tree(&[(".ssh/config", ""), ("plain.txt", "")]);
+        let folder = tree(&[(".gitignore", "/a/\n"), ("a/b.txt", ""), ("c/d.txt", "")]);
+        let root = folder.path();
+        symlink(outside.path().join(".ssh/config"), root.join("notes.txt")).unwrap();
+        symlink(outside.path().join("plain.txt"), root.join("plain.txt")).unwrap();
+        symlink(outside.path().join("plain.txt"), root.join(".env")).unwrap();
+        symlink(outside.path(), root.join("out")).unwrap();
+        symlink("a", root.join("open")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        symlink("nowhere", root.join("dangling")).unwrap();
+        let gate = gate(root);
+        for (name, expected) in [
+            ("notes.txt", Err(Shut::Secret)),
+            ("plain.txt", Ok(())),
+            (".env", Err(Shut::Secret)),
+            ("out/plain.txt", Ok(())),
+            ("out/.ssh/config", Err(Shut::Secret)),
+            ("open/b.txt", Err(Shut::GitIgnore)),
+            ("open/never-saved.txt", Err(Shut::GitIgnore)),
+            ("open/../c/d.txt", Ok(())),
+            ("loop", Ok(())),
+            ("loop/a.txt", Err(Shut::UnreadableRules)),
+            ("dangling", Ok(())),
+        ] {
+            assert_eq!(gate.admits(&root.join(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_folder_that_is_a_link_is_the_folder_it_leads_to() {
+        let folder = tree(&[("real/.gitignore", "/a.txt\n"), ("real/a.txt", "")]);
+        let link = folder.path().join("link");
+        symlink("real", &link).unwrap();
+        let gate = gate(&link);
+        for name in ["link/a.txt", "real/a.txt"] {
+            assert_eq!(gate.admits(&folder.path().join(name)), Err(Shut::GitIgnore), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_ignore_file_that_cannot_be_read_shuts_its_folder() {
+        let folder = tree(&[("a/b.txt", ""), ("c.txt", "")]);
+        // Permissions would not stop the administrator, a link to itself stops everyone.
+        symlink(".ignore", folder.path().join("a/.ignore")).unwrap();
+        let gate = gate(folder.path());
+        assert_eq!(gate.admits(&folder.path().join("a/b.txt")), Err(Shut::UnreadableRules));
+        assert_eq!(gate.admits(&folder.path().join("c.txt")), Ok(()));
+    }
+
+    #[test]
+    fn names_that_are_not_unicode_are_judged_by_what_they_end_in() {
+        let folder = tree(&[]);
+        fs::write(folder.path().join(".gitignore"), b"caf\xe9\n*.log\n").unwrap();
+        let gate = gate(folder.path());
+        let admits = |name: &[u8]| gate.admits(&folder.path().join(OsStr::from_bytes(name)));
+        assert_eq!(admits(b"caf\xe9/a.txt"), Ok(()));
+        assert_eq!(admits(b"caf\xe9.log"), Err(Shut::GitIgnore));
+        assert_eq!(admits(b"caf\xe9.pem"), Err(Shut::Secret));
+    }
+}
+
+#[test]
+fn texts_are_told_by_what_they_say() {
+    let check = |text: &str, expected| assert_eq!(admits_text(text), expected, "{:?}", &text[..text.len().min(60)]);
+    check("", Ok(()));
+    check("fn main() {}\n", Ok(()));
+    check("a\0b", Err(Shut::NotText));
+    check(&"a line\n".repeat(MAX_BYTES / 7), Ok(()));
+    check(&"a line\n".repeat(MAX_BYTES / 7 + 1), Err(Shut::TooLarge));
+    check(
+        "// Code generated by protoc-gen-go. DO NOT EDIT.\npackage a\n",
+        Err(Shut::Generated),
+    );
+    check("/* Licence */\n\n# @generated\nx = 1\n", Err(Shut::Generated));
+    check("//\r\n// <auto-generated>\r\n", Err(Shut::Generated));
+    check(
+        &format!("{}# @generated\n", "#\n".repeat(HEADER_LINES - 1)),
+        Err(Shut::Generated),
+    );
+    check(&format!("{}# @generated\n", "#\n".repeat(HEADER_LINES)), Ok(()));
+    check("HEADER = \"# DO NOT EDIT\"\n", Ok(()));
+    check("// Looks for `@generated`.\n", Ok(()));
+    check("// Please do not edit here.\n", Ok(()));
+    check(&format!("/* a */\n{}\n", "a=1;".repeat(1000)), Err(Shut::Generated));
+    check(
+        &format!("x = \"{}\"\n{}", "ab".repeat(2000), "y = 1\n".repeat(1000)),
+        Ok(()),
+    );
+    check(&"a b ".repeat(400), Ok(()));
+}
