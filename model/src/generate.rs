@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::draft::Drafter;
 use crate::prompt;
-use crate::request::{Completion, CompletionRequest, Finish, Stats};
+use crate::request::{Completion, CompletionRequest, Finish, Piece, Stats};
 use crate::sampler::{self, Sampler};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::{StreamDecoder, Tokenizer};
@@ -67,6 +67,7 @@ pub(crate) fn generate<M: LanguageModel>(
         completion: Completion {
             text: String::new(),
             tokens: Vec::new(),
+            pieces: Vec::new(),
             finish: Finish::Length,
             truncated_tokens: rendered.truncated,
             logprob: 0.0,
@@ -150,6 +151,8 @@ impl Run {
             let (token, logprob) = sampler.next(&logits).map_err(RequestError::Failed)?;
             // The end of the text, of a turn or of the middle; any other control token is as little for the reader.
             if tokenizer.is_control(token) {
+                let end = completion.text.len();
+                completion.pieces.push(Piece { end, logprob });
                 return Ok(Finish::Stop);
             }
             completion.tokens.push(token);
@@ -166,11 +169,13 @@ impl Run {
                 left -= 1;
                 completion.stats.generated_tokens += 1;
                 self.decoder.push(&bytes[typed..], &mut completion.text);
+                let end = completion.text.len();
+                completion.pieces.push(Piece { end, logprob });
             }
             if request
                 .stop_when
                 .as_mut()
-                .is_some_and(|stop_when| stop_when(&completion.text))
+                .is_some_and(|stop_when| stop_when(&completion.text, &completion.pieces))
             {
                 return Ok(Finish::Stop);
             }

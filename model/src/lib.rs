@@ -32,7 +32,7 @@ pub use engine::Engine;
 pub use error::{LoadError, RequestError};
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use request::{
-    CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Prompt, PromptFile, Sampling, Score, Stats,
+    CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Prompt, PromptFile, Sampling, Score, Stats,
     StopWhen, TokenLogprob,
 };
 pub use source::{Embedded, ModelSource};

@@ -79,8 +79,9 @@ impl CancelToken {
     }
 }
 
-/// Looks at the text generated so far, after each token; `true` ends the completion there ([`Finish::Stop`]).
-pub type StopWhen = Box<dyn FnMut(&str) -> bool + Send>;
+/// Looks at the text generated so far and its pieces, after each token; `true` ends the completion there
+/// ([`Finish::Stop`]).
+pub type StopWhen = Box<dyn FnMut(&str, &[Piece]) -> bool + Send>;
 
 /// One request to the engine.
 pub struct CompletionRequest {
@@ -140,6 +141,8 @@ pub struct Completion {
     /// The ids of the generated tokens (the end token that stopped it is not among them). The first ones may stand for
     /// the end of what was typed, which is not part of `text`.
     pub tokens: Vec<u32>,
+    /// The pieces of `text`, in order.
+    pub pieces: Vec<Piece>,
     /// Why it ended.
     pub finish: Finish,
     /// The prompt as the model saw it.
@@ -152,6 +155,15 @@ pub struct Completion {
     pub logprobs: Vec<TokenLogprob>,
     /// Counts and times.
     pub stats: Stats,
+}
+
+/// A stretch of the generated text that was decided on at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Piece {
+    /// Where it ends in the text, in bytes. That of the token that ended the text is empty.
+    pub end: usize,
+    /// The natural logarithm of its probability after all before it.
+    pub logprob: f32,
 }
 
 /// A generated token's log-probability, in natural logarithms over the whole vocabulary.

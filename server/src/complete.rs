@@ -9,10 +9,14 @@ use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, P
 use ropey::Rope;
 
 use crate::anchor::Anchor;
+use crate::fit::Fit;
+use crate::language::Language;
 use crate::position;
 use crate::postprocess::{self, Place};
 use crate::reason::Reason;
-use crate::trigger::{self, Extent, Multiline, Trigger};
+use crate::syntax::{Inside, Parsed};
+use crate::trigger::{self, Cursor, Extent, Multiline, Trigger};
+use crate::written::{self, Written};
 
 /// A document as it was when the request came.
 #[derive(Debug, Clone)]
@@ -21,6 +25,10 @@ pub struct Snapshot {
     pub text: Rope,
     /// The cursor: a byte offset on a character boundary.
     pub offset: usize,
+    /// The language, where it is known.
+    pub language: Option<&'static Language>,
+    /// The syntax tree of the text, where there is one.
+    pub parsed: Option<Parsed>,
     /// The path as the model should see it.
     pub path: Option<String>,
     /// Other files for context, most important last.
@@ -33,6 +41,7 @@ pub struct Plan {
     prompt: FimPrompt,
     place: Place,
     offset: usize,
+    confidence: f64,
 }
 
 /// A change to the document that the user may accept.
@@ -55,15 +64,20 @@ impl Suggestion {
     }
 }
 
+/// How a completion is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// When it may be longer than a line.
+    pub multiline: Multiline,
+    /// Who wants it.
+    pub trigger: Trigger,
+    /// How likely a line has to be to be shown, from 0, which shows all.
+    pub confidence: f64,
+}
+
 /// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
 /// place there is a new one.
-pub fn plan(
-    snapshot: &Snapshot,
-    anchor: Option<&Anchor>,
-    model: &ModelInfo,
-    multiline: Multiline,
-    trigger: Trigger,
-) -> Result<Plan, Reason> {
+pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wanted: Wanted) -> Result<Plan, Reason> {
     let text = &snapshot.text;
     let offset = snapshot.offset;
     let line = text.byte_to_line(offset);
@@ -71,7 +85,16 @@ pub fn plan(
         .byte_slice(offset..position::line_end(text, line).max(offset))
         .to_string();
     let before = text.byte_slice(text.line_to_byte(line)..offset).to_string();
-    let extent = trigger::decide(&before, &after, multiline, trigger)?;
+    let cursor = Cursor {
+        before: &before,
+        after: &after,
+        inside: snapshot
+            .parsed
+            .as_ref()
+            .map_or(Inside::Code, |parsed| parsed.inside(text, offset)),
+        language: snapshot.language,
+    };
+    let extent = trigger::decide(&cursor, wanted.multiline, wanted.trigger)?;
     let above = line.checked_sub(1).map(|above| {
         let range = text.line_to_byte(above)..position::line_end(text, above);
         text.byte_slice(range).to_string()
@@ -84,6 +107,10 @@ pub fn plan(
         newline: newline(text),
         extent,
         runs_on: !model.fill_in_the_middle,
+        fit: snapshot
+            .parsed
+            .clone()
+            .map(|parsed| Fit::new(parsed, text.clone(), offset)),
     };
     let new = || Anchor::new(text, offset, model.context_tokens);
     let anchor = anchor.cloned().unwrap_or_else(new);
@@ -94,7 +121,12 @@ pub fn plan(
         suffix: unix_lines(anchor.suffix().into()),
         files: snapshot.files.clone(),
     };
-    Ok(Plan { prompt, place, offset })
+    Ok(Plan {
+        prompt,
+        place,
+        offset,
+        confidence: wanted.confidence,
+    })
 }
 
 impl Plan {
@@ -111,25 +143,33 @@ impl Plan {
 
     /// The request to the engine, which stops as soon as more text would be cut away.
     pub fn request(&self, max_tokens: usize) -> CompletionRequest {
-        let place = self.place.clone();
+        let plan = self.clone();
         CompletionRequest {
-            stop_when: Some(Box::new(move |text| postprocess::is_complete(text, &place))),
+            stop_when: Some(Box::new(move |text, pieces| {
+                postprocess::is_complete(text, &plan.place) || written::sure(text, pieces, plan.confidence) < text.len()
+            })),
             ..CompletionRequest::new(Prompt::Fim(self.prompt.clone()), max_tokens)
         }
     }
 
     /// Makes a suggestion of what the model wrote.
-    pub fn suggest(&self, text: &str, finish: Finish) -> Result<Suggestion, Reason> {
-        let in_time = !matches!(finish, Finish::Deadline | Finish::Cancelled);
-        let text = match in_time || postprocess::is_complete(text, &self.place) {
-            true => text,
-            false => postprocess::closed(text),
+    pub fn suggest(&self, written: &Written, finish: Finish) -> Result<Suggestion, Reason> {
+        let text = &written.text[..written::sure(&written.text, &written.pieces, self.confidence)];
+        let rest = &written.text[text.len()..];
+        let whole = match rest.chars().next() {
+            None => finish == Finish::Stop || postprocess::is_complete(text, &self.place),
+            Some(next) => next == '\n',
         };
-        match postprocess::refine(text, &self.place) {
+        let closed = if whole { text } else { postprocess::closed(text) };
+        // Whoever asks for a few tokens wants those, however they end.
+        let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
+        let text = if as_it_is { text } else { closed };
+        match postprocess::refine(text, &self.place, whole) {
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
                 range: self.offset..self.offset + edit.replaces,
             }),
+            Err(Reason::Blank) if !rest.trim().is_empty() => Err(Reason::Unsure),
             Err(Reason::Blank) if finish == Finish::Deadline => Err(Reason::Deadline),
             Err(Reason::Blank) if finish == Finish::Cancelled => Err(Reason::Cancelled),
             Err(reason) => Err(reason),
@@ -180,16 +220,30 @@ mod tests {
         }
     }
 
+    fn wrote(text: &str) -> Written {
+        Written {
+            text: text.to_owned(),
+            pieces: Vec::new(),
+        }
+    }
+
     fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
         let (before, after) = marked.split_once("$0").unwrap();
         let snapshot = Snapshot {
             text: Rope::from_str(&format!("{before}{after}")),
             offset: before.len(),
+            language: None,
+            parsed: None,
             path: Some("src/a.rs".to_owned()),
             files: Vec::new(),
         };
         let model = model(fill_in_the_middle);
-        plan(&snapshot, None, &model, Multiline::Auto, Trigger::Invoked).unwrap()
+        let wanted = Wanted {
+            multiline: Multiline::Auto,
+            trigger: Trigger::Invoked,
+            confidence: 0.0,
+        };
+        plan(&snapshot, None, &model, wanted).unwrap()
     }
 
     #[test]
@@ -202,10 +256,13 @@ mod tests {
         assert_eq!(plan.prompt.suffix, "}\n\n  b\n");
         assert_eq!((plan.place.before.as_str(), plan.place.after.as_str()), ("if x {", "}"));
         assert_eq!(plan.place.next_line.as_deref(), Some("  b"));
-        let suggestion = plan.suggest("\n  y\n}", Finish::Stop).unwrap();
+        let suggestion = plan.suggest(&wrote("\n  y\n}"), Finish::Stop).unwrap();
         assert_eq!((suggestion.text.as_str(), suggestion.range), ("\r\n  y\r\n}", 9..10));
         assert_eq!(
-            plan_of("a\rb {$0", true).suggest("\nc", Finish::Stop).unwrap().text,
+            plan_of("a\rb {$0", true)
+                .suggest(&wrote("\nc"), Finish::Stop)
+                .unwrap()
+                .text,
             "\rc"
         );
     }
@@ -213,28 +270,28 @@ mod tests {
     #[test]
     fn an_empty_answer_names_what_ended_it() {
         let plan = plan_of("a = $0", true);
-        assert_eq!(plan.suggest("", Finish::Deadline), Err(Reason::Deadline));
-        assert_eq!(plan.suggest("", Finish::Cancelled), Err(Reason::Cancelled));
-        assert_eq!(plan.suggest("", Finish::Stop), Err(Reason::Blank));
+        assert_eq!(plan.suggest(&wrote(""), Finish::Deadline), Err(Reason::Deadline));
+        assert_eq!(plan.suggest(&wrote(""), Finish::Cancelled), Err(Reason::Cancelled));
+        assert_eq!(plan.suggest(&wrote(""), Finish::Stop), Err(Reason::Blank));
     }
 
     #[test]
     fn what_the_deadline_cut_off_ends_well() {
         let suggested = |marked, text| {
-            let suggestion = plan_of(marked, true).suggest(text, Finish::Deadline);
+            let suggestion = plan_of(marked, true).suggest(&wrote(text), Finish::Deadline);
             suggestion.map(|suggestion| suggestion.text)
         };
         assert_eq!(suggested("a = $0", "f(x) + g(y, lon"), Ok("f(x) + g".to_owned()));
         assert_eq!(suggested("a = $0", "f(x\n"), Ok("f(x".to_owned()), "the line was whole");
         assert_eq!(suggested("if a {$0", "\n    b\n    c("), Ok("\n    b".to_owned()));
         assert_eq!(suggested("a = $0", "wor"), Err(Reason::Deadline));
-        let whole = plan_of("a = $0", true).suggest("wor", Finish::Length);
+        let whole = plan_of("a = $0", true).suggest(&wrote("wor"), Finish::Length);
         assert_eq!(whole.unwrap().text, "wor");
     }
 
     #[test]
     fn generation_stops_where_the_rest_would_be_cut() {
-        let stops = |plan: &Plan, text: &str| plan.request(8).stop_when.expect("a plan always has one")(text);
+        let stops = |plan: &Plan, text: &str| plan.request(8).stop_when.expect("a plan always has one")(text, &[]);
         let line = plan_of("a = $0 + 1", true);
         assert!(stops(&line, "b\n") && !stops(&line, "b"));
         let block = plan_of("def f():$0", false);

@@ -1,4 +1,4 @@
-//! One open document: its text, version and name, and the edits that the client makes to it.
+//! One open document: its text, version, name and syntax tree, and the edits that the client makes to it.
 //!
 //! It must not know the protocol's types, the engine or other documents.
 
@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
+use crate::language;
 use crate::position::{self, Encoding, LineColumn, LineOutOfRange};
+use crate::syntax::{self, Job, Parsed, Syntax};
 
 /// An open document. Cloning it is cheap: the text is shared until one side edits it.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct Document {
     pub path: Option<Arc<str>>,
     /// An edit could not be applied, so the text is no longer the client's. The next full text heals it.
     stale: bool,
+    /// Where the language is known.
+    syntax: Option<Syntax>,
 }
 
 /// One edit.
@@ -60,6 +64,24 @@ impl Document {
             language: language.into(),
             path: path.map(Into::into),
             stale: false,
+            syntax: language::of_id(language).map(Syntax::new),
+        }
+    }
+
+    /// The syntax tree of the text, if that is quick to have.
+    pub fn parsed(&mut self) -> Option<Parsed> {
+        self.syntax.as_mut()?.parsed(&self.text)
+    }
+
+    /// What is to be done for a tree that was not quick to have, somewhere else.
+    pub fn parse_job(&mut self) -> Option<Job> {
+        self.syntax.as_mut()?.job(&self.text)
+    }
+
+    /// It was done.
+    pub fn parse_done(&mut self, job: &Job, parsed: Option<Parsed>) {
+        if let Some(syntax) = &mut self.syntax {
+            syntax.done(job, parsed);
         }
     }
 
@@ -84,6 +106,9 @@ impl Document {
         let Some((start, end)) = change.range else {
             self.text = Rope::from_str(&change.text);
             self.stale = false;
+            if let Some(syntax) = &mut self.syntax {
+                syntax.replaced();
+            }
             return Ok(());
         };
         if self.stale {
@@ -93,6 +118,9 @@ impl Document {
         let to = position::to_offset(&self.text, end, encoding)?;
         if to < from {
             return Err(ChangeError::Backwards { start, end });
+        }
+        if let Some(syntax) = &mut self.syntax {
+            syntax.edited(&syntax::edit(&self.text, from..to, &change.text));
         }
         let chars = self.text.byte_to_char(from)..self.text.byte_to_char(to);
         let at = chars.start;

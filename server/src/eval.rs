@@ -8,6 +8,7 @@ mod cut;
 mod holes;
 mod random;
 mod score;
+mod soundness;
 mod table;
 
 pub use compare::{Baseline, Change};

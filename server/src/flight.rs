@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::anchor::{PAIRED, follows};
 use crate::complete::unix_lines;
 use crate::trigger::Extent;
+use crate::written::Written;
 
 /// What the engine answered.
 pub type Answer = Result<Arc<Completion>, RequestError>;
@@ -43,22 +44,22 @@ pub struct Flight {
     /// The document when it began.
     text: Rope,
     cancel: CancelToken,
-    written: Arc<Mutex<Written>>,
+    progress: Arc<Mutex<Progress>>,
     answer: WeakShared<BoxFuture<'static, Answer>>,
 }
 
-/// What a run has written.
+/// How far a run is.
 #[derive(Default)]
-struct Written {
-    /// The text so far.
-    text: String,
+struct Progress {
+    /// What it has written so far.
+    so_far: Written,
     /// The whole answer, once it is there.
     landed: Option<Arc<Completion>>,
 }
 
 /// One who waits.
 pub struct Passenger {
-    written: Arc<Mutex<Written>>,
+    progress: Arc<Mutex<Progress>>,
     answer: Shared<BoxFuture<'static, Answer>>,
 }
 
@@ -77,8 +78,8 @@ pub struct Along {
 pub enum Arrival {
     /// The whole answer.
     Landed(Answer),
-    /// The text so far; the run goes on.
-    Underway(String),
+    /// What is written so far; the run goes on.
+    Underway(Written),
 }
 
 /// Cancels the run when the last one who waits is gone.
@@ -99,21 +100,23 @@ impl Flight {
         submit: impl FnOnce(CompletionRequest, Reply),
     ) -> (Self, Passenger) {
         let cancel = request.cancel.clone();
-        let written = Arc::new(Mutex::new(Written::default()));
+        let progress = Arc::new(Mutex::new(Progress::default()));
         let mut stop_when = request.stop_when.take();
         request.stop_when = Some(Box::new({
-            let written = written.clone();
-            move |text| {
-                text.clone_into(&mut lock(&written).text);
-                stop_when.as_mut().is_some_and(|stop_when| stop_when(text))
+            let progress = progress.clone();
+            move |text, pieces| {
+                let so_far = &mut lock(&progress).so_far;
+                text.clone_into(&mut so_far.text);
+                pieces.clone_into(&mut so_far.pieces);
+                stop_when.as_mut().is_some_and(|stop_when| stop_when(text, pieces))
             }
         }));
         let (landed, landing) = oneshot::channel();
         let reply = {
-            let written = written.clone();
+            let progress = progress.clone();
             move |answer: Result<Completion, RequestError>| {
                 let answer = answer.map(Arc::new);
-                lock(&written).landed = answer.as_ref().ok().cloned();
+                lock(&progress).landed = answer.as_ref().ok().cloned();
                 // Nobody may be waiting any more, and then nobody misses it.
                 let _ = landed.send(answer);
             }
@@ -130,10 +133,10 @@ impl Flight {
             key,
             text,
             cancel,
-            written: written.clone(),
+            progress: progress.clone(),
             answer: answer.downgrade().expect("it has not been polled to its end"),
         };
-        (flight, Passenger { written, answer })
+        (flight, Passenger { progress, answer })
     }
 
     /// Waits for this run too, if it completes the same place and is not over.
@@ -142,7 +145,7 @@ impl Flight {
             return None;
         }
         Some(Passenger {
-            written: self.written.clone(),
+            progress: self.progress.clone(),
             answer: self.answer.upgrade()?,
         })
     }
@@ -154,23 +157,23 @@ impl Flight {
             return None;
         }
         let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
-        let written = lock(&self.written);
-        let answer = match &written.landed {
+        let progress = lock(&self.progress);
+        let answer = match &progress.landed {
             Some(landed) => {
                 let whole = matches!(landed.finish, Finish::Stop | Finish::Length);
                 let more = landed.text.strip_prefix(&typed)?;
                 (whole && !more.trim().is_empty()).then(|| future::ready(Ok(landed.clone())).boxed().shared())?
             }
-            None if self.cancel.is_cancelled() || !written.text.starts_with(&typed) => return None,
+            None if self.cancel.is_cancelled() || !progress.so_far.text.starts_with(&typed) => return None,
             None => self.answer.upgrade()?,
         };
         let along = Along {
             extent: self.key.extent,
             typed: typed.len(),
-            landed: written.landed.is_some(),
+            landed: progress.landed.is_some(),
         };
         let passenger = Passenger {
-            written: self.written.clone(),
+            progress: self.progress.clone(),
             answer,
         };
         Some((passenger, along))
@@ -178,13 +181,13 @@ impl Flight {
 
     /// The document was changed: a run whose text cannot be used any more is stopped.
     pub fn changed(&self, text: &Rope) {
-        let written = lock(&self.written);
+        let progress = lock(&self.progress);
         let begin = self.key.offset;
         let end = begin + text.len_bytes().saturating_sub(self.text.len_bytes());
         // An editor may have paired closers in behind the cursor, wherever that is.
         let agrees = (begin.max(end.saturating_sub(PAIRED))..=end).rev().any(|cursor| {
             let typed = follows(&self.text, self.key.offset, text, cursor);
-            typed.is_some_and(|typed| written.text.starts_with(&unix_lines(typed.into())))
+            typed.is_some_and(|typed| progress.so_far.text.starts_with(&unix_lines(typed.into())))
         });
         if !agrees {
             self.cancel.cancel();
@@ -220,15 +223,15 @@ impl Passenger {
             Ok(answer) => Arrival::Landed(answer),
             Err(_) => {
                 tokio::spawn(self.answer);
-                Arrival::Underway(lock(&self.written).text.clone())
+                Arrival::Underway(lock(&self.progress).so_far.clone())
             }
         }
     }
 }
 
 /// Nothing that can panic happens under the lock.
-fn lock(written: &Mutex<Written>) -> MutexGuard<'_, Written> {
-    written.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -250,7 +253,7 @@ mod tests {
     fn start() -> (Flight, Passenger, CompletionRequest, Reply) {
         let mut submitted = None;
         let request = CompletionRequest {
-            stop_when: Some(Box::new(|text| text == "done")),
+            stop_when: Some(Box::new(|text, _| text == "done")),
             ..CompletionRequest::new(Prompt::Plain("x".to_owned()), 8)
         };
         let (flight, passenger) = Flight::start(key(1), Rope::from_str("f;"), request, |request, reply| {
@@ -264,6 +267,7 @@ mod tests {
         Completion {
             text: text.to_owned(),
             tokens: Vec::new(),
+            pieces: Vec::new(),
             finish: Finish::Stop,
             prompt_tokens: Vec::new(),
             truncated_tokens: 0,
@@ -306,9 +310,9 @@ mod tests {
     async fn the_impatient_get_what_there_is_and_the_run_goes_on() {
         let (flight, passenger, mut request, reply) = start();
         let stop_when = request.stop_when.as_mut().unwrap();
-        assert!(!stop_when("so far") && stop_when("done") && !stop_when("so far"));
+        assert!(!stop_when("so far", &[]) && stop_when("done", &[]) && !stop_when("so far", &[]));
         match passenger.arrives_within(Duration::from_millis(1)).await {
-            Arrival::Underway(text) => assert_eq!(text, "so far"),
+            Arrival::Underway(written) => assert_eq!(written.text, "so far"),
             Arrival::Landed(answer) => panic!("nothing was answered, but {answer:?} landed"),
         }
         assert!(!request.cancel.is_cancelled());
@@ -320,7 +324,7 @@ mod tests {
     /// How a request goes along with a run at `f$0;` that has written, and perhaps is done with, `text`.
     fn along(written: &str, done: bool, marked: &str) -> Option<Along> {
         let (flight, _passenger, mut request, reply) = start();
-        request.stop_when.as_mut().unwrap()(written);
+        request.stop_when.as_mut().unwrap()(written, &[]);
         if done {
             reply(Ok(completion(written)));
         }
@@ -362,7 +366,7 @@ mod tests {
             ("", true),
         ] {
             let (flight, _passenger, mut request, _reply) = start();
-            request.stop_when.as_mut().unwrap()("(a");
+            request.stop_when.as_mut().unwrap()("(a", &[]);
             flight.changed(&Rope::from_str(text));
             assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
         }

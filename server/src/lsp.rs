@@ -148,12 +148,13 @@ impl LanguageServer for Backend {
         let name = document.uri.as_str().to_owned();
         let mut session = self.shared.lock();
         session.open(
-            name,
+            name.clone(),
             path.as_deref(),
             &document.language_id,
             document.version,
             &document.text,
         );
+        self.shared.parse(&mut session, &name);
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {

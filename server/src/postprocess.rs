@@ -1,13 +1,15 @@
 //! From what the model wrote to what is suggested, or a named reason for nothing.
 //!
 //! Models repeat what stands right of the cursor, run on past the end of a block, and write `\n` whatever the document
-//! has. Pure: it sees the lines around the cursor, and must not know documents, tokens or a clock.
+//! has; and what they write is not always syntax. Pure: it sees the lines around the cursor and the syntax there, and must
+//! not know documents, tokens or a clock.
 
+use crate::fit::Fit;
 use crate::reason::Reason;
 use crate::trigger::Extent;
 
 /// The surroundings of the cursor that decide what is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Place {
     /// The line above the cursor's.
     pub above: Option<String>,
@@ -23,6 +25,8 @@ pub struct Place {
     pub extent: Extent,
     /// The model does not end a completion by itself, so that the end of the block has to be guessed.
     pub runs_on: bool,
+    /// The syntax, where it is known.
+    pub fit: Option<Fit>,
 }
 
 /// What to insert, and how much of the line right of the cursor it takes the place of.
@@ -39,12 +43,14 @@ pub fn is_complete(text: &str, place: &Place) -> bool {
     end(text, place).is_some()
 }
 
-/// Makes a suggestion of what the model wrote.
-pub fn refine(text: &str, place: &Place) -> Result<Edit, Reason> {
+/// Makes a suggestion of what the model wrote. One that was cut off before it was `whole` is no syntax yet.
+pub fn refine(text: &str, place: &Place, whole: bool) -> Result<Edit, Reason> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut text = text.as_str();
+    let (mut text, mut whole) = (text.as_str(), whole);
     if let Some(end) = end(text, place) {
-        text = &text[..end];
+        // A circle begins anywhere.
+        whole &= loops(text).is_none();
+        text = if whole { &text[..end] } else { closed(&text[..end]) };
     }
     text = text.trim_end();
     if text.trim_start().is_empty() {
@@ -56,7 +62,7 @@ pub fn refine(text: &str, place: &Place) -> Result<Edit, Reason> {
             return Err(Reason::Repeats);
         }
     }
-    let replaces = covered(text, place.after.trim_end());
+    let (text, replaces) = fitting(text, place, whole)?;
     if text == &place.after[..replaces] {
         return Err(Reason::Repeats);
     }
@@ -64,6 +70,47 @@ pub fn refine(text: &str, place: &Place) -> Result<Edit, Reason> {
         text: text.replace('\n', place.newline),
         replaces,
     })
+}
+
+/// A beginning of a text that fits the syntax, and how many bytes right of the cursor it repeats. Of several lines it is
+/// whole lines, of one it is whole words.
+fn fitting<'a>(text: &'a str, place: &Place, whole: bool) -> Result<(&'a str, usize), Reason> {
+    /// Each takes a parse.
+    const TRIES: usize = 8;
+    let mut text = text;
+    for _ in 0..TRIES {
+        let replaces = covered(text, place.after.trim_end());
+        let verdict = place.fit.as_ref().and_then(|fit| fit.judge(text, replaces));
+        let misfit = verdict.filter(|verdict| verdict.unmatched.is_some() || verdict.errors_added > 0);
+        let Some(misfit) = misfit else {
+            return Ok((text, replaces));
+        };
+        let line = text.rfind('\n');
+        let end = match (misfit.unmatched, line) {
+            (Some(unmatched), _) => unmatched,
+            (None, Some(line)) => line,
+            (None, None) if !whole => return Ok((text, replaces)),
+            (None, None) => misfit
+                .first_error
+                .filter(|at| *at > 0)
+                .unwrap_or_else(|| last_word(text)),
+        };
+        text = text[..end].trim_end();
+        if text.trim_start().is_empty() {
+            break;
+        }
+    }
+    Err(Reason::Misfit)
+}
+
+/// Where the last word of a text begins; each sign is a word.
+fn last_word(text: &str) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let last = text.char_indices().next_back();
+    match last {
+        Some((_, c)) if is_word(c) => text.trim_end_matches(is_word).len(),
+        last => last.map_or(0, |(at, _)| at),
+    }
 }
 
 /// The best beginning of a text that was cut off while it was written: its whole lines; of a single line, as many whole
@@ -147,17 +194,22 @@ fn repeated_line(text: &str, place: &Place, whole: bool) -> Option<usize> {
     None
 }
 
-/// Where a text begins to go round in circles: after the first of four times that it ends with the same.
+/// Where a text begins to go round in circles: after the first of the times that it ends with the same.
 fn loops(text: &str) -> Option<usize> {
-    const TIMES: usize = 4;
     const SHORTEST: usize = 4;
+    /// What is as long as this is not said three times by intention.
+    const LONG: usize = 24;
     let bytes = text.as_bytes();
-    let found = (SHORTEST..=bytes.len() / TIMES).find(|period| {
-        let tail = &bytes[bytes.len() - period * TIMES..];
+    let times = |period: usize| if period < LONG { 4 } else { 3 };
+    let found = (SHORTEST..=bytes.len() / 3).find(|period| {
+        let Some(from) = bytes.len().checked_sub(period * times(*period)) else {
+            return false;
+        };
+        let tail = &bytes[from..];
         // Rules and padding of one character are no circle.
         tail[*period..] == tail[..tail.len() - period] && tail[1..*period] != tail[..period - 1]
     })?;
-    Some(text.floor_char_boundary(text.len() - found * (TIMES - 1)))
+    Some(text.floor_char_boundary(text.len() - found * (times(found) - 1)))
 }
 
 /// A block ends before a line that is indented less than the cursor's, and at a blank line unless deeper text follows.
@@ -317,12 +369,13 @@ mod tests {
             newline: if marked.contains("\r\n") { "\r\n" } else { "\n" },
             extent,
             runs_on: false,
+            fit: None,
         }
     }
 
     /// Shows the document after accepting, or the reason.
     fn check_extent(extent: Extent, marked: &str, written: &str, expected: &str) {
-        let shown = match refine(written, &place(marked, extent)) {
+        let shown = match refine(written, &place(marked, extent), true) {
             Ok(edit) => {
                 let (before, after) = marked.split_once("$0").unwrap();
                 format!("{before}{}{}", edit.text, &after[edit.replaces..])
@@ -406,7 +459,14 @@ mod tests {
         check("x = 1\n$0\n", "value = 2\nvalue = 2\nvalue = 2\n", "x = 1\nvalue = 2\n");
         check("x = 1\n$0\n", "value = 2\nvalue = 23", "x = 1\nvalue = 2\nvalue = 23\n");
         check("f($0\n", "a: 1, a: 1, a: 1, a: 1, ", "f(a: 1,\n");
+        let long = "long_name(of_a_thing, 1), ";
+        check("f($0\n", &long.repeat(3), "f(long_name(of_a_thing, 1),\n");
         // What is like it, and is none.
+        check(
+            "f($0)\n",
+            "long_name(a_thing) == long_name(a_thing)",
+            "f(long_name(a_thing) == long_name(a_thing))\n",
+        );
         check("value = 2\nval$0\n", "ue = 2\n", "value = 2\nvalue = 2\n");
         check("{\n    }\n    $0\n", "}\n}\n", "{\n    }\n    }\n}\n");
         check(
@@ -453,7 +513,7 @@ mod tests {
                 ..place(marked, Extent::Block)
             };
             assert_eq!(
-                refine(written, &place).unwrap().text,
+                refine(written, &place, true).unwrap().text,
                 expected,
                 "{marked:?} + {written:?}"
             );

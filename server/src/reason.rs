@@ -19,6 +19,12 @@ pub enum Reason {
     Disabled,
     /// The cursor is inside a word and nobody asked.
     InsideWord,
+    /// The cursor is inside a comment or a string that goes on right of it, and nobody asked.
+    InsideText,
+    /// What the model wrote does not fit the syntax around it.
+    Misfit,
+    /// The model is not sure enough.
+    Unsure,
     /// The model wrote nothing, or nothing but whitespace.
     Blank,
     /// The model wrote what stands after the cursor already.
@@ -46,6 +52,9 @@ impl Reason {
             Self::OutsideDocument => "outside-document",
             Self::Disabled => "disabled",
             Self::InsideWord => "inside-word",
+            Self::InsideText => "inside-text",
+            Self::Misfit => "does-not-fit",
+            Self::Unsure => "not-sure",
             Self::Blank => "blank",
             Self::Repeats => "repeats-what-follows",
             Self::Deadline => "deadline",

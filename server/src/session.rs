@@ -12,13 +12,15 @@ use ropey::Rope;
 use serde_json::Value;
 
 use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
+use crate::language;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
 use crate::settings::Settings;
+use crate::syntax::{Job, Parsed};
 use crate::trigger::{Multiline, Trigger};
 
 /// How far the engine is.
@@ -115,6 +117,18 @@ impl Session {
         Some(applied)
     }
 
+    /// What is to be done, elsewhere, for the syntax tree of a document that was not quick to have.
+    pub fn parse_job(&mut self, name: &str) -> Option<Job> {
+        self.documents.get_mut(name)?.parse_job()
+    }
+
+    /// It was done.
+    pub fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
+        if let Some(document) = self.documents.get_mut(name) {
+            document.parse_done(job, parsed);
+        }
+    }
+
     /// A document was closed.
     pub fn close(&mut self, name: &str) {
         self.cancel_in(name);
@@ -164,7 +178,7 @@ impl Session {
             EngineState::Failed(_) => return Err(Reason::NoModel),
             EngineState::Ready(engine) => engine.clone(),
         };
-        let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
+        let document = self.documents.get_mut(name).ok_or(Reason::UnknownDocument)?;
         if !document.is_current() {
             return Err(Reason::StaleDocument);
         }
@@ -176,6 +190,8 @@ impl Session {
         let snapshot = Snapshot {
             text: document.text.clone(),
             offset,
+            language: language::of_id(&document.language),
+            parsed: document.parsed(),
             path: document.path.as_deref().map(str::to_owned),
             files: Vec::new(),
         };
@@ -184,13 +200,16 @@ impl Session {
             Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
-        let plan = complete::plan(
-            &snapshot,
-            Some(&anchor),
-            engine.info(),
-            self.settings.multiline,
+        let wanted = Wanted {
+            multiline: self.settings.multiline,
             trigger,
-        )?;
+            // Whoever asks is told what there is.
+            confidence: match trigger {
+                Trigger::Automatic => self.settings.confidence,
+                Trigger::Invoked => 0.0,
+            },
+        };
+        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), wanted)?;
         self.anchors.insert(name.to_owned(), anchor);
         let key = Key {
             document: name.to_owned(),
@@ -256,17 +275,26 @@ impl Session {
         }
         let anchor = self.anchors.get(name);
         let anchor = anchor.map(|anchor| anchor.follow(&text, offset, engine.info().context_tokens).0);
+        let parsed = snapshot
+            .parsed
+            .as_ref()
+            .and_then(|parsed| parsed.with(&snapshot.text, suggestion.range.clone(), &suggestion.text, &text));
         let snapshot = Snapshot {
             text,
+            parsed,
             offset,
             ..snapshot.clone()
         };
         // The line is done; what comes next begins with a line break.
-        let multiline = match self.settings.multiline {
-            Multiline::Never => Multiline::Never,
-            Multiline::Auto | Multiline::Always => Multiline::Always,
+        let wanted = Wanted {
+            multiline: match self.settings.multiline {
+                Multiline::Never => Multiline::Never,
+                Multiline::Auto | Multiline::Always => Multiline::Always,
+            },
+            trigger: Trigger::Automatic,
+            confidence: self.settings.confidence,
         };
-        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), multiline, Trigger::Automatic);
+        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), wanted);
         let Ok(plan) = plan else { return };
         let key = Key {
             document: name.to_owned(),

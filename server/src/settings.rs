@@ -13,7 +13,7 @@ use crate::trigger::Multiline;
 pub const MAX_TOKENS: usize = 64;
 
 /// The settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The most tokens to generate.
     pub max_tokens: usize,
@@ -21,6 +21,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// When a completion may be longer than a line.
     pub multiline: Multiline,
+    /// How likely a line has to be to be shown unasked, from 0, which shows all, to 1.
+    pub confidence: f64,
     /// Languages in which nothing is suggested.
     disabled: BTreeSet<String>,
 }
@@ -31,6 +33,7 @@ impl Default for Settings {
             max_tokens: MAX_TOKENS,
             deadline: Duration::from_secs(5),
             multiline: Multiline::Auto,
+            confidence: 0.0,
             disabled: BTreeSet::new(),
         }
     }

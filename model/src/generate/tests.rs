@@ -98,7 +98,7 @@ fn the_last_token_is_not_forwarded_for_nothing() {
 #[test]
 fn the_caller_s_rule_stops_at_its_token() {
     let mut request = CompletionRequest::new(fim("", ""), 50);
-    request.stop_when = Some(Box::new(|text| text.ends_with('\n')));
+    request.stop_when = Some(Box::new(|text, _| text.ends_with('\n')));
     let mut fixture = Fixture::saying("one\ntwo\n");
     let completion = fixture.run(request).unwrap();
     assert_eq!((completion.text.as_str(), completion.finish), ("one\n", Finish::Stop));
@@ -231,7 +231,7 @@ fn a_character_of_several_tokens_is_whole_or_absent() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let mut request = CompletionRequest::new(fim("", ""), 9);
     let sink = Arc::clone(&seen);
-    request.stop_when = Some(Box::new(move |text| {
+    request.stop_when = Some(Box::new(move |text, _| {
         sink.lock().unwrap().push(text.to_owned());
         false
     }));
@@ -345,7 +345,8 @@ fn guesses_change_nothing_but_the_number_of_passes() {
         for stop in [None, Some("b = f"), Some("z)")] {
             let request = |drafts| CompletionRequest {
                 drafts,
-                stop_when: stop.map(|stop| -> crate::StopWhen { Box::new(move |text: &str| text.ends_with(stop)) }),
+                stop_when: stop
+                    .map(|stop| -> crate::StopWhen { Box::new(move |text: &str, _: &[_]| text.ends_with(stop)) }),
                 ..CompletionRequest::new(fim(text, "\n"), max_tokens)
             };
             let (with, without) = (drafted.run(request(true)).unwrap(), plain.run(request(false)).unwrap());

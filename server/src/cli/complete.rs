@@ -11,13 +11,16 @@ use super::failure::Failure;
 use super::stats::Stats;
 use super::target::{self, Target};
 use super::{model, output, source};
-use crate::complete::{self, Plan, Snapshot, Suggestion};
+use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::config::EngineFlags;
+use crate::language;
 use crate::position::{self, Encoding};
 use crate::prompt_path;
 use crate::reason::Reason;
 use crate::settings::MAX_TOKENS;
+use crate::syntax::Parsed;
 use crate::trigger::{Multiline, Trigger};
+use crate::written::Written;
 
 #[derive(clap::Args)]
 pub(super) struct Flags {
@@ -129,7 +132,12 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let begin = Instant::now();
     let engine = Engine::load(&model::source(&flags.engine)?, &flags.engine.load_options()).map_err(Failure::new)?;
     let load = begin.elapsed();
-    let plan = complete::plan(&snapshot, None, engine.info(), flags.multiline, Trigger::Invoked)
+    let wanted = Wanted {
+        multiline: flags.multiline,
+        trigger: Trigger::Invoked,
+        confidence: 0.0,
+    };
+    let plan = complete::plan(&snapshot, None, engine.info(), wanted)
         .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
@@ -188,7 +196,11 @@ fn snapshot(flags: &Flags) -> Result<Snapshot, Failure> {
             text: source::read(file)?,
         });
     }
+    let named = flags.path.as_ref().map_or(file.as_path(), Path::new);
+    let language = language::of_path(named);
     Ok(Snapshot {
+        language,
+        parsed: language.and_then(|language| Parsed::new(language, &text)),
         text,
         offset,
         path,
@@ -221,7 +233,7 @@ fn generate(flags: &Flags, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, 
             ..plan.request(flags.max_tokens)
         };
         let completion = engine.complete(request).map_err(Failure::new)?;
-        let suggestion = plan.suggest(&completion.text, completion.finish);
+        let suggestion = plan.suggest(&Written::of(&completion), completion.finish);
         if !drawn.iter().any(|(_, other)| *other == suggestion) {
             drawn.push((completion, suggestion));
         }

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::output;
 use crate::config::EngineFlags;
 use crate::eval::{self, Baseline, Hole, Kind, Outcome, SourceFile};
+use crate::language::Language;
 
 #[derive(clap::Args)]
 pub(super) struct Flags {
@@ -49,6 +50,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE")]
     completions: Option<PathBuf>,
 
+    /// Show only what the model finds at least so likely, line by line, as when nobody asked
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
+    confidence: f64,
+
     /// Print one JSON object with the table and every hole
     #[arg(long, conflicts_with = "export")]
     json: bool,
@@ -72,6 +77,7 @@ enum Suffix {
 struct Task<'a> {
     hole: &'a Hole,
     path: &'a str,
+    language: &'static Language,
     /// What stands before the hole; for a text that is read, its path.
     prefix: String,
     truth: &'a str,
@@ -112,7 +118,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let (model, judged) = match &flags.completions {
         Some(path) => (None, exchange::judge(path, &tasks)?),
         None => {
-            let (model, judged) = live::run(&flags.engine, &tasks)?;
+            let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence)?;
             (Some(model), judged)
         }
     };
@@ -183,6 +189,7 @@ fn tasks<'a>(flags: &Flags, files: &'a [SourceFile], holes: &'a [Hole]) -> Resul
         Ok(Task {
             hole,
             path: &file.path,
+            language: file.language,
             prefix,
             truth: &file.text[hole.range.clone()],
             after,
@@ -206,6 +213,13 @@ fn baseline(path: &Path, holes: &[Hole]) -> Result<Baseline, Failure> {
         .check_holes(&eval::rows(&outcomes))
         .map_err(|what| format!("{name}: {what}; use the DIR, --holes and --seed that it was made with"))?;
     Ok(baseline)
+}
+
+fn parse_probability(number: &str) -> Result<f64, String> {
+    match number.parse() {
+        Ok(probability) if (0.0..=1.0).contains(&probability) => Ok(probability),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
 }
 
 fn parse_count(number: &str) -> Result<usize, String> {

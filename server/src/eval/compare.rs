@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use super::table::{ALL, COLUMNS, Counts, Row};
 
 /// The columns that are judged, in the order of [`Counts`]; whether more is better.
-const JUDGED: [(&str, bool); 5] = [
+const JUDGED: [(&str, bool); 7] = [
     ("exact", true),
     ("correct", true),
     ("first_line", true),
     ("duplicated", false),
+    ("unmatched", false),
+    ("misparsed", false),
     ("empty", false),
 ];
 
@@ -121,14 +123,16 @@ fn row(line: &str) -> Result<Row, String> {
             _ => Err(wrong(at, "a number or nothing")),
         },
     };
-    let counts = match fields[3..8].iter().all(|field| field.is_empty()) {
+    let counts = match fields[3..10].iter().all(|field| field.is_empty()) {
         true => None,
         false => Some(Counts {
             exact: count(3)?,
             correct: count(4)?,
             first_line: count(5)?,
             duplicated: count(6)?,
-            empty: count(7)?,
+            unmatched: count(7)?,
+            misparsed: count(8)?,
+            empty: count(9)?,
         }),
     };
     Ok(Row {
@@ -136,10 +140,10 @@ fn row(line: &str) -> Result<Row, String> {
         kind: fields[1].to_owned(),
         holes: count(2)?,
         counts,
-        edit_similarity: number(8)?,
-        kept_rate: number(9)?,
-        bits_per_byte: number(10)?,
-        first_token_ms: number(11)?,
+        edit_similarity: number(10)?,
+        kept_rate: number(11)?,
+        bits_per_byte: number(12)?,
+        first_token_ms: number(13)?,
     })
 }
 
@@ -232,7 +236,7 @@ mod tests {
         check(
             &good.replacen("go,block,1", "go,block", 1),
             3,
-            "expected 12 fields, found 11",
+            "expected 14 fields, found 13",
         );
         check(
             &good.replacen("go,block,1", "go,block,x", 1),
@@ -244,6 +248,6 @@ mod tests {
             2,
             "edit_similarity: expected a number",
         );
-        check(&format!("{good}\n"), 12, "expected 12 fields, found 1");
+        check(&format!("{good}\n"), 12, "expected 14 fields, found 1");
     }
 }

@@ -3,6 +3,8 @@
 //! It must not know how the suggestion came about.
 
 use super::holes::Kind;
+use super::soundness::{Soundness, soundness};
+use crate::language::Language;
 
 /// A document with a hole.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,10 @@ pub struct Score {
     pub first_line: bool,
     /// It repeats what follows, which the truth does not.
     pub duplicated: bool,
+    /// It adds a closing bracket that closes nothing.
+    pub unmatched: bool,
+    /// It adds an error of syntax, though it leaves no bracket open.
+    pub misparsed: bool,
     /// 1 less the share of the characters that would have to be changed.
     pub edit_similarity: f64,
     /// How many tokens of the suggestion are in the truth, in order.
@@ -38,7 +44,8 @@ pub struct Score {
 const REPEATED: usize = 6;
 
 /// Judges a suggestion: `text` in the place of the first `replaces` bytes after the hole.
-pub fn score(kind: Kind, cut: &Cut<'_>, text: &str, replaces: usize) -> Score {
+pub fn score(kind: Kind, language: &'static Language, cut: &Cut<'_>, text: &str, replaces: usize) -> Score {
+    let Soundness { unmatched, misparsed } = soundness(language, cut, text, replaces);
     // What is replaced is mostly what the text ends with: the suggestion proper is the rest. Where it is not, the text
     // stands against the truth and what was replaced; either way the same document follows both.
     let covered = &cut.after[..replaces];
@@ -54,6 +61,8 @@ pub fn score(kind: Kind, cut: &Cut<'_>, text: &str, replaces: usize) -> Score {
         correct: exact || kind.is_short() && goes_on(kind, cut.truth, text, after),
         first_line: first_line(text) == first_line(truth),
         duplicated: repeats(text, cut.before, after) && !repeats(truth, cut.before, after),
+        unmatched,
+        misparsed,
         edit_similarity: strsim::normalized_levenshtein(text.trim_end(), truth.trim_end()),
         kept: common(&words, &true_words),
         shown: words.len(),
@@ -132,12 +141,13 @@ fn common(a: &[&str], b: &[&str]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::LANGUAGES;
 
     #[track_caller]
     fn judge(kind: Kind, marked: &str, text: &str, replaces: usize) -> Score {
         let (before, rest) = marked.split_once('⟦').unwrap();
         let (truth, after) = rest.split_once('⟧').unwrap();
-        score(kind, &Cut { before, truth, after }, text, replaces)
+        score(kind, &LANGUAGES[0], &Cut { before, truth, after }, text, replaces)
     }
 
     /// The names of what is true of a suggestion.

@@ -17,6 +17,8 @@ pub struct Outcome {
     pub kind: Kind,
     /// How good the suggestion is; `None` for a text that was only read.
     pub score: Option<Score>,
+    /// How likely the model finds its first line.
+    pub confidence: Option<f64>,
     /// Why nothing was suggested, where nothing was.
     pub empty: Option<&'static str>,
     /// The loss on the truth, in bits.
@@ -34,6 +36,7 @@ impl Outcome {
             language: hole.language,
             kind: hole.kind,
             score: (hole.kind != Kind::Text).then(Score::default),
+            confidence: None,
             empty: None,
             bits: None,
             bytes: hole.range.len(),
@@ -56,19 +59,32 @@ pub struct Counts {
     pub first_line: usize,
     /// Repetitions of what follows.
     pub duplicated: usize,
+    /// With a closing bracket that closes nothing.
+    pub unmatched: usize,
+    /// With an error of syntax.
+    pub misparsed: usize,
     /// Without a suggestion.
     pub empty: usize,
 }
 
 impl Counts {
     /// In the order of the columns.
-    pub(super) fn array(self) -> [usize; 5] {
-        [self.exact, self.correct, self.first_line, self.duplicated, self.empty]
+    pub(super) fn array(self) -> [usize; 7] {
+        [
+            self.exact,
+            self.correct,
+            self.first_line,
+            self.duplicated,
+            self.unmatched,
+            self.misparsed,
+            self.empty,
+        ]
     }
 }
 
 /// The first line of a CSV.
-pub(super) const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,empty,edit_similarity,\
+pub(super) const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,\
+                                  edit_similarity,\
                                   kept_rate,bits_per_byte,first_token_ms";
 
 /// A row of the table. What nothing was measured of is `None`.
@@ -133,6 +149,8 @@ fn summary(language: &str, kind: &str, group: &[&Outcome]) -> Row {
         correct: count(|score| score.correct),
         first_line: count(|score| score.first_line),
         duplicated: count(|score| score.duplicated),
+        unmatched: count(|score| score.unmatched),
+        misparsed: count(|score| score.misparsed),
         empty: group.iter().filter(|outcome| outcome.empty.is_some()).count(),
     };
     let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
@@ -249,6 +267,7 @@ pub(super) mod tests {
                 shown: 4,
                 ..Score::default()
             }),
+            confidence: None,
             empty: (!exact).then_some("blank"),
             bits: Some(bits),
             bytes: 10,
@@ -272,17 +291,17 @@ pub(super) mod tests {
     #[test]
     fn rows_add_up() {
         let expected = "\
-language,kind,holes,exact,correct,first_line,duplicated,empty,edit_similarity,kept_rate,bits_per_byte,first_token_ms
-go,line,2,1,1,1,0,1,0.7500,0.6250,1.0000,20.0
-go,block,1,1,1,1,0,0,1.0000,1.0000,4.0000,80.0
-go,all,3,2,2,2,0,1,0.8333,0.7500,2.0000,30.0
-rust,line,1,0,0,0,0,1,0.5000,0.0000,2.0000,40.0
-rust,text,1,,,,,,,,1.5000,
-rust,all,1,0,0,0,0,1,0.5000,0.0000,2.0000,40.0
-all,line,3,1,1,1,0,2,0.6667,0.4167,1.3333,30.0
-all,block,1,1,1,1,0,0,1.0000,1.0000,4.0000,80.0
-all,text,1,,,,,,,,1.5000,
-all,all,4,2,2,2,0,2,0.7500,0.5625,2.0000,35.0
+language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,edit_similarity,kept_rate,bits_per_byte,first_token_ms
+go,line,2,1,1,1,0,0,0,1,0.7500,0.6250,1.0000,20.0
+go,block,1,1,1,1,0,0,0,0,1.0000,1.0000,4.0000,80.0
+go,all,3,2,2,2,0,0,0,1,0.8333,0.7500,2.0000,30.0
+rust,line,1,0,0,0,0,0,0,1,0.5000,0.0000,2.0000,40.0
+rust,text,1,,,,,,,,,,1.5000,
+rust,all,1,0,0,0,0,0,0,1,0.5000,0.0000,2.0000,40.0
+all,line,3,1,1,1,0,0,0,2,0.6667,0.4167,1.3333,30.0
+all,block,1,1,1,1,0,0,0,0,1.0000,1.0000,4.0000,80.0
+all,text,1,,,,,,,,,,1.5000,
+all,all,4,2,2,2,0,0,0,2,0.7500,0.5625,2.0000,35.0
 ";
         assert_eq!(csv(&rows(&outcomes())), expected);
     }
@@ -294,7 +313,7 @@ all,all,4,2,2,2,0,2,0.7500,0.5625,2.0000,35.0
             (outcome.bits, outcome.first_token_ms) = (None, None);
         }
         let rows = rows(&outcomes[..1]);
-        assert!(csv(&rows).contains("\ngo,line,1,1,1,1,0,0,1.0000,1.0000,,\n"));
+        assert!(csv(&rows).contains("\ngo,line,1,1,1,1,0,0,0,0,1.0000,1.0000,,\n"));
         assert!(readable(&rows, &outcomes[..1]).contains(" 100.0 %  "));
         assert!(!readable(&rows, &outcomes[..1]).contains("empty:"));
     }

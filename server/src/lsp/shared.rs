@@ -26,6 +26,7 @@ use crate::reason::Reason;
 use crate::session::{EngineState, Session};
 use crate::starter;
 use crate::trigger::Trigger;
+use crate::written::Written;
 
 pub(super) struct Shared {
     session: Mutex<Session>,
@@ -122,6 +123,18 @@ impl Shared {
         self.tell(&session, None);
     }
 
+    /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
+    pub(super) fn parse(self: &Arc<Self>, session: &mut Session, document: &str) {
+        let Some(job) = session.parse_job(document) else {
+            return;
+        };
+        let (shared, document) = (self.clone(), document.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let parsed = job.run();
+            shared.lock().parse_done(&document, &job, parsed);
+        });
+    }
+
     /// Begins a completion; `None` if nothing will be suggested.
     pub(super) fn board(
         self: &Arc<Self>,
@@ -130,7 +143,9 @@ impl Shared {
     ) -> Option<(Waiting, Passenger)> {
         let mut session = self.lock();
         let document = at.text_document.uri.as_str();
-        match session.board(document, convert::line_column(at.position), trigger) {
+        let boarded = session.board(document, convert::line_column(at.position), trigger);
+        self.parse(&mut session, document);
+        match boarded {
             Ok(boarding) => {
                 session.waiting += 1;
                 if session.waiting == 1 {
@@ -175,12 +190,12 @@ impl Waiting {
         let mut session = self.shared.lock();
         let current = session.is_at(&self.document, self.version);
         let landed = matches!(arrival, Arrival::Landed(_));
-        let more = |text: &str, finish| self.plan.suggest(&text[self.along.typed..], finish);
+        let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
         let (stats, suggestion) = match arrival {
-            Arrival::Underway(text) => (None, more(&text, Finish::Deadline)),
+            Arrival::Underway(written) => (None, more(&written, Finish::Deadline)),
             Arrival::Landed(Ok(completion)) => (
                 (!self.along.landed).then_some(completion.stats),
-                more(&completion.text, completion.finish),
+                more(&Written::of(&completion), completion.finish),
             ),
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };

@@ -14,6 +14,7 @@ use super::Task;
 use super::judged::{Judged, plan};
 use crate::eval::Kind;
 use crate::reason::Reason;
+use crate::written::Written;
 
 /// A hole as others get it.
 #[derive(Serialize)]
@@ -73,8 +74,11 @@ pub(super) fn judge(path: &Path, tasks: &[Task<'_>]) -> Result<Vec<Judged>, Fail
         let completion = completions.remove(task.hole.id.as_str());
         judged.outcome.bits = completion.as_ref().and_then(|completion| completion.bits);
         if task.hole.kind != Kind::Text {
-            let written = completion.map(|completion| completion.text).unwrap_or_default();
-            let plan: Result<_, Reason> = plan(task, &model);
+            let written = Written {
+                text: completion.map(|completion| completion.text).unwrap_or_default(),
+                pieces: Vec::new(),
+            };
+            let plan: Result<_, Reason> = plan(task, &model, 0.0);
             judged.suggest(task, plan.as_ref().map_err(|reason| *reason), &written, Finish::Stop);
         }
         judged

@@ -2,14 +2,19 @@
 //!
 //! It must not know where completions come from.
 
+use std::path::Path;
+
 use codegemma_model::{Finish, ModelInfo};
 use ropey::Rope;
 
 use super::Task;
-use crate::complete::{self, Plan, Snapshot};
+use crate::complete::{self, Plan, Snapshot, Wanted};
 use crate::eval::{self, Cut, Outcome, Score};
+use crate::language;
 use crate::reason::Reason;
+use crate::syntax::Parsed;
 use crate::trigger::{Multiline, Trigger};
+use crate::written::{self, Written};
 
 /// A hole with what was suggested for it.
 pub(super) struct Judged {
@@ -19,14 +24,23 @@ pub(super) struct Judged {
 }
 
 /// What to ask `model` at a hole, as the product does where the user asks for a completion.
-pub(super) fn plan(task: &Task<'_>, model: &ModelInfo) -> Result<Plan, Reason> {
+pub(super) fn plan(task: &Task<'_>, model: &ModelInfo, confidence: f64) -> Result<Plan, Reason> {
+    let text = Rope::from_str(&format!("{}{}", task.prefix, task.after));
+    let language = language::of_path(Path::new(task.path));
     let snapshot = Snapshot {
-        text: Rope::from_str(&format!("{}{}", task.prefix, task.after)),
+        language,
+        parsed: language.and_then(|language| Parsed::new(language, &text)),
+        text,
         offset: task.prefix.len(),
         path: Some(task.path.to_owned()),
         files: Vec::new(),
     };
-    complete::plan(&snapshot, None, model, Multiline::Auto, Trigger::Invoked)
+    let wanted = Wanted {
+        multiline: Multiline::Auto,
+        trigger: Trigger::Invoked,
+        confidence,
+    };
+    complete::plan(&snapshot, None, model, wanted)
 }
 
 impl Judged {
@@ -39,7 +53,9 @@ impl Judged {
     }
 
     /// Judges what a model wrote, as it would be suggested.
-    pub(super) fn suggest(&mut self, task: &Task<'_>, plan: Result<&Plan, Reason>, written: &str, finish: Finish) {
+    pub(super) fn suggest(&mut self, task: &Task<'_>, plan: Result<&Plan, Reason>, written: &Written, finish: Finish) {
+        let said = !written.pieces.is_empty();
+        self.outcome.confidence = said.then(|| written::first_line(&written.text, &written.pieces));
         match plan.and_then(|plan| plan.suggest(written, finish)) {
             Ok(suggestion) => {
                 let cut = Cut {
@@ -48,7 +64,13 @@ impl Judged {
                     after: task.after,
                 };
                 let replaces = suggestion.range.len();
-                self.outcome.score = Some(eval::score(task.hole.kind, &cut, &suggestion.text, replaces));
+                self.outcome.score = Some(eval::score(
+                    task.hole.kind,
+                    task.language,
+                    &cut,
+                    &suggestion.text,
+                    replaces,
+                ));
                 self.suggestion = (suggestion.text, replaces);
             }
             Err(reason) => {

@@ -14,12 +14,17 @@ use super::judged::{Judged, plan};
 use crate::config::EngineFlags;
 use crate::eval::Kind;
 use crate::settings::MAX_TOKENS;
+use crate::written::Written;
 
 /// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Loads the model and completes every hole, one after the other.
-pub(super) fn run(flags: &EngineFlags, tasks: &[Task<'_>]) -> Result<(ModelInfo, Vec<Judged>), Failure> {
+pub(super) fn run(
+    flags: &EngineFlags,
+    tasks: &[Task<'_>],
+    confidence: f64,
+) -> Result<(ModelInfo, Vec<Judged>), Failure> {
     let engine = Engine::load(&model::source(flags)?, &flags.load_options()).map_err(Failure::new)?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
@@ -28,19 +33,19 @@ pub(super) fn run(flags: &EngineFlags, tasks: &[Task<'_>]) -> Result<(ModelInfo,
     let mut judged = Vec::with_capacity(tasks.len());
     for (at, task) in tasks.iter().enumerate() {
         progress.show(at);
-        let outcome = one(&engine, task).map_err(|error| format!("{}: {error}", task.hole.id));
+        let outcome = one(&engine, task, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
         judged.push(outcome?);
     }
     Ok((engine.info().clone(), judged))
 }
 
-fn one(engine: &Engine, task: &Task<'_>) -> Result<Judged, RequestError> {
+fn one(engine: &Engine, task: &Task<'_>, confidence: f64) -> Result<Judged, RequestError> {
     let mut judged = Judged::new(task);
     if task.hole.kind == Kind::Text {
         judged.outcome.bits = loss(engine, task, Prompt::Plain(task.prefix.clone()), false)?;
         return Ok(judged);
     }
-    let plan = match plan(task, engine.info()) {
+    let plan = match plan(task, engine.info(), confidence) {
         Ok(plan) => plan,
         Err(reason) => {
             judged.outcome.empty = Some(reason.as_str());
@@ -56,7 +61,7 @@ fn one(engine: &Engine, task: &Task<'_>) -> Result<Judged, RequestError> {
     }
     let prompt = request.prompt.clone();
     let completion = engine.complete(request)?;
-    judged.suggest(task, Ok(&plan), &completion.text, completion.finish);
+    judged.suggest(task, Ok(&plan), &Written::of(&completion), completion.finish);
     judged.outcome.first_token_ms = Some(completion.stats.prefill.as_secs_f64() * 1000.0);
     // A model that was not trained to has no way to say that the middle ends.
     let ends = engine.info().fill_in_the_middle;

@@ -1,0 +1,83 @@
+//! What a suggestion does to the syntax of its document: both states are parsed from the beginning, so that this judges
+//! what the product decides by incremental parses.
+//!
+//! It must not know how the suggestion came about.
+
+use ropey::Rope;
+
+use super::score::Cut;
+use crate::language::Language;
+use crate::syntax::{Parsed, bracket};
+
+/// What a suggestion adds to its document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Soundness {
+    /// A closing bracket that closes nothing, there or further down.
+    pub(super) unmatched: bool,
+    /// An error of syntax, though it leaves nothing open that would have to be written first.
+    pub(super) misparsed: bool,
+}
+
+/// Judges `text` in the place of the first `replaces` bytes after the hole.
+pub(super) fn soundness(language: &'static Language, cut: &Cut<'_>, text: &str, replaces: usize) -> Soundness {
+    let Cut { before, after, .. } = cut;
+    let old = Rope::from_str(&format!("{before}{after}"));
+    let new = Rope::from_str(&format!("{before}{text}{}", &after[replaces..]));
+    let Some((old, new)) = Parsed::new(language, &old).zip(Parsed::new(language, &new)) else {
+        return Soundness::default();
+    };
+    let (old_unmatched, _) = brackets(&old, 0, usize::MAX);
+    let (new_unmatched, _) = brackets(&new, 0, usize::MAX);
+    let (_, open) = brackets(&new, before.len(), before.len() + text.len());
+    Soundness {
+        unmatched: new_unmatched > old_unmatched,
+        misparsed: open == 0 && new.errors() > old.errors(),
+    }
+}
+
+/// How many brackets between two bytes close nothing there, and how many stay open.
+fn brackets(parsed: &Parsed, start: usize, end: usize) -> (usize, usize) {
+    let mut open = Vec::new();
+    let mut unmatched = 0;
+    for leaf in parsed.leaves(start..end) {
+        match bracket(&leaf) {
+            Some((closer, false)) => open.push(closer),
+            // What stays open above is another matter than what closes nothing.
+            Some((closer, true)) => match open.iter().rposition(|opened| *opened == closer) {
+                Some(at) => open.truncate(at),
+                None => unmatched += 1,
+            },
+            None => {}
+        }
+    }
+    (unmatched, open.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language;
+
+    #[track_caller]
+    fn check(language: &str, marked: &str, text: &str, unmatched: bool, misparsed: bool) {
+        let (before, after) = marked.split_once("$0").unwrap();
+        let cut = Cut {
+            before,
+            truth: "",
+            after,
+        };
+        let found = soundness(language::of_id(language).unwrap(), &cut, text, 0);
+        assert_eq!(found, Soundness { unmatched, misparsed }, "{marked:?} + {text:?}");
+    }
+
+    #[test]
+    fn brackets_and_errors_are_found() {
+        check("rust", "fn f() {\n    $0\n}\n", "g(1);", false, false);
+        check("rust", "fn f() {\n    $0\n}\n", "g(1));", true, true);
+        check("rust", "fn f() {\n    $0\n}\n", "g(\")\");", false, false);
+        check("rust", "fn f() {\n    g();\n$0}\n", "}\n", true, true);
+        check("rust", "fn f() {\n    $0\n}\n", "if a {", false, false);
+        check("rust", "fn f() {\n    $0\n}\n", "let let a;", false, true);
+        check("python", "a = ($0\n", "b)", false, false);
+    }
+}

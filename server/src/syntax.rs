@@ -1,0 +1,321 @@
+//! A document's syntax tree, kept up with its edits, and what it says about a place.
+//!
+//! Parsing is incremental and bounded in time: where the time is over there is no tree, and everybody does without. It
+//! must not know what the tree is used for, and reads no clock but to keep its bound.
+
+use std::ops::{ControlFlow, Range};
+use std::time::{Duration, Instant};
+
+use ropey::Rope;
+use tree_sitter::{InputEdit, Node, ParseOptions, Parser, Point, Tree};
+
+use crate::language::Language;
+
+/// Longer texts have no tree: they are data, and a parse of one takes seconds.
+const MOST_BYTES: usize = 2 << 20;
+
+/// How long a request may wait for the tree of its document; a later one has it.
+pub const PATIENCE: Duration = Duration::from_millis(4);
+
+/// The most edits that are remembered for a tree which is being made elsewhere.
+const MOST_EDITS: usize = 4096;
+
+/// The tree of one text.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The language that it was read as.
+    pub language: &'static Language,
+    tree: Tree,
+}
+
+/// What a place is part of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Inside {
+    /// Anything else.
+    #[default]
+    Code,
+    /// A string, or other text that is data.
+    String,
+    /// A comment.
+    Comment,
+}
+
+/// The tree of a document that is edited.
+#[derive(Debug, Clone)]
+pub struct Syntax {
+    language: &'static Language,
+    /// Of the text, or of an earlier state with the edits since applied to it, so that it serves to parse anew.
+    tree: Option<Tree>,
+    /// The tree is that of the text.
+    current: bool,
+    /// The text that somebody makes a tree of, and the edits since.
+    awaited: Option<(Rope, Vec<InputEdit>)>,
+}
+
+/// A tree to make, which takes longer than a request can wait.
+#[derive(Debug)]
+pub struct Job {
+    text: Rope,
+    language: &'static Language,
+}
+
+impl Job {
+    /// Makes it.
+    pub fn run(&self) -> Option<Parsed> {
+        Parsed::new(self.language, &self.text)
+    }
+}
+
+impl Syntax {
+    /// Of a text of which nothing is known yet.
+    pub fn new(language: &'static Language) -> Self {
+        Self {
+            language,
+            tree: None,
+            current: false,
+            awaited: None,
+        }
+    }
+
+    /// The text was edited.
+    pub fn edited(&mut self, edit: &InputEdit) {
+        self.current = false;
+        if let Some(tree) = &mut self.tree {
+            tree.edit(edit);
+        }
+        if let Some((_, edits)) = &mut self.awaited {
+            edits.push(*edit);
+        }
+        // Whatever is being made would be long out of date.
+        self.awaited.take_if(|(_, edits)| edits.len() > MOST_EDITS);
+    }
+
+    /// The text is another.
+    pub fn replaced(&mut self) {
+        *self = Self::new(self.language);
+    }
+
+    /// The tree of `text`, if that is quick to have.
+    pub fn parsed(&mut self, text: &Rope) -> Option<Parsed> {
+        if !self.current {
+            // Without an earlier tree all of it would have to be read.
+            let earlier = self.tree.as_ref()?;
+            self.tree = Some(parse(self.language, text, Some(earlier), Some(PATIENCE))?);
+            self.current = true;
+        }
+        Some(Parsed {
+            language: self.language,
+            tree: self.tree.clone()?,
+        })
+    }
+
+    /// What is to be done for a tree that could not be had quickly, unless it is being done.
+    pub fn job(&mut self, text: &Rope) -> Option<Job> {
+        if self.current || self.awaited.is_some() || text.len_bytes() > MOST_BYTES {
+            return None;
+        }
+        self.awaited = Some((text.clone(), Vec::new()));
+        Some(Job {
+            text: text.clone(),
+            language: self.language,
+        })
+    }
+
+    /// A job is done. Where the text has become another since, it is nobody's.
+    pub fn done(&mut self, job: &Job, parsed: Option<Parsed>) {
+        let done = self.awaited.take_if(|(text, _)| text.is_instance(&job.text));
+        let Some(((_, edits), mut parsed)) = done.zip(parsed) else {
+            return;
+        };
+        for edit in &edits {
+            parsed.tree.edit(edit);
+        }
+        self.current = edits.is_empty();
+        self.tree = Some(parsed.tree);
+    }
+}
+
+impl Parsed {
+    /// Reads a whole text, however long that takes.
+    pub fn new(language: &'static Language, text: &Rope) -> Option<Self> {
+        let tree = parse(language, text, None, None)?;
+        Some(Self { language, tree })
+    }
+
+    /// The tree of this text with `inserted` in the place of some bytes; both texts are needed.
+    pub fn with(&self, before: &Rope, replaced: Range<usize>, inserted: &str, after: &Rope) -> Option<Self> {
+        let mut tree = self.tree.clone();
+        tree.edit(&edit(before, replaced, inserted));
+        Some(Self {
+            language: self.language,
+            tree: parse(self.language, after, Some(&tree), Some(PATIENCE))?,
+        })
+    }
+
+    /// How many places there are where the grammar does not know how to go on: pieces that it leaves out, and those that
+    /// it misses.
+    pub fn errors(&self) -> usize {
+        self.error_nodes().count()
+    }
+
+    /// Where the first of these begins in a range of bytes.
+    pub fn first_error(&self, range: Range<usize>) -> Option<usize> {
+        let starts = self.error_nodes().map(|node| node.start_byte());
+        starts.filter(|start| range.contains(start)).min()
+    }
+
+    fn error_nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        let mut nodes = vec![self.tree.root_node()];
+        let next = move || {
+            let node = nodes.pop()?;
+            if node.has_error() {
+                nodes.extend(node.children(&mut node.walk()));
+            }
+            Some(node)
+        };
+        std::iter::from_fn(next).filter(|node| node.is_error() || node.is_missing())
+    }
+
+    /// The bytes of the outermost piece of the text that a place is in or at the edge of; all of them where it is in none.
+    pub fn outermost(&self, offset: usize) -> Range<usize> {
+        let root = self.tree.root_node();
+        let mut cursor = root.walk();
+        let found = cursor.goto_first_child_for_byte(offset.saturating_sub(1)).is_some();
+        let node = if found { cursor.node() } else { root };
+        match node.start_byte() <= offset {
+            true => node.byte_range(),
+            false => root.byte_range(),
+        }
+    }
+
+    /// What the place at a byte offset is part of. Where a string or a closed comment ends, it is over.
+    pub fn inside(&self, text: &Rope, offset: usize) -> Inside {
+        let Some(before) = offset.checked_sub(1) else {
+            return Inside::Code;
+        };
+        let mut node = self.tree.root_node().descendant_for_byte_range(before, offset);
+        while let Some(found) = node {
+            let (range, kind) = (found.byte_range(), found.kind());
+            let within = range.start < offset && offset < range.end;
+            if self.language.comments.contains(&kind) {
+                let begun = text.byte_slice(range.start.min(offset)..offset);
+                // One to the end of the line is over only where the line is.
+                let line = !["/*", "<!--", "--[["].iter().any(|open| starts_with(begun, open));
+                let over = begun.chars().any(|c| c == '\n');
+                if (line && !over) || (!line && within) {
+                    return Inside::Comment;
+                }
+            } else if within && self.language.strings.contains(&kind) {
+                return Inside::String;
+            } else if within && self.language.substitutions.contains(&kind) {
+                return Inside::Code;
+            }
+            node = found.parent();
+        }
+        Inside::Code
+    }
+
+    /// The leaves of the tree that begin in a range of bytes, in order.
+    pub fn leaves(&self, range: Range<usize>) -> Vec<Node<'_>> {
+        let mut leaves = Vec::new();
+        let mut cursor = self.tree.walk();
+        loop {
+            let node = cursor.node();
+            if node.start_byte() >= range.end {
+                return leaves;
+            }
+            if node.end_byte() > range.start {
+                if cursor.goto_first_child() {
+                    continue;
+                }
+                if node.start_byte() >= range.start {
+                    leaves.push(node);
+                }
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return leaves;
+                }
+            }
+        }
+    }
+}
+
+/// The closing bracket that belongs to an opening one, for a leaf that is one of either, and whether it is the closing one.
+pub fn bracket(leaf: &Node<'_>) -> Option<(char, bool)> {
+    if leaf.is_named() || leaf.is_missing() {
+        return None;
+    }
+    // Some open with more than the bracket, as `${` does.
+    match leaf.kind().chars().next_back()? {
+        '(' => Some((')', false)),
+        '[' => Some((']', false)),
+        '{' => Some(('}', false)),
+        closer @ (')' | ']' | '}') => Some((closer, true)),
+        _ => None,
+    }
+}
+
+fn starts_with(text: ropey::RopeSlice<'_>, beginning: &str) -> bool {
+    text.get_byte_slice(..beginning.len())
+        .is_some_and(|begins| begins == beginning)
+}
+
+/// An edit as tree-sitter wants it told: `replaced` are bytes of the text before it.
+pub fn edit(before: &Rope, replaced: Range<usize>, inserted: &str) -> InputEdit {
+    let start = position(before, replaced.start);
+    let old = before.byte_slice(replaced.clone());
+    InputEdit {
+        start_byte: replaced.start,
+        old_end_byte: replaced.end,
+        new_end_byte: replaced.start + inserted.len(),
+        start_position: start,
+        old_end_position: old.chunks().fold(start, advance),
+        new_end_position: advance(start, inserted),
+    }
+}
+
+/// Where a byte is, as tree-sitter counts: rows end with `\n` only, and columns are bytes.
+fn position(text: &Rope, offset: usize) -> Point {
+    text.byte_slice(..offset).chunks().fold(Point::new(0, 0), advance)
+}
+
+fn advance(from: Point, text: &str) -> Point {
+    let bytes = text.as_bytes();
+    match memchr::memrchr(b'\n', bytes) {
+        None => Point::new(from.row, from.column + bytes.len()),
+        Some(last) => Point::new(
+            from.row + memchr::memchr_iter(b'\n', bytes).count(),
+            bytes.len() - last - 1,
+        ),
+    }
+}
+
+/// Reads a text, with what is known of it from before; `None` if the time is over first or it is too long.
+fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, patience: Option<Duration>) -> Option<Tree> {
+    if text.len_bytes() > MOST_BYTES {
+        return None;
+    }
+    let mut parser = Parser::new();
+    parser.set_language(&(language.grammar)()).ok()?;
+    let mut read = |byte: usize, _: Point| {
+        if byte >= text.len_bytes() {
+            return &[][..];
+        }
+        let (chunk, start, ..) = text.chunk_at_byte(byte);
+        &chunk.as_bytes()[byte - start..]
+    };
+    let end = patience.and_then(|patience| Instant::now().checked_add(patience));
+    let mut progress = |_: &tree_sitter::ParseState| match end.is_some_and(|end| Instant::now() >= end) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    parser.parse_with_options(
+        &mut read,
+        earlier,
+        Some(ParseOptions::new().progress_callback(&mut progress)),
+    )
+}
+
+#[cfg(test)]
+mod tests;
