@@ -3,7 +3,8 @@
 //! Every pattern stays within a line and begins with a literal, which is what makes the search fast. It must not know
 //! what becomes of a match.
 
-/// Keys of known services. Where there is a group `v`, the group is the secret; else the whole match is.
+/// Keys of known services. Where there is a group, the group is the secret; else the whole match is. What the group
+/// `basic` finds has to be a name and a password, as the word before it is an ordinary one.
 pub(super) const FORMATS: &[&str] = &[
     // AWS access key ids.
     r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}\b",
@@ -49,10 +50,14 @@ pub(super) const FORMATS: &[&str] = &[
     // A password in a URL. A host follows; what is a variable or a placeholder is told apart by its text.
     r"://[A-Za-z0-9._%+~$-]{0,64}:(?<v2>[!#-&(-.0-9;=?A-Z\[-_a-~]{3,128})@[A-Za-z0-9\[$%{]",
     // Azure's connection strings.
-    r"(?:AccountKey|SharedAccessKey)=(?<v3>[A-Za-z0-9+/=]{40,})",
+    r"(?:AccountKey|SharedAccessKey)=(?<v3>[A-Za-z0-9+/=]{40,128})",
     // HTTP headers.
     r"\b[Bb]earer +(?<v4>[A-Za-z0-9._~+/=-]{16,})",
-    r"\b[Bb]asic +(?<v5>[A-Za-z0-9+/=]{12,})",
+    r"\b[Bb]asic +(?<basic>[A-Za-z0-9+/]{8,}={0,2})",
+    // Passwords that tools take without a name for them: curl, sshpass, a netrc file.
+    r#"\bcurl [ -~]{0,100}(?:-u|--user) *["']?[A-Za-z0-9._@-]{1,64}:(?<v5>[!#-&(-~]{3,128})"#,
+    r#"\bsshpass -p *["']?(?<v7>[!#-&(-~]{4,128})"#,
+    r"\blogin +[!-~]{1,64} +password +(?<v8>[!-~]{4,128})",
     // A private key on one line, with its line breaks escaped.
     r"-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----(?<v6>(?:\\+[rn]|[A-Za-z0-9+/= ]){16,})",
 ];
@@ -106,35 +111,34 @@ pub(super) const ABOUT: &[&str] = &[
     "error",
     "message",
     "endpoint",
+    "hash",
+    "sha256",
+    "digest",
+    "checksum",
 ];
 
-/// Words in values that are no secret.
-pub(super) const PLACEHOLDERS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "apikey",
-    "api_key",
-    "api-key",
-    "example",
-    "changeme",
-    "change_me",
-    "change-me",
-    "dummy",
-    "sample",
-    "placeholder",
-    "redacted",
-    "your_",
-    "your-",
-    "xxxx",
-    "****",
-    "....",
-    "insert",
-    "replace",
-    "todo",
-    "fixme",
-    "undefined",
-    "localhost",
-];
+/// Words within values that are no secret.
+pub(super) const PLACEHOLDERS: &str = "password|passwd|passphrase|secret|token|api[_-]?key|example|change[_-]?me|dummy\
+    |sample|placeholder|redacted|your[_-]|xxxx|\\*\\*\\*\\*|\\.\\.\\.\\.|insert|replace|todo|fixme|undefined|localhost";
+
+/// Values that are no secret, where they are nothing else.
+pub(super) const WHOLE_PLACEHOLDERS: &str = "pass|pwd?|foo|bar|test";
+
+/// What may stand between the name of a secret and its value: the rest of the name, a type, an operator, a call that
+/// the value goes into, and the quote that opens it.
+pub(super) const SEPARATOR: &str = concat!(
+    r#"^(?-u)(?<tail>[A-Za-z0-9_-]{0,40})\\?["'`]?\]?(?<between>"#,
+    r#"(?:[ \t]{0,8}:[ \t]{0,8}[&*'A-Za-z_][A-Za-z0-9_<>&*': \[\]?]{0,40}=|\[\d*\][ \t]{0,8}="#,
+    r#"|[ \t]{0,40}(?<operator>:=|=>|[=!]==?|=|:|,|\(|>)|[ \t]{1,40})[ \t]{0,40})"#,
+    r#"(?<call>&?[A-Za-z_][A-Za-z0-9_:.]{0,40}!?\()?(?:[A-Za-z$@]{0,2}\\?(?<quote>["'`]))?"#,
+);
+
+/// The pattern of a line that is nothing but base64, so many characters of it, in a literal or a comment or by itself.
+pub(super) fn base64_line(length: &str) -> String {
+    [
+        r#"(?m-u)^[ \t#*]{0,40}(?:\+ |//+ )?["'`]{0,3}([A-Za-z0-9+/=]"#,
+        length,
+        r#")(?:\\[rn])*["'`,;+ \t.)\\]{0,20}\r?$"#,
+    ]
+    .concat()
+}
