@@ -14,7 +14,6 @@ use super::{compiled, patterns};
 const REACH: usize = 192;
 
 /// How a value is written.
-#[derive(PartialEq, Eq)]
 enum Form {
     /// What can be nothing but text: between quotes, after a flag, in a file of settings.
     Text,
