@@ -23,6 +23,7 @@ pub mod position;
 pub mod postprocess;
 pub mod prompt_path;
 pub mod reason;
+pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod starter;
