@@ -3,6 +3,7 @@
 //! The language server and the command line share it. It runs nothing itself, and must not know the protocol, files on
 //! disk or who waits for the answer.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, PromptFile};
@@ -14,6 +15,7 @@ use crate::language::Language;
 use crate::position;
 use crate::postprocess::{self, Place};
 use crate::reason::Reason;
+use crate::secrets;
 use crate::syntax::{Inside, Parsed};
 use crate::trigger::{self, Cursor, Extent, Multiline, Trigger};
 use crate::written::{self, Written};
@@ -116,10 +118,10 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
     let anchor = anchor.cloned().unwrap_or_else(new);
     let prompt = FimPrompt {
         path: snapshot.path.clone(),
-        prefix: unix_lines(anchor.prefix().into()),
-        typed: unix_lines(anchor.typed(text, offset).into()),
-        suffix: unix_lines(anchor.suffix().into()),
-        files: snapshot.files.clone(),
+        prefix: shown(anchor.prefix().into()),
+        typed: shown(anchor.typed(text, offset).into()),
+        suffix: shown(anchor.suffix().into()),
+        files: snapshot.files.iter().map(shown_file).collect(),
     };
     Ok(Plan {
         prompt,
@@ -170,6 +172,7 @@ impl Plan {
         let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
         let text = if as_it_is { text } else { closed };
         match postprocess::refine(text, &self.place, !as_it_is) {
+            Ok(edit) if self.is_secret(&edit.text) => Err(Reason::Secret),
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
                 range: self.offset..self.offset + edit.replaces,
@@ -179,6 +182,15 @@ impl Plan {
             Err(Reason::Blank) if finish == Finish::Cancelled => Err(Reason::Cancelled),
             Err(reason) => Err(reason),
         }
+    }
+}
+
+impl Plan {
+    /// Whether a text at the cursor is a key or a password, or the stand-in of one.
+    fn is_secret(&self, text: &str) -> bool {
+        let before = &self.place.before;
+        let mut found = secrets::find(&format!("{before}{text}")).into_iter();
+        text.contains(secrets::STAND_IN) || found.any(|range| range.end > before.len())
     }
 }
 
@@ -199,6 +211,22 @@ fn newline(text: &Rope) -> &'static str {
         (Some('\n'), Some('\r')) => "\r\n",
         (Some('\r'), _) => "\r",
         _ => "\n",
+    }
+}
+
+/// A text as the model may see it: no keys, no passwords, and the line ends that it was trained on.
+fn shown(text: String) -> String {
+    let text = unix_lines(text);
+    match secrets::redact(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(redacted) => redacted,
+    }
+}
+
+fn shown_file(file: &PromptFile) -> PromptFile {
+    PromptFile {
+        path: file.path.clone(),
+        text: shown(file.text.clone()),
     }
 }
 
@@ -270,6 +298,23 @@ mod tests {
                 .text,
             "\rc"
         );
+    }
+
+    #[test]
+    fn keys_are_neither_shown_nor_suggested() {
+        let key = ["ghp", "_", "9aBcD3fGh1JkLmN0pQrStUvWxYz12345678a"].concat();
+        let plan = plan_of(
+            &format!("token = \"{key}\"\n\nuse(token)$0\npassword = \"{key}\"\n"),
+            true,
+        );
+        let prompt = format!("{:?}", plan.prompt);
+        assert!(!prompt.contains(&key[8..]), "{prompt}");
+        assert_eq!(prompt.matches(secrets::STAND_IN).count(), 2, "{prompt}");
+        let plan = plan_of("password = $0\n", true);
+        let suggested = |text: &str| plan.suggest(&wrote(text), Finish::Stop);
+        assert_eq!(suggested(&format!("\"{key}\"")), Err(Reason::Secret));
+        assert_eq!(suggested(&format!("\"{}\"", secrets::STAND_IN)), Err(Reason::Secret));
+        assert_eq!(suggested("read(\"a\")").unwrap().text, "read(\"a\")");
     }
 
     #[test]

@@ -160,6 +160,15 @@ pub enum Shut {
 }
 
 impl Shut {
+    /// Whether it is the user's wish, or his interest, that a model does not see the file: then it is not completed
+    /// either. What others wrote, or git does not track, is only no context for what he writes.
+    pub fn is_private(self) -> bool {
+        matches!(
+            self,
+            Self::Secret | Self::CodegemmaIgnore | Self::Excluded | Self::UnreadableRules
+        )
+    }
+
     /// The reason in words for users.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -188,6 +197,13 @@ pub struct Gate {
     generated: Gitignore,
     excluded: Gitignore,
     ignore_files: IgnoreFiles,
+}
+
+impl Default for Gate {
+    /// That of no workspace, with the built-in rules.
+    fn default() -> Self {
+        Self::new(&[], &[]).0
+    }
 }
 
 impl Gate {

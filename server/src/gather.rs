@@ -16,6 +16,7 @@ use ropey::Rope;
 use crate::complete::unix_lines;
 use crate::context::imports::{Place, imports};
 use crate::context::{Candidate, Why, kin};
+use crate::gate::{self, Gate, Shut};
 use crate::language::{self, Language};
 use crate::settings::ContextSources;
 use disk::Disk;
@@ -42,6 +43,8 @@ pub struct Search {
     pub open: Vec<Open>,
     /// Where to look.
     pub sources: ContextSources,
+    /// What may be shown of it.
+    pub gate: Arc<Gate>,
 }
 
 /// Another open document.
@@ -61,6 +64,7 @@ impl Search {
     /// What may be shown. A file that the model must not see is named too, with the reason.
     pub fn candidates(&self) -> Vec<Candidate> {
         let mut found = Found {
+            gate: &self.gate,
             open: self.open.iter().map(|open| (real(&open.file), open)).collect(),
             files: BTreeMap::new(),
         };
@@ -83,7 +87,7 @@ impl Search {
             if !self.sources.open_files && !edited {
                 continue;
             }
-            let why = found.why(real(&open.file), |_| read_open(open));
+            let why = found.why(real(&open.file), |file| read_open(open, file, &self.gate));
             why.open = self.sources.open_files.then_some(rank);
             if edited {
                 why.edited.clone_from(&open.edited);
@@ -139,12 +143,24 @@ fn real(file: &Path) -> PathBuf {
     file.canonicalize().unwrap_or_else(|_| file.to_owned())
 }
 
-fn read_open(open: &Open) -> Candidate {
+fn read_open(open: &Open, file: &Path, gate: &Gate) -> Candidate {
     let text = match open.text.len_bytes() {
-        ..=MOST_BYTES => Ok(open.text.to_string()),
+        ..=MOST_BYTES => through(gate, file, || Ok(open.text.to_string())),
         _ => Err(TOO_LONG),
     };
     candidate(&open.path, &open.file, text)
+}
+
+/// The text of a file if both may be shown, or why not.
+fn through(
+    gate: &Gate,
+    file: &Path,
+    read: impl FnOnce() -> Result<String, &'static str>,
+) -> Result<String, &'static str> {
+    gate.admits(file).map_err(Shut::as_str)?;
+    let text = read()?;
+    gate::admits_text(&text).map_err(Shut::as_str)?;
+    Ok(text)
 }
 
 const TOO_LONG: &str = "it is longer than what people write";
@@ -160,6 +176,7 @@ fn candidate(path: &str, file: &Path, text: Result<String, &'static str>) -> Can
 
 /// What was found, each file once.
 struct Found<'a> {
+    gate: &'a Gate,
     open: BTreeMap<PathBuf, &'a Open>,
     files: BTreeMap<PathBuf, Candidate>,
 }
@@ -175,9 +192,10 @@ impl Found<'_> {
     fn on_disk(&mut self, disk: &mut Disk, path: &str) -> &mut Why {
         let file = disk.absolute(path);
         let open = self.open.get(&file).copied();
+        let gate = self.gate;
         self.why(file, |file| match open {
-            Some(open) => read_open(open),
-            None => candidate(path, file, disk.read(path)),
+            Some(open) => read_open(open, file, gate),
+            None => candidate(path, file, through(gate, file, || disk.read(path))),
         })
     }
 }

@@ -130,7 +130,7 @@ impl LanguageServer for Backend {
         {
             let mut session = self.shared.lock();
             session.encoding = encoding;
-            session.roots.clone_from(&roots);
+            session.enter(roots.clone());
         }
         if capabilities::shows_progress(&params.capabilities) {
             self.shared.show_progress(self.client.clone());

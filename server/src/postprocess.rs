@@ -185,8 +185,8 @@ fn repeated_line(text: &str, place: &Place, whole: bool) -> Option<usize> {
         } else {
             line_text.to_owned()
         };
-        let solid = full.chars().filter(|c| !c.is_whitespace()).count() >= SOLID;
-        if ended && solid && above.as_deref().map(str::trim_end) == Some(&full) {
+        let solid = || full.chars().filter(|c| !c.is_whitespace()).count() >= SOLID;
+        if ended && above.as_deref().map(str::trim_end) == Some(&full) && solid() {
             return Some(start);
         }
         above = Some(full);
@@ -288,7 +288,9 @@ fn paired_closers(closers: &[char], after: &str) -> usize {
 /// needs both.
 fn overlap(text: &str, closers: &[char], after: &str) -> usize {
     let blank = indentation(after);
-    after
+    // No more than the text can be at its end, and a line may have millions of characters.
+    let within = &after[..after.floor_char_boundary(blank + text.len())];
+    within
         .char_indices()
         .map(|(i, c)| i + c.len_utf8())
         .rev()
@@ -438,6 +440,14 @@ mod tests {
         check_extent(Extent::Line, "f(a$0, b)", ", b)", "repeats-what-follows");
         check_extent(Extent::Line, "f($0) + g(1)", "x) + g(1)", "f(x) + g(1)");
         check("foo($0)", ")", "repeats-what-follows");
+        // Were each beginning of the line tried, this would take hours.
+        let long = "x, ".repeat(1_000_000);
+        check_extent(
+            Extent::Line,
+            &format!("f($0{long})"),
+            "a, x, ",
+            &format!("f(a, {long})"),
+        );
     }
 
     #[test]

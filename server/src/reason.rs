@@ -17,6 +17,10 @@ pub enum Reason {
     OutsideDocument,
     /// Completion is switched off for this language.
     Disabled,
+    /// The model must not see this file.
+    Excluded,
+    /// What the model wrote holds something like a key.
+    Secret,
     /// The cursor is inside a word and nobody asked.
     InsideWord,
     /// The cursor is inside a comment or a string that goes on right of it, and nobody asked.
@@ -52,6 +56,8 @@ impl Reason {
             Self::OutsideDocument => "outside-document",
             Self::Disabled => "disabled",
             Self::InsideWord => "inside-word",
+            Self::Excluded => "excluded",
+            Self::Secret => "secret",
             Self::InsideText => "inside-text",
             Self::Misfit => "does-not-fit",
             Self::Unsure => "not-sure",

@@ -15,6 +15,7 @@ use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
+use crate::gate::{Gate, Shut};
 use crate::language;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
@@ -43,7 +44,7 @@ pub struct Session {
     /// How the client counts columns.
     pub encoding: Encoding,
     /// The folders that are open.
-    pub roots: Vec<PathBuf>,
+    roots: Vec<PathBuf>,
     /// What the configuration says.
     pub settings: Settings,
     /// How far the engine is.
@@ -59,6 +60,9 @@ pub struct Session {
     anchors: HashMap<String, Anchor>,
     /// What the model is shown with the documents.
     workspace: Workspace,
+    gate: Arc<Gate>,
+    /// The documents that the model must not see.
+    shut: HashMap<String, Shut>,
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
@@ -116,6 +120,8 @@ impl Default for Session {
             documents: HashMap::new(),
             anchors: HashMap::new(),
             workspace: Workspace::default(),
+            gate: Arc::default(),
+            shut: HashMap::new(),
             flight: None,
             ahead: None,
             revision: 0,
@@ -131,10 +137,30 @@ impl Session {
         let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
         let root = root.map(PathBuf::as_path);
         self.workspace.opened(&name, path, root);
+        let shut = path.and_then(|path| self.gate.admits(path).err());
         let path = path.and_then(|path| prompt_path::name(path, root));
         self.anchors.remove(&name);
+        self.shut.remove(&name);
+        if let Some(shut) = shut.filter(|shut| shut.is_private()) {
+            self.shut.insert(name.clone(), shut);
+        }
         self.documents
             .insert(name, Document::new(text, version, language, path));
+    }
+
+    /// Another workspace.
+    pub fn enter(&mut self, roots: Vec<PathBuf>) {
+        self.roots = roots;
+        // What there is to say of the patterns is said when they are set.
+        drop(self.guard());
+    }
+
+    /// Judges anew which documents may be shown to the model.
+    fn guard(&mut self) -> Vec<String> {
+        let (gate, messages) = Gate::new(&self.roots, &self.settings.exclude);
+        self.gate = Arc::new(gate);
+        self.shut = self.workspace.shut(&self.gate);
+        messages
     }
 
     /// A document was edited. `None` if it is not open.
@@ -166,6 +192,7 @@ impl Session {
         self.documents.remove(name);
         self.anchors.remove(name);
         self.workspace.closed(name);
+        self.shut.remove(name);
     }
 
     /// A document was saved: what it imports may be another.
@@ -181,7 +208,7 @@ impl Session {
         let context_tokens = engine.info().context_tokens;
         (!self.ended).then(|| {
             self.workspace
-                .errand(&self.documents, self.settings.context, context_tokens)
+                .errand(&self.documents, self.settings.context, &self.gate, context_tokens)
         })?
     }
 
@@ -191,10 +218,13 @@ impl Session {
     }
 
     /// The settings change. Suggestions are made anew.
-    pub fn configure(&mut self, settings: Settings) {
+    ///
+    /// Gives what the user should know of the patterns that exclude files.
+    pub fn configure(&mut self, settings: Settings) -> Vec<String> {
         self.renew();
         self.workspace.want_all();
         self.settings = settings;
+        self.guard()
     }
 
     /// Another engine is going to be loaded; gives the one that was there.
@@ -265,6 +295,9 @@ impl Session {
         let settings = self.settings.of(&document.language);
         if !settings.enabled {
             return Err(Reason::Disabled);
+        }
+        if self.shut.contains_key(name) {
+            return Err(Reason::Excluded);
         }
         let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
         let version = document.version;
@@ -454,10 +487,8 @@ mod tests {
     #[test]
     fn documents_are_named_after_the_folder_that_holds_them() {
         let folder = std::env::temp_dir();
-        let mut session = Session {
-            roots: vec![folder.join("other"), folder.join("repo")],
-            ..Session::default()
-        };
+        let mut session = Session { ..Session::default() };
+        session.enter(vec![folder.join("other"), folder.join("repo")]);
         session.open(
             "a".to_owned(),
             Some(&folder.join("repo").join("src").join("a.rs")),

@@ -14,6 +14,7 @@ use codegemma_model::PromptFile;
 use crate::context::recent::{Edit, Recent};
 use crate::context::{self, Choice};
 use crate::document::{Change, Document};
+use crate::gate::{Gate, Shut};
 use crate::gather::{Open, Search};
 use crate::settings::ContextSources;
 
@@ -112,6 +113,15 @@ impl Workspace {
         }
     }
 
+    /// The open documents that a gate shuts, of those that nobody should see.
+    pub fn shut(&self, gate: &Gate) -> HashMap<String, Shut> {
+        let shut = |(name, known): (&String, &Known)| {
+            let shut = gate.admits(known.file.as_deref()?).err()?;
+            shut.is_private().then(|| (name.clone(), shut))
+        };
+        self.known.iter().filter_map(shut).collect()
+    }
+
     /// A document was closed.
     pub fn closed(&mut self, name: &str) {
         self.known.remove(name);
@@ -138,6 +148,7 @@ impl Workspace {
         &mut self,
         documents: &HashMap<String, Document>,
         sources: ContextSources,
+        gate: &Arc<Gate>,
         context_tokens: usize,
     ) -> Option<Errand> {
         if self.busy {
@@ -166,6 +177,7 @@ impl Workspace {
                 language: crate::language::of_id(&document.language),
                 open: open.collect(),
                 sources,
+                gate: gate.clone(),
             },
             line: known.line,
             budget: context::budget(context_tokens),

@@ -32,6 +32,8 @@ pub struct Client {
     next_id: i64,
     /// What the client's section of settings is when it is asked for, if it answers at all.
     pub section: Option<Value>,
+    /// Whether the server's requests are answered.
+    agrees: bool,
 }
 
 impl Client {
@@ -84,6 +86,7 @@ impl Client {
             inbox: Vec::new(),
             next_id: 1,
             section: Some(Value::Null),
+            agrees: true,
         }
     }
 
@@ -244,9 +247,30 @@ impl Client {
         &self.inbox
     }
 
+    /// Never answers a request of the server, from now on.
+    pub fn stop_answering(&mut self) {
+        self.agrees = false;
+    }
+
+    /// The oldest message that nobody has taken.
+    #[track_caller]
+    pub fn take(&mut self) -> Value {
+        self.wait(|_| true)
+    }
+
+    /// How much memory the server has, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server lives");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = resident.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("a process has memory") << 10
+    }
+
     fn receive(&mut self, message: Value) {
         // The server's requests are answered at once, as by an editor that agrees to everything.
-        if message.get("method").is_some()
+        if self.agrees
+            && message.get("method").is_some()
             && let Some(id) = message.get("id")
         {
             let result = match message["method"].as_str() {

@@ -5,9 +5,15 @@
 mod binaries;
 mod client;
 mod command;
+mod ledger;
+mod probe;
+mod random;
 
 pub use client::{Client, Encoding, items, position, uri};
 pub use command::{Output, command, complete, complete_with, repository};
+pub use ledger::Ledger;
+pub use probe::check_text;
+pub use random::Random;
 
 /// The model that the tests run on where any will do: it is inside the program. What it writes is not what they test.
 pub const MODEL: &str = "starter";

@@ -58,6 +58,42 @@ fn count(request: &Value, name: &str) -> u64 {
 }
 
 #[test]
+fn what_is_private_is_neither_shown_nor_completed() {
+    let folder = workspace(&[
+        ("main.py", MAIN),
+        ("shapes.py", SHAPES),
+        (".codegemmaignore", "shapes.py\n"),
+        (".env", "HOST=a\n"),
+    ]);
+    let mut client = Client::ready_in(folder.path(), settings());
+    let main = uri(&folder.path().join("main.py"));
+    client.open(&main, MAIN);
+    let at = position(5, 0);
+    let named = |explanation: &Value, path: &str| {
+        let pieces = explanation["pieces"].as_array().unwrap().clone();
+        pieces.into_iter().find(|piece| piece["path"] == path)
+    };
+    let explanation = wait_for(&mut client, &main, &at, |explanation| {
+        named(explanation, "shapes.py").is_some()
+    });
+    let piece = named(&explanation, "shapes.py").unwrap();
+    assert_eq!(piece["included"], false);
+    assert!(
+        piece["reason"].as_str().unwrap().contains(".codegemmaignore"),
+        "{piece}"
+    );
+    assert!(!explanation["prompt"].as_str().unwrap().contains("Shape("));
+
+    for (file, text) in [(".env", "HOST=a\n"), ("shapes.py", SHAPES)] {
+        let private = uri(&folder.path().join(file));
+        client.open(&private, text);
+        let id = client.ask_inline(&private, &position(1, 0));
+        assert_eq!(client.result(id), json!({"items": []}));
+        client.status(|status| status["lastRequest"]["reason"] == "excluded");
+    }
+}
+
+#[test]
 fn what_is_imported_is_in_the_prompt() {
     let folder = workspace(&[("main.py", MAIN), ("shapes.py", SHAPES), ("notes.txt", "square")]);
     let mut client = Client::ready_in(folder.path(), settings());

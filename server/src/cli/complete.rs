@@ -122,6 +122,14 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let mut place = Place::read(&flags.place, None)?;
     let effective = place.effective(&flags.engine);
     let settings = Settings::new(&effective);
+    if let Err(shut) = place.guard(&settings.exclude) {
+        output::note(&format!(
+            "nothing is suggested: {} ({})",
+            Reason::Excluded.as_str(),
+            shut.as_str()
+        ));
+        return Ok(());
+    }
     let language = settings.of(place.snapshot.language.map_or("", |language| language.id));
     let multiline = flags.multiline.unwrap_or(language.multiline);
     let max_tokens = flags.max_tokens.unwrap_or(language.max_tokens);

@@ -3,16 +3,18 @@
 //! It must not know what is done there.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use codegemma_model::{ModelInfo, PromptFile};
 use ropey::Rope;
 
 use super::failure::Failure;
 use super::target::{self, Target};
-use super::{model, source};
+use super::{model, output, source};
 use crate::complete::Snapshot;
 use crate::config::{Effective, EngineFlags};
 use crate::context::{self, Choice};
+use crate::gate::{Gate, Shut};
 use crate::gather::Search;
 use crate::language;
 use crate::prompt_path;
@@ -37,6 +39,7 @@ pub(super) struct Place {
     pub(super) snapshot: Snapshot,
     file: Option<PathBuf>,
     root: Option<PathBuf>,
+    gate: Arc<Gate>,
 }
 
 impl Place {
@@ -69,7 +72,19 @@ impl Place {
             },
             file: known,
             root,
+            gate: Arc::default(),
         })
+    }
+
+    /// Holds to what the user excludes; says why where the file itself is not to be completed.
+    pub(super) fn guard(&mut self, exclude: &[String]) -> Result<(), Shut> {
+        let (gate, messages) = Gate::new(self.root.as_slice(), exclude);
+        for message in messages {
+            output::note(&message);
+        }
+        self.gate = Arc::new(gate);
+        let shut = self.file.as_deref().and_then(|file| self.gate.admits(file).err());
+        shut.filter(|shut| shut.is_private()).map_or(Ok(()), Err)
     }
 
     /// The configuration that holds there: of the workspace that it is in.
@@ -86,6 +101,7 @@ impl Place {
             language: self.snapshot.language,
             open: Vec::new(),
             sources,
+            gate: self.gate.clone(),
         };
         let line = self.snapshot.text.byte_to_line(self.snapshot.offset);
         let budget = context::budget(model.context_tokens);

@@ -101,7 +101,10 @@ impl Shared {
         {
             let mut session = self.lock();
             if session.settings != settings {
-                session.configure(settings);
+                for message in session.configure(settings) {
+                    self.outbox
+                        .message(MessageType::WARNING, format!("CodeGemma: {message}"));
+                }
                 self.tell(&session, None);
                 self.tend(&mut session);
             }

@@ -8,11 +8,14 @@ use std::io;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tower_lsp::jsonrpc::Request;
+use tower_lsp::jsonrpc::{Request, Response};
 use tower_lsp::ls_types::{DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams};
 
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
 pub(super) const MALFORMED: &str = "codegemma/malformed";
+
+/// A notification, for which tower-lsp answers whoever wants an answer.
+const CANCEL: &str = "$/cancelRequest";
 
 /// The longest message that is read into memory.
 const MAX_BODY: u64 = 256 << 20;
@@ -22,6 +25,7 @@ const MAX_LINE: u64 = 8 << 10;
 
 const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
+const METHOD_NOT_FOUND: i64 = -32601;
 
 /// One message as it comes in.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,8 +91,28 @@ async fn read_body(input: &mut (impl AsyncBufRead + Unpin), length: u64) -> io::
 }
 
 /// Gives back the message if the protocol's reader will understand it, or else what stands for it.
-fn check(body: Vec<u8>) -> Vec<u8> {
+fn check(mut body: Vec<u8>) -> Vec<u8> {
     match serde_json::from_slice::<Request>(&body) {
+        // A response, or something like one: were it taken for a request, its id would be answered, and the client would
+        // take that for the answer to a request of its own.
+        Ok(request) if request.method().is_empty() => match serde_json::from_slice::<Response>(&body) {
+            Ok(_) => body,
+            Err(_) => {
+                let message = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+                let meant_as_response = message.get("error").is_some() || message.get("result").is_some();
+                let id = request.id().filter(|_| !meant_as_response);
+                malformed(
+                    json!(id),
+                    INVALID_REQUEST,
+                    "the message has no method and is no response",
+                )
+            }
+        },
+        // tower-lsp leaves these without an answer.
+        Ok(request) if request.method().starts_with("$/") && request.method() != CANCEL => match request.id() {
+            Some(id) => malformed(json!(id), METHOD_NOT_FOUND, "there is no request of this name"),
+            None => body,
+        },
         Ok(request) => {
             warn_if_lost(&request);
             body
@@ -100,8 +124,34 @@ fn check(body: Vec<u8>) -> Vec<u8> {
             let id = id.filter(|id| id.is_i64() || id.is_string()).unwrap_or(Value::Null);
             malformed(id, INVALID_REQUEST, &error.to_string())
         }
+        Err(_) if mend_surrogates(&mut body) => check(body),
         Err(error) => malformed(Value::Null, PARSE_ERROR, &error.to_string()),
     }
+}
+
+/// Replaces halves of surrogate pairs, which clients in JavaScript send and no Rust string can hold, and says whether there
+/// were any. What replaces one is one UTF-16 unit too, so that the client's columns stay right.
+fn mend_surrogates(body: &mut [u8]) -> bool {
+    let unit = |body: &[u8], at: usize| {
+        let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut mended = false;
+    let mut at = 0;
+    while let Some(next) = memchr::memchr(b'\\', &body[at..]) {
+        at += next;
+        at += match unit(body, at) {
+            Some(0xd800..0xdc00) if matches!(unit(body, at + 6), Some(0xdc00..0xe000)) => 12,
+            Some(0xd800..0xe000) => {
+                body[at + 2..at + 6].copy_from_slice(b"fffd");
+                mended = true;
+                6
+            }
+            _ => 2,
+        };
+        at = at.min(body.len());
+    }
+    mended
 }
 
 /// A request with wrong parameters is answered with an error, but a notification would be dropped without a word, and
@@ -201,8 +251,24 @@ mod tests {
             Value::Null,
         )
         .await;
+        let check_answered = async |body: &str, code, id| check_skipped(&frame(body), code, id).await;
+        check_answered(r#"{"jsonrpc":"2.0","id":4}"#, INVALID_REQUEST, json!(4)).await;
+        check_answered(r#"{"jsonrpc":"2.0"}"#, INVALID_REQUEST, Value::Null).await;
+        let no_response = r#"{"jsonrpc":"2.0","id":4,"error":{"code":"x"}}"#;
+        check_answered(no_response, INVALID_REQUEST, Value::Null).await;
+        let unknown = r#"{"jsonrpc":"2.0","id":"b","method":"$/unknown"}"#;
+        check_answered(unknown, METHOD_NOT_FOUND, json!("b")).await;
         check_skipped("Content-Length: x\r\n\r\n", PARSE_ERROR, Value::Null).await;
         check_skipped("rubbish\r\nmore\r\n\r\n", PARSE_ERROR, Value::Null).await;
+    }
+
+    #[tokio::test]
+    async fn halves_of_surrogate_pairs_are_replaced() {
+        let body = r#"{"jsonrpc":"2.0","method":"x","params":["\ud83d","\uDE00a","\ud83d\ude00","\\ud83d\ud83d\ud83d\ude00"]}"#;
+        let messages = sieved(frame(body).as_bytes()).await;
+        let params = json!(["\u{fffd}", "\u{fffd}a", "😀", "\\ud83d\u{fffd}😀"]);
+        assert_eq!(messages[0]["params"], params, "{messages:?}");
+        check_skipped(&frame(r#"{"jsonrpc":"2.0","method":"\ud83"#), PARSE_ERROR, Value::Null).await;
     }
 
     #[tokio::test]
