@@ -173,7 +173,7 @@ fn an_open_document_is_what_it_is_in_the_editor() {
     };
     search.open = vec![
         Open {
-            edited: vec![0..1],
+            edited: std::iter::once(0..1).collect(),
             ..open("b.py", "import c\r\nin_editor = 1\r\n")
         },
         open("new.py", "x"),
