@@ -1,0 +1,38 @@
+// Makes the .vsix: `npm run package`, here or from anywhere with `npm --prefix editors/vscode run package`.
+//
+// It carries a server where there is one: the one that the environment variable CODEGEMMA_LSP names, else
+// target/release/codegemma-lsp; the package is then for this platform only. Without one it is for every platform, and
+// the extension takes the server from the PATH or from its setting.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '..', '..');
+const name = process.platform === 'win32' ? 'codegemma-lsp.exe' : 'codegemma-lsp';
+const run = (script, ...args) =>
+    execFileSync(process.execPath, [join(here, 'node_modules', script), ...args], { cwd: here, stdio: 'inherit' });
+
+const named = process.env.CODEGEMMA_LSP;
+if (named && !existsSync(named)) {
+    console.error(`CODEGEMMA_LSP names ${named}, and there is no such file.`);
+    process.exit(1);
+}
+const built = join(root, 'target', 'release', name);
+const server = named || (existsSync(built) ? built : undefined);
+const folder = join(here, 'server');
+rmSync(folder, { recursive: true, force: true });
+if (server) {
+    mkdirSync(folder);
+    copyFileSync(server, join(folder, name));
+    chmodSync(join(folder, name), 0o755);
+}
+copyFileSync(join(root, 'LICENSE'), join(here, 'LICENSE'));
+rmSync(join(here, 'dist'), { recursive: true, force: true });
+execFileSync('npm', ['run', '--silent', 'build'], { cwd: here, stdio: 'inherit', shell: process.platform === 'win32' });
+const target = `${process.platform}-${process.arch}`;
+const output = server ? `codegemma-${target}.vsix` : 'codegemma.vsix';
+run('@vscode/vsce/vsce', 'package', '--no-dependencies', ...(server ? ['--target', target] : []), '--out', output);
+console.log(`${basename(output)} ${server ? `carries ${server}` : 'carries no server'}.`);
