@@ -26,7 +26,8 @@ fn initialize_is_answered_before_the_model_is_loaded() {
             "codegemma.accepted",
             "codegemma.partiallyAccepted",
             "codegemma.dismissed",
-            "codegemma.restart"
+            "codegemma.restart",
+            "codegemma.explain"
         ])
     );
     let status = client.notification("codegemma/status");
