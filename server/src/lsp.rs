@@ -21,6 +21,7 @@ use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
     DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams, ExecuteCommandParams,
     InitializeParams, InitializeResult, InitializedParams, InlineCompletionList, InlineCompletionParams,
+    TextDocumentIdentifier,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
@@ -52,6 +53,7 @@ pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
     })
     .custom_method("textDocument/inlineCompletion", Backend::inline_completion)
     .custom_method(framing::MALFORMED, Backend::malformed)
+    .custom_method(framing::LOST, Backend::lost)
     .finish();
     let (sieved, pipe) = tokio::io::duplex(PIPE_BYTES);
     let reading = shared.clone();
@@ -93,6 +95,11 @@ impl Backend {
         Ok(InlineCompletionList {
             items: item.into_iter().collect(),
         })
+    }
+
+    /// Takes note of a change that the sieve could not read.
+    async fn lost(&self, params: TextDocumentIdentifier) {
+        self.shared.lock().lose(params.uri.as_str());
     }
 
     /// Answers a message that the sieve could not read.
