@@ -90,6 +90,11 @@ impl Document {
         !self.stale
     }
 
+    /// An edit was not understood, so the text is no longer the client's.
+    pub fn lose(&mut self) {
+        self.stale = true;
+    }
+
     /// Applies the edits in order, each to the result of the one before. After an error the document is stale.
     pub fn apply(&mut self, version: i32, changes: &[Change], encoding: Encoding) -> Result<(), ChangeError> {
         self.version = version;

@@ -24,7 +24,7 @@ use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
     DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
     DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
-    InlineCompletionList, InlineCompletionParams,
+    InlineCompletionList, InlineCompletionParams, TextDocumentIdentifier,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
@@ -57,6 +57,7 @@ pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
     })
     .custom_method("textDocument/inlineCompletion", Backend::inline_completion)
     .custom_method(framing::MALFORMED, Backend::malformed)
+    .custom_method(framing::LOST, Backend::lost)
     .finish();
     let (sieved, pipe) = tokio::io::duplex(PIPE_BYTES);
     let reading = shared.clone();
@@ -103,6 +104,11 @@ impl Backend {
         Ok(InlineCompletionList {
             items: suggestions.iter().map(item).collect(),
         })
+    }
+
+    /// Takes note of a change that the sieve could not read.
+    async fn lost(&self, params: TextDocumentIdentifier) {
+        self.shared.lock().lose(params.uri.as_str());
     }
 
     /// Answers a message that the sieve could not read.

@@ -174,6 +174,14 @@ impl Session {
         Some(applied)
     }
 
+    /// A document was edited in a way that was not understood. Nothing is suggested until its whole text is sent.
+    pub fn lose(&mut self, name: &str) {
+        self.cancel_in(name);
+        if let Some(document) = self.documents.get_mut(name) {
+            document.lose();
+        }
+    }
+
     /// What is to be done, elsewhere, for the syntax tree of a document that was not quick to have.
     pub fn parse_job(&mut self, name: &str) -> Option<Job> {
         self.documents.get_mut(name)?.parse_job()

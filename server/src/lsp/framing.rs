@@ -14,6 +14,9 @@ use tower_lsp::ls_types::{DidChangeTextDocumentParams, DidCloseTextDocumentParam
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
 pub(super) const MALFORMED: &str = "codegemma/malformed";
 
+/// The notification that stands for a change that could not be understood. Its params are the document.
+pub(super) const LOST: &str = "codegemma/lost";
+
 /// A notification, for which tower-lsp answers whoever wants an answer.
 const CANCEL: &str = "$/cancelRequest";
 
@@ -113,10 +116,7 @@ fn check(mut body: Vec<u8>) -> Vec<u8> {
             Some(id) => malformed(json!(id), METHOD_NOT_FOUND, "there is no request of this name"),
             None => body,
         },
-        Ok(request) => {
-            warn_if_lost(&request);
-            body
-        }
+        Ok(request) => lost(&request).unwrap_or(body),
         Err(error) if error.is_data() => {
             let id = serde_json::from_slice::<Value>(&body)
                 .ok()
@@ -155,8 +155,8 @@ fn mend_surrogates(body: &mut [u8]) -> bool {
 }
 
 /// A request with wrong parameters is answered with an error, but a notification would be dropped without a word, and
-/// the document would no longer be the client's.
-fn warn_if_lost(request: &Request) {
+/// the document would no longer be the client's. Gives what stands for such a change.
+fn lost(request: &Request) -> Option<Vec<u8>> {
     fn fits<'a, T: serde::Deserialize<'a>>(params: &'a Value) -> bool {
         T::deserialize(params).is_ok()
     }
@@ -167,9 +167,20 @@ fn warn_if_lost(request: &Request) {
         "textDocument/didClose" => fits::<DidCloseTextDocumentParams>(params),
         _ => true,
     };
-    if !fits {
-        tracing::warn!("{} has parameters of the wrong shape and is ignored", request.method());
+    if fits || request.id().is_some() {
+        return None;
     }
+    let method = request.method();
+    if method != "textDocument/didChange" {
+        tracing::warn!("{method} has parameters of the wrong shape and is ignored");
+        return None;
+    }
+    tracing::warn!(
+        "{method} has parameters of the wrong shape; nothing is suggested there until the document's whole text is sent"
+    );
+    let uri = params.get("textDocument")?.get("uri")?;
+    let message = json!({"jsonrpc": "2.0", "method": LOST, "params": {"uri": uri}});
+    Some(message.to_string().into_bytes())
 }
 
 fn malformed(id: Value, code: i64, message: &str) -> Vec<u8> {
@@ -260,6 +271,19 @@ mod tests {
         check_answered(unknown, METHOD_NOT_FOUND, json!("b")).await;
         check_skipped("Content-Length: x\r\n\r\n", PARSE_ERROR, Value::Null).await;
         check_skipped("rubbish\r\nmore\r\n\r\n", PARSE_ERROR, Value::Null).await;
+    }
+
+    #[tokio::test]
+    async fn a_change_that_cannot_be_read_names_its_document() {
+        let change = |document: Value| {
+            let params = json!({"textDocument": document, "contentChanges": [{"text": 5}]});
+            frame(&json!({"jsonrpc": "2.0", "method": "textDocument/didChange", "params": params}).to_string())
+        };
+        let messages = sieved(change(json!({"uri": "file:///a", "version": 2})).as_bytes()).await;
+        assert_eq!(messages[0]["method"], LOST);
+        assert_eq!(messages[0]["params"], json!({"uri": "file:///a"}));
+        let messages = sieved(change(json!(5)).as_bytes()).await;
+        assert_eq!(messages[0]["method"], "textDocument/didChange");
     }
 
     #[tokio::test]

@@ -39,7 +39,12 @@ impl Plain {
         &self.text
     }
 
-    /// A change named a place that does not exist, so that only a whole text can follow.
+    /// A change was sent that cannot be understood.
+    pub(crate) fn lose(&mut self) {
+        self.stale = true;
+    }
+
+    /// A change could not be applied, so that only a whole text can follow.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
     }
