@@ -1,0 +1,100 @@
+--- `:CodeGemma` and its subcommands.
+local M = {}
+
+local function client()
+  return require('codegemma.client')
+end
+
+--- Shows lines in a window of their own.
+---@param name string
+---@param lines string[]
+local function show(name, lines)
+  vim.cmd.new()
+  vim.bo.buftype, vim.bo.bufhidden, vim.bo.swapfile = 'nofile', 'wipe', false
+  vim.api.nvim_buf_set_name(0, ('codegemma://%s/%d'):format(name, vim.api.nvim_get_current_buf()))
+  vim.api.nvim_buf_set_lines(0, 0, -1, false, lines)
+  vim.bo.modifiable = false
+end
+
+---@param told table what the server says of a place
+---@return string[]
+local function explanation(told)
+  local lines = { 'How much is completed: ' .. told.trigger, 'Anchor: ' .. told.anchor, '' }
+  for _, piece in ipairs(told.pieces) do
+    local sign = piece.included and '+' or '-'
+    table.insert(lines, ('%s %s, %s: %d tokens, %s'):format(sign, piece.path, piece.source, piece.tokens, piece.reason))
+  end
+  vim.list_extend(lines, { '', 'What the model sees:', '' })
+  return vim.list_extend(lines, vim.split(told.prompt, '\n', { plain = true }))
+end
+
+--- Shows what the model sees at the cursor, as the server puts it together.
+local function explain()
+  local server = client().get(0)
+  if not server then
+    client().notify(require('codegemma').status().message, vim.log.levels.WARN)
+    return
+  end
+  local at = client().cursor(server)
+  local place = { uri = at.textDocument.uri, position = at.position }
+  client().execute(server, 'codegemma.explain', { place }, function(error, told)
+    if error then
+      client().notify('the server cannot explain: ' .. error.message, vim.log.levels.WARN)
+    else
+      show('explain', explanation(told))
+    end
+  end)
+end
+
+local function status()
+  local now = require('codegemma').status()
+  local model = now.model and (' (%s)'):format(now.model) or ''
+  vim.api.nvim_echo({ { ('CodeGemma is %s%s: %s'):format(now.state, model, now.message) } }, true, {})
+end
+
+--- What the server has written about itself is in the log of all language servers.
+local function log()
+  local path = vim.lsp.log and vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
+  vim.cmd.tabnew(vim.fn.fnameescape(path))
+  vim.cmd.normal({ 'G', bang = true })
+end
+
+local SUBCOMMANDS = {
+  enable = function()
+    require('codegemma').enable()
+  end,
+  disable = function()
+    require('codegemma').disable()
+  end,
+  toggle = function()
+    require('codegemma').toggle()
+    status()
+  end,
+  restart = function()
+    client().restart()
+  end,
+  status = status,
+  log = log,
+  explain = explain,
+}
+
+---@return string[]
+function M.names()
+  local names = vim.tbl_keys(SUBCOMMANDS)
+  table.sort(names)
+  return names
+end
+
+---@param name string
+function M.run(name)
+  local subcommand = SUBCOMMANDS[name]
+  if not subcommand then
+    local known = table.concat(M.names(), ', ')
+    client().notify(('there is no `:CodeGemma %s`; there are %s'):format(name, known), vim.log.levels.ERROR)
+    return
+  end
+  require('codegemma').start()
+  subcommand()
+end
+
+return M
