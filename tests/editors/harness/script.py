@@ -1,6 +1,6 @@
 """What the scripted server suggests. Its tests predict it with the same function.
 
-Pure: text in, text out. After `@` and a digit, the suggestion of that number is what is left of it; lines end with `\n`.
+Pure: text in, text out, whose lines end with `\n`. `@` and a digit choose a suggestion, and what follows begins it.
 """
 
 import re

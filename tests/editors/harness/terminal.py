@@ -3,6 +3,7 @@
 It must not know which program runs.
 """
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -76,17 +77,13 @@ class Terminal:
         self._reader.start()
 
     def _read(self):
+        """Reads until nobody has the terminal open any more, which is an error of the device."""
         waiting = b""
-        while True:
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                return
-            if not data:
-                return
-            if ASKS_FOR_SYNCHRONIZATION in data:
-                os.write(self._master, HAS_SYNCHRONIZATION)
-            waiting = self._paint(waiting + data)
+        with contextlib.suppress(OSError):
+            while data := os.read(self._master, 65536):
+                if ASKS_FOR_SYNCHRONIZATION in data:
+                    os.write(self._master, HAS_SYNCHRONIZATION)
+                waiting = self._paint(waiting + data)
 
     def _paint(self, data):
         """Paints whole pictures, and returns what has come of the next one."""
@@ -132,10 +129,9 @@ class Terminal:
 
     def close(self):
         """Ends the program if it has not, with all that it has started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
-        # Also ends the reader, which may sit in a read that never returns.
+        # The number of a closed file is given to the next one, from which the reader must not read.
+        self._reader.join(timeout=2)
         os.close(self._master)

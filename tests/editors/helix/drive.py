@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 from harness import binary, debian, picture, runner
-from harness.script import SUGGESTIONS
 from harness.terminal import Terminal
 
 EDITOR = binary.REPOSITORY / "editors" / "helix"
@@ -70,7 +69,8 @@ class Helix:
         bin_folder.mkdir()
         (bin_folder / "codegemma-lsp").symlink_to(server)
         for name in others:
-            (bin_folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SCRIPTED}" --name {name} --item hello_from_{name}\n')
+            flags = f"--name {name} --item hello_from_{name}"
+            (bin_folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SCRIPTED}" {flags}\n')
             (bin_folder / name).chmod(0o755)
         self._program = str(program)
         self._environment = {

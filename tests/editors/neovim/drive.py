@@ -38,9 +38,10 @@ def drive(version, only):
 
     def start(scenario):
         cmd = getattr(scenario, "cmd", [server]) + getattr(scenario, "flags", [])
-        return Neovim(version, program, runtime, getattr(scenario, "setup", SETUP), cmd)
+        return Neovim(program, runtime, getattr(scenario, "setup", SETUP), cmd)
 
-    failures = runner.run(f"Neovim {version} with the real server", scenarios.SCENARIOS, start, only)
+    played = [scenario for scenario in scenarios.SCENARIOS if version in getattr(scenario, "versions", [version])]
+    failures = runner.run(f"Neovim {version} with the real server", played, start, only)
     return failures + runner.run(f"Neovim {version} with a scripted server", scripted.SCENARIOS, start, only)
 
 
@@ -58,7 +59,8 @@ def main():
         for version in versions:
             editor(version)
     except debian.InstallError as error:
-        raise SystemExit(f"{error}\nNot all versions of Neovim can be had; --floor-only tests {FLOOR} alone.") from error
+        remedy = f"Not all versions of Neovim can be had; --floor-only tests {FLOOR} alone."
+        raise SystemExit(f"{error}\n{remedy}") from error
     # They mostly wait, so they run at the same time, and each says what it has to say when it is done.
     command = [sys.executable, __file__, *(["--only", flags.only] if flags.only else []), "--version"]
     running = [

@@ -1,13 +1,14 @@
 """Neovim in a terminal, with the plugin installed as a package in a home of its own, watched through its RPC socket."""
 
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
 
 import pynvim
-
 from harness.terminal import Terminal
 
 PLUGIN = Path(__file__).resolve().parents[3] / "editors" / "neovim"
@@ -46,8 +47,7 @@ return first .. below
 class Neovim:
     """A running Neovim. `program` may need `runtime`, the folder of its own scripts."""
 
-    def __init__(self, version, program, runtime, setup, cmd, lines=40):
-        self.version = version
+    def __init__(self, program, runtime, setup, cmd, lines=40):
         self.home = Path(tempfile.mkdtemp(prefix="codegemma-neovim-"))
         self.folder = self.home / "project"
         self.folder.mkdir()
@@ -70,6 +70,7 @@ class Neovim:
         self._lines = lines
         self.terminal = None
         self.nvim = None
+        self._pid = None
 
     def start(self, *arguments):
         """Starts the editor with a file, or whatever else it may be told."""
@@ -84,6 +85,9 @@ class Neovim:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
+        self.answer_prompt()
+        # What is in the terminal is a client of another one that it has started.
+        self._pid = self.nvim.funcs.getpid()
         self.until("its start", lambda: self.nvim.vvars["vim_did_enter"] == 1)
 
     def write(self, name, text):
@@ -106,18 +110,25 @@ class Neovim:
 
     def insert_at(self, before):
         """Begins to insert behind a text."""
+
+        def mode():
+            self.answer_prompt()
+            return self.mode()
+
+        self.until("normal mode", lambda: mode() == "n")
         row, column = before.count("\n") + 1, len(before.replace("\r", "").rpartition("\n")[2].encode())
         self.nvim.current.window.cursor = (row, column)
         at_end = column >= len(self.nvim.current.line.encode())
-        self.terminal.type("A" if at_end else "i")
-        self.until("insert mode", lambda: self.mode() == "i")
+        # No key is typed for it, nor is its answer waited for: a message may be in the way.
+        self.nvim.command("startinsert!" if at_end else "startinsert", async_=True)
+        self.until("insert mode", lambda: mode() == "i")
 
     def lua(self, code, *arguments):
         self.answer_prompt()
         return self.nvim.exec_lua(code, *arguments)
 
     def answer_prompt(self):
-        """Presses Enter where a message waits for that, as errors do in Neovim 0.10: nothing else is answered before."""
+        """Presses Enter where a message waits for that, as errors do in Neovim 0.10: nothing is answered before."""
         while self.nvim.api.get_mode()["blocking"]:
             self.terminal.type("\r")
             time.sleep(0.05)
@@ -186,14 +197,13 @@ class Neovim:
         self.answer_prompt()
 
     def servers(self):
-        """The processes of the servers that Neovim has started. What is in the terminal has started another Neovim,
-        which is their parent."""
+        """The processes of the servers that Neovim has started."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                is_server = words[0].endswith("/codegemma-lsp") or any(word.endswith("scripted_server.py") for word in words)
-                if is_server and parent(parent(path.name)) == self.terminal.process.pid:
+                is_real, is_scripted = words[0].endswith("/codegemma-lsp"), "scripted_server.py" in " ".join(words)
+                if (is_real or is_scripted) and parent(path.name) == self._pid:
                     found.append(int(path.name))
             except OSError:
                 # It has ended meanwhile.
@@ -203,6 +213,10 @@ class Neovim:
     def close(self):
         if self.nvim:
             self.nvim.close()
+        if self._pid:
+            # It goes with its terminal, unless it waits for a key.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
         if self.terminal:
             self.terminal.close()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -17,12 +17,14 @@ START = "first line\n\tindented, größer\n\n日本 😀 (x) [y] {z}\nlast\n"
 TYPED = ["a", "word ", "é", "😀", "\t", "\n", "日", ")", "]", "} ", "0"]
 
 # What Neovim must agree on: text, mode, cursor, and what is drawn.
-STATE = """
+STATE = r"""
 local row, col = unpack(vim.api.nvim_win_get_cursor(0))
 local lines = vim.api.nvim_buf_get_lines(0, 0, -1, true)
-local before = table.concat(vim.list_slice(lines, 1, row - 1), '\\\\n') .. (row > 1 and '\\\\n' or '') .. lines[row]:sub(1, col)
-return { table.concat(lines, '\\\\n') .. '\\\\n', vim.api.nvim_get_mode().mode, before, require('codegemma').is_visible() }
-""".replace("\\\\n", "\\n")
+local before = vim.list_slice(lines, 1, row)
+before[row] = before[row]:sub(1, col)
+local text = table.concat(lines, '\n') .. '\n'
+return { text, vim.api.nvim_get_mode().mode, table.concat(before, '\n'), require('codegemma').is_visible() }
+"""
 
 
 class Plain:
@@ -73,7 +75,9 @@ class Plain:
 
 def word(rest):
     """Up to the end of the first word or run of signs; letters beyond ASCII are those of words."""
-    return (re.match(r"\s*(?:[a-zA-Z0-9_]|[^\x00-\x7f])+", rest) or re.match(r"\s*[^\sa-zA-Z0-9_\x80-\U0010ffff]+", rest) or [rest])[0]
+    first_word = re.match(r"\s*[a-zA-Z0-9_\x80-\U0010ffff]+", rest)
+    signs = re.match(r"\s*[^\sa-zA-Z0-9_\x80-\U0010ffff]+", rest)
+    return (first_word or signs or [rest])[0]
 
 
 def line(rest):
@@ -85,33 +89,33 @@ def keys(typed):
     return typed.replace("\n", "\r").replace("\t", "\x16\t")
 
 
-def step(plain, random):
+def step(plain, dice):
     """Does something in the plain editor, and returns the keys that do it in Neovim."""
     accept = [(TAB, lambda rest: rest), (ALT_W, word), (ALT_L, line)]
     if plain.suggestion():
-        what = random.choices(["accept", "along", "rush", "dismiss", "type"], [4, 3, 2, 1, 1])[0]
+        what = dice.choices(["accept", "along", "rush", "dismiss", "type"], [4, 3, 2, 1, 1])[0]
         rest, _ = plain.suggestion()
         if what == "accept":
-            key, part = random.choice(accept)
+            key, part = dice.choice(accept)
             plain.accept(part)
             return key
         if what in ("along", "rush"):
-            typed = rest[: random.randint(1, len(rest))]
+            typed = rest[: dice.randint(1, len(rest))]
             plain.change(typed)
             # Nobody waits here for the answer to what has been typed.
             if what == "rush" and plain.suggestion():
-                key, part = random.choice(accept)
+                key, part = dice.choice(accept)
                 plain.accept(part)
                 return keys(typed) + key
             return keys(typed)
         if what == "dismiss":
             plain.dismissed = True
             return CTRL_BRACKET
-    what = random.choices(["mark", "type", "backspace"], [5, 3, 1])[0]
+    what = dice.choices(["mark", "type", "backspace"], [5, 3, 1])[0]
     if what == "backspace" and plain.cursor:
         plain.change("", removed_before=1)
         return BACKSPACE
-    typed = f"@{random.randrange(len(SUGGESTIONS))}" if what == "mark" else random.choice(TYPED)
+    typed = f"@{dice.randrange(len(SUGGESTIONS))}" if what == "mark" else dice.choice(TYPED)
     plain.change(typed)
     return keys(typed)
 
@@ -129,9 +133,9 @@ def agree(editor, plain, mode, done):
         assert drawn == "".join(rest.split()), f"after {done}: {drawn!r} is drawn for {rest!r}"
 
 
-def insert(editor, plain, random):
+def insert(editor, plain, dice):
     """Goes somewhere and begins to insert."""
-    plain.cursor = random.randrange(len(plain.text))
+    plain.cursor = dice.randrange(len(plain.text))
     plain.dismissed = False
     row, column = plain.before.count("\n") + 1, len(plain.before.rpartition("\n")[2].encode())
     editor.nvim.current.window.cursor = (row, column)

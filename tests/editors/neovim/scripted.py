@@ -1,5 +1,5 @@
-"""What a model cannot be relied on to do, with a server that follows a script: several candidates, paired brackets, other
-servers and plugins, faults. Each function gets a Neovim that has not been started."""
+"""What a model cannot be relied on to do, with a server that follows a script: several candidates, paired brackets,
+other servers and plugins, faults. Each function gets a Neovim that has not been started."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from harness.script import SUGGESTIONS
-from scenarios import ALT_L, ALT_W, CTRL_BRACKET, CTRL_E, ESCAPE, OMNI, TAB
+from scenarios import ALT_W, CTRL_BRACKET, CTRL_E, ESCAPE, OMNI, TAB
 
 SCRIPTED = [sys.executable, Path(__file__).resolve().parents[1] / "harness" / "scripted_server.py"]
 ALT_N, ALT_P = "\x1bn", "\x1bp"
@@ -17,10 +17,18 @@ BESIDE = f"""
 vim.o.completeopt = 'menuone,noselect'
 vim.api.nvim_create_autocmd('FileType', {{
   callback = function(event)
-    vim.lsp.start({{ name = 'other', cmd = {{ [[{SCRIPTED[0]}]], [[{SCRIPTED[1]}]], '--name', 'other', '--item', 'other_item' }} }})
+    local cmd = {{ [[{SCRIPTED[0]}]], [[{SCRIPTED[1]}]], '--name', 'other', '--item', 'other_item' }}
+    vim.lsp.start({{ name = 'other', cmd = cmd }})
   end,
 }})
 require('codegemma').setup({{ CMD }})
+"""
+
+OWN_GHOST_TEXT = """
+if vim.lsp.inline_completion then
+  vim.lsp.inline_completion.enable()
+end
+require('codegemma').setup({ CMD })
 """
 
 
@@ -155,7 +163,8 @@ def the_server_is_told_what_is_done_with_a_suggestion(editor):
         if done:
             editor.until(done, lambda done=done: log.exists() and f"codegemma.{done}" in log.read_text())
     commands = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [name for name, _ in commands] == ["codegemma.partiallyAccepted", "codegemma.dismissed", "codegemma.accepted"]
+    names = [name.removeprefix("codegemma.") for name, _ in commands]
+    assert names == ["partiallyAccepted", "dismissed", "accepted"]
     assert all(arguments == [0] for _, arguments in commands), f"not those of the item's command: {commands}"
 
 
@@ -182,7 +191,7 @@ def another_server_in_the_same_buffer(editor):
     editor.until("the text", lambda: editor.text() == f"@2{SUGGESTIONS[2][0]}\n")
 
 
-@scenario(setup="if vim.lsp.inline_completion then vim.lsp.inline_completion.enable() end\nrequire('codegemma').setup({ CMD })")
+@scenario(setup=OWN_GHOST_TEXT)
 def the_editors_own_ghost_text_does_not_double_it(editor):
     editor.open_at("a.txt", "x@0$0\n")
     editor.settled_ghost()

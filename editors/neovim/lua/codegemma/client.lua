@@ -234,7 +234,7 @@ function M.attach(buf)
   if vim.fn.executable(program) == 0 then
     fail(
       ('the server `%s` is not installed, or not on the PATH; '):format(program)
-        .. '`cargo install --path server` in its repository installs it, or set `cmd` in setup(); then :CodeGemma restart'
+        .. '`cargo install --path server` in its repository installs it, or set `cmd` in setup(); :CodeGemma restart'
     )
     return
   end

@@ -68,7 +68,8 @@ local function merge_keys(keys, refused)
     if merged[action] == nil then
       local actions = vim.tbl_keys(merged)
       table.sort(actions)
-      table.insert(refused, ('keys.%s: there is no such action; there are %s'):format(action, table.concat(actions, ', ')))
+      local message = 'keys.%s: there is no such action; there are %s'
+      table.insert(refused, message:format(action, table.concat(actions, ', ')))
     elseif type(key) ~= 'string' and key ~= false then
       table.insert(refused, ('keys.%s: expected a key or false, found %s'):format(action, vim.inspect(key)))
     else

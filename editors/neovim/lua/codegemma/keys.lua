@@ -57,7 +57,13 @@ local function map(action, key, buf)
   local now = codes(plug(action))
   vim.keymap.set('i', key, function()
     return (ALWAYS[action] or require('codegemma.suggestion').is_visible()) and now or before
-  end, { expr = true, remap = true, replace_keycodes = false, buffer = buf, desc = DESCRIPTION .. action:gsub('_', ' ') })
+  end, {
+    expr = true,
+    remap = true,
+    replace_keycodes = false,
+    buffer = buf,
+    desc = DESCRIPTION .. action:gsub('_', ' '),
+  })
 end
 
 --- Whether a key is ours already.
