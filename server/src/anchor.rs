@@ -4,6 +4,8 @@
 //! suffix again; after the anchor it is the newest piece of the middle, and the only one to read. Pure: it must not know
 //! the protocol, the model or who asks.
 
+use std::sync::{Arc, OnceLock};
+
 use ropey::{Rope, RopeSlice};
 
 use crate::position;
@@ -21,6 +23,17 @@ pub struct Anchor {
     text: Rope,
     at: usize,
     suffix: usize,
+    /// Its copies have it too.
+    shown: Arc<OnceLock<Shown>>,
+}
+
+/// The text around an anchor as the model is shown it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Before the anchor.
+    pub prefix: String,
+    /// After the cursor.
+    pub suffix: String,
 }
 
 /// Why an anchor is not where it was.
@@ -79,6 +92,7 @@ impl Anchor {
             text: text.clone(),
             at,
             suffix: cursor,
+            shown: Arc::default(),
         }
     }
 
@@ -101,6 +115,14 @@ impl Anchor {
             new.at = self.at;
         }
         (new, Some(moved))
+    }
+
+    /// Prefix and suffix, as `show` makes them fit to be seen. They stay the same, and so that is done once.
+    pub fn shown(&self, show: impl Fn(String) -> String) -> &Shown {
+        self.shown.get_or_init(|| Shown {
+            prefix: show(self.prefix().into()),
+            suffix: show(self.suffix().into()),
+        })
     }
 
     /// The text before the anchor.

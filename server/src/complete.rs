@@ -10,7 +10,6 @@ use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, P
 use ropey::Rope;
 
 use crate::anchor::Anchor;
-use crate::fit::Fit;
 use crate::language::Language;
 use crate::position;
 use crate::postprocess::{self, Place};
@@ -33,7 +32,7 @@ pub struct Snapshot {
     pub parsed: Option<Parsed>,
     /// The path as the model should see it.
     pub path: Option<String>,
-    /// Other files for context, most important last.
+    /// Other files for context, as the model may see them, most important last.
     pub files: Vec<PromptFile>,
 }
 
@@ -42,7 +41,6 @@ pub struct Snapshot {
 pub struct Plan {
     prompt: FimPrompt,
     place: Place,
-    offset: usize,
     confidence: f64,
 }
 
@@ -109,24 +107,23 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
         newline: newline(text),
         extent,
         runs_on: !model.fill_in_the_middle,
-        fit: snapshot
-            .parsed
-            .clone()
-            .map(|parsed| Fit::new(parsed, text.clone(), offset)),
+        text: text.clone(),
+        offset,
+        parsed: snapshot.parsed.clone(),
     };
     let new = || Anchor::new(text, offset, model.context_tokens);
     let anchor = anchor.cloned().unwrap_or_else(new);
+    let around = anchor.shown(shown);
     let prompt = FimPrompt {
         path: snapshot.path.clone(),
-        prefix: shown(anchor.prefix().into()),
+        prefix: around.prefix.clone(),
         typed: shown(anchor.typed(text, offset).into()),
-        suffix: shown(anchor.suffix().into()),
-        files: snapshot.files.iter().map(shown_file).collect(),
+        suffix: around.suffix.clone(),
+        files: snapshot.files.clone(),
     };
     Ok(Plan {
         prompt,
         place,
-        offset,
         confidence: wanted.confidence,
     })
 }
@@ -150,10 +147,10 @@ impl Plan {
 
     /// The request to the engine, which stops as soon as more text would be cut away.
     pub fn request(&self, max_tokens: usize) -> CompletionRequest {
-        let plan = self.clone();
+        let (place, confidence) = (self.place.clone(), self.confidence);
         CompletionRequest {
             stop_when: Some(Box::new(move |text, pieces| {
-                postprocess::is_complete(text, &plan.place) || written::sure(text, pieces, plan.confidence) < text.len()
+                postprocess::is_complete(text, &place) || written::sure(text, pieces, confidence) < text.len()
             })),
             ..CompletionRequest::new(Prompt::Fim(self.prompt.clone()), max_tokens)
         }
@@ -175,7 +172,7 @@ impl Plan {
             Ok(edit) if self.is_secret(&edit.text) => Err(Reason::Secret),
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
-                range: self.offset..self.offset + edit.replaces,
+                range: self.place.offset..self.place.offset + edit.replaces,
             }),
             Err(Reason::Blank) if !rest.trim().is_empty() => Err(Reason::Unsure),
             Err(Reason::Blank) if finish == Finish::Deadline => Err(Reason::Deadline),
@@ -183,9 +180,7 @@ impl Plan {
             Err(reason) => Err(reason),
         }
     }
-}
 
-impl Plan {
     /// Whether a text at the cursor is a key or a password, or the stand-in of one.
     fn is_secret(&self, text: &str) -> bool {
         let before = &self.place.before;
@@ -215,18 +210,11 @@ fn newline(text: &Rope) -> &'static str {
 }
 
 /// A text as the model may see it: no keys, no passwords, and the line ends that it was trained on.
-fn shown(text: String) -> String {
+pub fn shown(text: String) -> String {
     let text = unix_lines(text);
     match secrets::redact(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(redacted) => redacted,
-    }
-}
-
-fn shown_file(file: &PromptFile) -> PromptFile {
-    PromptFile {
-        path: file.path.clone(),
-        text: shown(file.text.clone()),
     }
 }
 

@@ -8,13 +8,13 @@ use std::ops::Range;
 
 use ropey::Rope;
 
-use crate::syntax::{Parsed, bracket};
+use crate::syntax::Parsed;
 
 /// A place in a document, with its syntax.
-#[derive(Debug, Clone)]
-pub struct Fit {
-    parsed: Parsed,
-    text: Rope,
+#[derive(Debug)]
+pub struct Fit<'a> {
+    parsed: &'a Parsed,
+    text: &'a Rope,
     offset: usize,
     /// How many errors the document has without a text at the place, as one that is being written does.
     errors: usize,
@@ -29,26 +29,24 @@ pub struct Fit {
 pub struct Verdict {
     /// How many errors it adds to the document, now or once its brackets are closed.
     pub errors_added: usize,
-    /// Where the first of these begins, if it is in the text, in bytes.
+    /// Where the first error begins, if it is in the text, in bytes.
     pub first_error: Option<usize>,
     /// Where it closes a bracket that was not its own, in bytes, if it leaves a closing one, there or further down, that
     /// closes nothing.
     pub unmatched: Option<usize>,
-    /// What would close the brackets that it leaves open.
-    pub open: String,
 }
 
 /// How far from the cursor brackets are matched, in bytes.
 const REACH: usize = 8 << 10;
 
-impl Fit {
+impl<'a> Fit<'a> {
     /// A place at a byte offset of a text with its tree.
-    pub fn new(parsed: Parsed, text: Rope, offset: usize) -> Self {
+    pub fn new(parsed: &'a Parsed, text: &'a Rope, offset: usize) -> Self {
         let near = parsed.outermost(offset);
         let near = near.start.max(offset.saturating_sub(REACH))..near.end.min(offset + REACH);
         Self {
             errors: parsed.errors(),
-            orphans: orphans(&parsed, near.clone()),
+            orphans: parsed.brackets(near.clone()).orphans.len(),
             near,
             parsed,
             text,
@@ -60,29 +58,20 @@ impl Fit {
     pub fn judge(&self, text: &str, replaces: usize) -> Option<Verdict> {
         let parsed = self.with(text, replaces)?;
         let inserted = self.offset..self.offset + text.len();
-        let mut open = String::new();
-        let mut outer = None;
-        for leaf in parsed.leaves(inserted.clone()) {
-            match bracket(&leaf) {
-                Some((closer, false)) => open.push(closer),
-                Some((closer, true)) if open.ends_with(closer) => drop(open.pop()),
-                Some(_) => outer = Some(leaf.start_byte() - self.offset),
-                None => {}
-            }
-        }
-        let open: String = open.chars().rev().collect();
-        // What closes it may stand below already.
+        let own = parsed.brackets(inserted.clone());
         let mut errors = parsed.errors();
-        if errors > self.errors && !open.is_empty() {
-            errors = self.with(&format!("{text}{open}"), replaces)?.errors().min(errors);
+        // What closes it may stand below already.
+        if errors > self.errors && !own.open.is_empty() {
+            let closers: String = own.open.chars().rev().collect();
+            errors = self.with(&format!("{text}{closers}"), replaces)?.errors().min(errors);
         }
         let near = self.near.start..(self.near.end + text.len()).saturating_sub(replaces);
-        let more_orphans = orphans(&parsed, near) > self.orphans;
+        let more_orphans = parsed.brackets(near).orphans.len() > self.orphans;
+        let in_text = |at: usize| at - self.offset;
         Some(Verdict {
             errors_added: errors.saturating_sub(self.errors),
-            first_error: parsed.first_error(inserted).map(|at| at - self.offset),
-            unmatched: outer.filter(|_| more_orphans),
-            open,
+            first_error: parsed.first_error(inserted).map(in_text),
+            unmatched: own.orphans.last().copied().map(in_text).filter(|_| more_orphans),
         })
     }
 
@@ -92,25 +81,8 @@ impl Fit {
         let chars = after.byte_to_char(replaced.start)..after.byte_to_char(replaced.end);
         after.remove(chars.clone());
         after.insert(chars.start, text);
-        self.parsed.with(&self.text, replaced, text, &after)
+        self.parsed.with(self.text, replaced, text, &after)
     }
-}
-
-/// How many closing brackets close nothing between two bytes. What an opening one is missing for is not their fault.
-fn orphans(parsed: &Parsed, range: Range<usize>) -> usize {
-    let mut open = Vec::new();
-    let mut orphans = 0;
-    for leaf in parsed.leaves(range) {
-        match bracket(&leaf) {
-            Some((closer, false)) => open.push(closer),
-            Some((closer, true)) => match open.iter().rposition(|opened| *opened == closer) {
-                Some(at) => open.truncate(at),
-                None => orphans += 1,
-            },
-            None => {}
-        }
-    }
-    orphans
 }
 
 #[cfg(test)]
@@ -118,58 +90,51 @@ mod tests {
     use super::*;
     use crate::language;
 
-    /// What a text adds to a document at the cursor: errors, the first closer that closes nothing, what it leaves open.
+    /// What a text adds to a document at the cursor: errors, and where it closes what is not its own.
     #[track_caller]
-    fn check(language: &str, marked: &str, text: &str, errors: usize, unmatched: Option<usize>, open: &str) {
+    fn check(language: &str, marked: &str, text: &str, errors: usize, unmatched: Option<usize>) {
         let (before, after) = marked.split_once("$0").unwrap();
         let document = Rope::from_str(&format!("{before}{after}"));
         let parsed = Parsed::new(language::of_id(language).unwrap(), &document).unwrap();
-        let verdict = Fit::new(parsed, document, before.len()).judge(text, 0).unwrap();
-        let found = (verdict.errors_added, verdict.unmatched, verdict.open.as_str());
-        assert_eq!(found, (errors, unmatched, open), "{marked:?} + {text:?}");
+        let verdict = Fit::new(&parsed, &document, before.len()).judge(text, 0).unwrap();
+        let found = (verdict.errors_added, verdict.unmatched);
+        assert_eq!(found, (errors, unmatched), "{marked:?} + {text:?}");
     }
 
     #[test]
     fn what_fits_adds_no_error() {
-        check("rust", "fn f() {\n    $0\n}\n", "g(1);", 0, None, "");
-        check("rust", "fn f() {\n    let a = $0\n}\n", "g(1);", 0, None, "");
-        check("rust", "fn f() {\n    g(a, $0\n}\n", "b);", 0, None, "");
-        check("rust", "fn f() {\n    $0", "g(1);\n}", 0, None, "");
-        check("python", "def f():\n    $0\n", "return {\"a\": [1]}", 0, None, "");
-        check("javascript", "a = `${b$0`;\n", "}", 0, None, "");
-        check("rust", "fn f() {\n    $0\n}\n", "g(\")\");", 0, None, "");
+        check("rust", "fn f() {\n    $0\n}\n", "g(1);", 0, None);
+        check("rust", "fn f() {\n    let a = $0\n}\n", "g(1);", 0, None);
+        check("rust", "fn f() {\n    g(a, $0\n}\n", "b);", 0, None);
+        check("rust", "fn f() {\n    $0", "g(1);\n}", 0, None);
+        check("python", "def f():\n    $0\n", "return {\"a\": [1]}", 0, None);
+        check("javascript", "a = `${b$0`;\n", "}", 0, None);
+        check("rust", "fn f() {\n    $0\n}\n", "g(\")\");", 0, None);
     }
 
     #[test]
     fn brackets_may_be_left_open() {
-        check("rust", "fn f() {\n    $0\n}\n", "if a {", 0, None, "}");
-        check("rust", "fn f() {\n    $0\n}\n", "g(h([", 0, None, "]))");
-        check(
-            "rust",
-            "fn f() {\n    if a$0\n        b\n    }\n}\n",
-            "(1) {",
-            0,
-            None,
-            "}",
-        );
-        check("typescript", "$0\n", "a.forEach((b) => {", 0, None, "})");
-        check("c", "int f(void) {\n  $0\n}\n", "if (a) {", 0, None, "}");
+        check("rust", "fn f() {\n    $0\n}\n", "if a {", 0, None);
+        check("rust", "fn f() {\n    $0\n}\n", "g(h([", 0, None);
+        check("rust", "fn f() {\n    if a$0\n        b\n    }\n}\n", "(1) {", 0, None);
+        check("typescript", "$0\n", "a.forEach((b) => {", 0, None);
+        check("c", "int f(void) {\n  $0\n}\n", "if (a) {", 0, None);
     }
 
     #[test]
     fn a_closer_that_closes_nothing_is_found() {
-        check("rust", "fn f() {\n    $0\n}\n", "g(1));", 1, Some(4), "");
-        check("rust", "fn f() {\n    g();\n$0}\n", "}\n", 1, Some(0), "");
-        check("typescript", "f($0);\n", "a)", 1, Some(1), "");
-        check("c", "void f(A$0 *a) {\n}\n", " *b, int)", 2, Some(8), "");
-        check("c", "int f(void) {\n  g$0\n}\n", "(a, b", 0, None, ")");
+        check("rust", "fn f() {\n    $0\n}\n", "g(1));", 1, Some(4));
+        check("rust", "fn f() {\n    g();\n$0}\n", "}\n", 1, Some(0));
+        check("typescript", "f($0);\n", "a)", 1, Some(1));
+        check("c", "void f(A$0 *a) {\n}\n", " *b, int)", 2, Some(8));
+        check("c", "int f(void) {\n  g$0\n}\n", "(a, b", 0, None);
         // An assignment without a value was an error already.
-        check("python", "a = $0\n", "b]", 0, Some(1), "");
+        check("python", "a = $0\n", "b]", 0, Some(1));
     }
 
     #[test]
     fn what_does_not_fit_adds_errors() {
-        check("rust", "fn f() {\n    $0\n}\n", "let let a;", 1, None, "");
-        check("python", "def f():\n    $0\n", "return return a b", 1, None, "");
+        check("rust", "fn f() {\n    $0\n}\n", "let let a;", 1, None);
+        check("python", "def f():\n    $0\n", "return return a b", 1, None);
     }
 }

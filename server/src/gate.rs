@@ -162,7 +162,7 @@ pub enum Shut {
 impl Shut {
     /// Whether it is the user's wish, or his interest, that a model does not see the file: then it is not completed
     /// either. What others wrote, or git does not track, is only no context for what he writes.
-    pub fn is_private(self) -> bool {
+    fn is_private(self) -> bool {
         matches!(
             self,
             Self::Secret | Self::CodegemmaIgnore | Self::Excluded | Self::UnreadableRules
@@ -231,6 +231,11 @@ impl Gate {
         self.admits_name(&named)?;
         let real = real(path, &named);
         if real == named { Ok(()) } else { self.admits_name(&real) }
+    }
+
+    /// Why a file is to be neither shown nor completed, where it is one that the user keeps to himself.
+    pub fn hides(&self, path: &Path) -> Option<Shut> {
+        self.admits(path).err().filter(|shut| shut.is_private())
     }
 
     /// Judges an absolute path without `..`, not following links.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::complete::unix_lines;
+use crate::complete::shown;
 use crate::context::imports::{Place, imports};
 use crate::context::{Candidate, Why, kin};
 use crate::gate::{self, Gate, Shut};
@@ -169,7 +169,7 @@ fn candidate(path: &str, file: &Path, text: Result<String, &'static str>) -> Can
     Candidate {
         path: path.to_owned(),
         language: language::of_path(file),
-        text: text.map(|text| Arc::from(unix_lines(text))),
+        text: text.map(|text| Arc::from(shown(text))),
         why: Why::default(),
     }
 }

@@ -3,7 +3,7 @@
 //! It has one owner, behind one mutex that is never held across an await; requests work on snapshots. It must not know
 //! the protocol's types or send anything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
-use crate::gate::{Gate, Shut};
+use crate::gate::Gate;
 use crate::language;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
@@ -62,7 +62,7 @@ pub struct Session {
     workspace: Workspace,
     gate: Arc<Gate>,
     /// The documents that the model must not see.
-    shut: HashMap<String, Shut>,
+    hidden: HashSet<String>,
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
@@ -121,7 +121,7 @@ impl Default for Session {
             anchors: HashMap::new(),
             workspace: Workspace::default(),
             gate: Arc::default(),
-            shut: HashMap::new(),
+            hidden: HashSet::new(),
             flight: None,
             ahead: None,
             revision: 0,
@@ -137,13 +137,12 @@ impl Session {
         let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
         let root = root.map(PathBuf::as_path);
         self.workspace.opened(&name, path, root);
-        let shut = path.and_then(|path| self.gate.admits(path).err());
+        match path.is_some_and(|path| self.gate.hides(path).is_some()) {
+            true => drop(self.hidden.insert(name.clone())),
+            false => drop(self.hidden.remove(&name)),
+        }
         let path = path.and_then(|path| prompt_path::name(path, root));
         self.anchors.remove(&name);
-        self.shut.remove(&name);
-        if let Some(shut) = shut.filter(|shut| shut.is_private()) {
-            self.shut.insert(name.clone(), shut);
-        }
         self.documents
             .insert(name, Document::new(text, version, language, path));
     }
@@ -159,7 +158,7 @@ impl Session {
     fn guard(&mut self) -> Vec<String> {
         let (gate, messages) = Gate::new(&self.roots, &self.settings.exclude);
         self.gate = Arc::new(gate);
-        self.shut = self.workspace.shut(&self.gate);
+        self.hidden = self.workspace.hidden(&self.gate);
         messages
     }
 
@@ -200,12 +199,15 @@ impl Session {
         self.documents.remove(name);
         self.anchors.remove(name);
         self.workspace.closed(name);
-        self.shut.remove(name);
+        self.hidden.remove(name);
     }
 
-    /// A document was saved: what it imports may be another.
+    /// A document was saved: what it imports may be another, and as an ignore file it may hide others.
     pub fn save(&mut self, name: &str) {
         self.workspace.want(name);
+        if name.ends_with("ignore") {
+            self.hidden = self.workspace.hidden(&self.gate);
+        }
     }
 
     /// The next choice of context to make, elsewhere.
@@ -304,7 +306,7 @@ impl Session {
         if !settings.enabled {
             return Err(Reason::Disabled);
         }
-        if self.shut.contains_key(name) {
+        if self.hidden.contains(name) {
             return Err(Reason::Excluded);
         }
         let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
@@ -473,63 +475,4 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn start(session: &mut Session) -> Option<Reason> {
-        session
-            .board("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked)
-            .err()
-    }
-
-    #[test]
-    fn without_an_engine_the_reason_is_its_state() {
-        let mut session = Session::default();
-        assert_eq!(start(&mut session), Some(Reason::Loading));
-        session.engine = EngineState::Failed("no".to_owned());
-        assert_eq!(start(&mut session), Some(Reason::NoModel));
-        session.end();
-        assert_eq!(start(&mut session), Some(Reason::Cancelled));
-    }
-
-    #[test]
-    fn documents_are_named_after_the_folder_that_holds_them() {
-        let folder = std::env::temp_dir();
-        let mut session = Session { ..Session::default() };
-        session.enter(vec![folder.join("other"), folder.join("repo")]);
-        session.open(
-            "a".to_owned(),
-            Some(&folder.join("repo").join("src").join("a.rs")),
-            "rust",
-            1,
-            "",
-        );
-        session.open("b".to_owned(), Some(&folder.join("b.rs")), "rust", 1, "");
-        session.open("c".to_owned(), None, "rust", 1, "");
-        assert_eq!(session.documents["a"].path.as_deref(), Some("src/a.rs"));
-        assert_eq!(session.documents["b"].path.as_deref(), Some("b.rs"));
-        assert_eq!(session.documents["c"].path, None);
-    }
-
-    #[test]
-    fn an_edit_moves_the_version_and_a_failed_one_makes_the_document_stale() {
-        let mut session = Session::default();
-        assert!(session.change("a", 2, &[]).is_none());
-        session.open("a".to_owned(), None, "rust", 1, "x");
-        assert!(session.is_at("a", 1));
-        let insert = |line| Change {
-            range: Some((LineColumn { line, column: 0 }, LineColumn { line, column: 0 })),
-            text: "y".to_owned(),
-        };
-        assert_eq!(session.change("a", 2, &[insert(0)]), Some(Ok(())));
-        assert!(session.is_at("a", 2) && !session.is_at("a", 1));
-        assert!(
-            session
-                .change("a", 3, &[insert(9)])
-                .is_some_and(|applied| applied.is_err())
-        );
-        assert!(!session.is_at("a", 3));
-        session.close("a");
-        assert!(session.change("a", 4, &[]).is_none());
-    }
-}
+mod tests;

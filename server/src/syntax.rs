@@ -42,6 +42,15 @@ pub enum Inside {
     Comment,
 }
 
+/// The brackets without a partner in a stretch of text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Brackets {
+    /// The closing ones that those which stay open wait for, the innermost last.
+    pub open: String,
+    /// Where closing ones stand that close nothing.
+    pub orphans: Vec<usize>,
+}
+
 /// The tree of a document that is edited.
 #[derive(Debug, Clone)]
 pub struct Syntax {
@@ -100,6 +109,10 @@ impl Syntax {
     /// The tree of `text`, if that is quick to have.
     pub fn parsed(&mut self, text: &Rope) -> Option<Parsed> {
         if !self.current {
+            // While somebody makes one, waiting for another is time lost.
+            if self.awaited.is_some() {
+                return None;
+            }
             // Without an earlier tree all of it would have to be read.
             let earlier = self.tree.as_ref()?;
             self.tree = Some(parse(self.language, text, Some(earlier), Some(PATIENCE))?);
@@ -194,6 +207,23 @@ impl Parsed {
         }
     }
 
+    /// The brackets between two bytes that have no partner there.
+    pub fn brackets(&self, range: Range<usize>) -> Brackets {
+        let mut brackets = Brackets::default();
+        for leaf in self.leaves(range) {
+            match bracket(&leaf) {
+                Some((closer, false)) => brackets.open.push(closer),
+                // What an opening one lacks is not the fault of one that closes another further out.
+                Some((closer, true)) => match brackets.open.rfind(closer) {
+                    Some(at) => brackets.open.truncate(at),
+                    None => brackets.orphans.push(leaf.start_byte()),
+                },
+                None => {}
+            }
+        }
+        brackets
+    }
+
     /// What the place at a byte offset is part of. Where a string or a closed comment ends, it is over.
     pub fn inside(&self, text: &Rope, offset: usize) -> Inside {
         let Some(before) = offset.checked_sub(1) else {
@@ -248,7 +278,7 @@ impl Parsed {
 }
 
 /// The closing bracket that belongs to an opening one, for a leaf that is one of either, and whether it is the closing one.
-pub fn bracket(leaf: &Node<'_>) -> Option<(char, bool)> {
+fn bracket(leaf: &Node<'_>) -> Option<(char, bool)> {
     if leaf.is_named() || leaf.is_missing() {
         return None;
     }

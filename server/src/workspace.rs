@@ -5,7 +5,7 @@
 //! what is there. While the user types in a document its choice stays, so that its prompt begins as before. This must not
 //! know the protocol, or run anything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use codegemma_model::PromptFile;
 use crate::context::recent::{Edit, Recent};
 use crate::context::{self, Choice};
 use crate::document::{Change, Document};
-use crate::gate::{Gate, Shut};
+use crate::gate::Gate;
 use crate::gather::{Open, Search};
 use crate::settings::ContextSources;
 
@@ -113,13 +113,11 @@ impl Workspace {
         }
     }
 
-    /// The open documents that a gate shuts, of those that nobody should see.
-    pub fn shut(&self, gate: &Gate) -> HashMap<String, Shut> {
-        let shut = |(name, known): (&String, &Known)| {
-            let shut = gate.admits(known.file.as_deref()?).err()?;
-            shut.is_private().then(|| (name.clone(), shut))
-        };
-        self.known.iter().filter_map(shut).collect()
+    /// The open documents that a gate hides.
+    pub fn hidden(&self, gate: &Gate) -> HashSet<String> {
+        let hidden = |known: &Known| known.file.as_deref().is_some_and(|file| gate.hides(file).is_some());
+        let names = self.known.iter().filter(|(_, known)| hidden(known));
+        names.map(|(name, _)| name.clone()).collect()
     }
 
     /// A document was closed.

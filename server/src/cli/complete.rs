@@ -122,13 +122,9 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let mut place = Place::read(&flags.place, None)?;
     let effective = place.effective(&flags.engine);
     let settings = Settings::new(&effective);
-    if let Err(shut) = place.guard(&settings.exclude) {
-        output::note(&format!(
-            "nothing is suggested: {} ({})",
-            Reason::Excluded.as_str(),
-            shut.as_str()
-        ));
-        return Ok(());
+    let hidden = place.guard(&settings.exclude);
+    if let Some(shut) = hidden {
+        output::note(&format!("{}: {}", flags.place.target.file.display(), shut.as_str()));
     }
     let language = settings.of(place.snapshot.language.map_or("", |language| language.id));
     let multiline = flags.multiline.unwrap_or(language.multiline);
@@ -147,16 +143,24 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         trigger: Trigger::Invoked,
         confidence: 0.0,
     };
-    let plan = complete::plan(&snapshot, None, engine.info(), wanted)
-        .map_err(|reason| Failure::Message(format!("nothing can be completed here: {}", reason.as_str())))?;
+    let plan = match hidden {
+        Some(_) => Err(Reason::Excluded),
+        None => complete::plan(&snapshot, None, engine.info(), wanted),
+    };
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }
-    let completions = generate(flags, max_tokens, &engine, &plan)?;
-    let (best, suggestion) = completions.first().expect("--candidates is at least 1");
-    note_truncation(best);
+    let completions = match &plan {
+        Ok(plan) => generate(flags, max_tokens, &engine, plan)?,
+        Err(_) => Vec::new(),
+    };
+    let suggestion = plan.and_then(|_| {
+        let (best, suggestion) = completions.first().expect("--candidates is at least 1");
+        note_truncation(best);
+        suggestion.as_ref().map_err(|reason| *reason)
+    });
     if flags.in_place
-        && let Ok(suggestion) = suggestion
+        && let Ok(suggestion) = &suggestion
     {
         output::replace_file(
             &flags.place.target.file,
@@ -164,7 +168,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         )?;
     }
     if flags.json {
-        return output::print_json(&report(&snapshot, &engine, &completions, load));
+        return output::print_json(&report(&snapshot, &engine, suggestion, &completions, load));
     }
     let suggestion = match suggestion {
         Ok(suggestion) => suggestion,
@@ -226,8 +230,14 @@ fn generate(flags: &Flags, max_tokens: usize, engine: &Engine, plan: &Plan) -> R
     Ok(drawn)
 }
 
-fn report<'a>(snapshot: &Snapshot, engine: &'a Engine, completions: &'a [Judged], load: Duration) -> Report<'a> {
-    let (best, suggestion) = completions.first().expect("--candidates is at least 1");
+fn report<'a>(
+    snapshot: &Snapshot,
+    engine: &'a Engine,
+    suggestion: Result<&'a Suggestion, Reason>,
+    completions: &'a [Judged],
+    load: Duration,
+) -> Report<'a> {
+    let best = completions.first().map(|(best, _)| best);
     let place = |offset| {
         let at = position::from_offset(&snapshot.text, offset, Encoding::Utf32);
         Position {
@@ -244,8 +254,9 @@ fn report<'a>(snapshot: &Snapshot, engine: &'a Engine, completions: &'a [Judged]
             start: place(range.start),
             end: place(range.end),
         },
-        finish: best.finish,
-        reason: suggestion.as_ref().err().map(|reason| reason.as_str()),
+        // Where the model was not asked, there is nothing to wait for.
+        finish: best.map_or(Finish::Stop, |best| best.finish),
+        reason: suggestion.err().map(Reason::as_str),
         model: engine.info(),
         candidates: completions
             .iter()
@@ -256,7 +267,7 @@ fn report<'a>(snapshot: &Snapshot, engine: &'a Engine, completions: &'a [Judged]
                 })
             })
             .collect(),
-        stats: Stats::new(&best.stats, load),
+        stats: Stats::new(&best.map(|best| best.stats).unwrap_or_default(), load),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     // The weights are mapped and not read: nothing is computed.
     let effective = place.effective(&flags.engine);
     let settings = Settings::new(&effective);
-    if let Err(shut) = place.guard(&settings.exclude) {
+    if let Some(shut) = place.guard(&settings.exclude) {
         let name = flags.place.target.file.display();
         return Err(Failure::Message(format!(
             "{name}: nothing of it is shown to a model: {}",

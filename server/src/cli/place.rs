@@ -11,7 +11,7 @@ use ropey::Rope;
 use super::failure::Failure;
 use super::target::{self, Target};
 use super::{model, output, source};
-use crate::complete::Snapshot;
+use crate::complete::{self, Snapshot};
 use crate::config::{Effective, EngineFlags};
 use crate::context::{self, Choice};
 use crate::gate::{Gate, Shut};
@@ -77,14 +77,13 @@ impl Place {
     }
 
     /// Holds to what the user excludes; says why where the file itself is not to be completed.
-    pub(super) fn guard(&mut self, exclude: &[String]) -> Result<(), Shut> {
+    pub(super) fn guard(&mut self, exclude: &[String]) -> Option<Shut> {
         let (gate, messages) = Gate::new(self.root.as_slice(), exclude);
         for message in messages {
             output::note(&message);
         }
         self.gate = Arc::new(gate);
-        let shut = self.file.as_deref().and_then(|file| self.gate.admits(file).err());
-        shut.filter(|shut| shut.is_private()).map_or(Ok(()), Err)
+        self.gate.hides(self.file.as_deref()?)
     }
 
     /// The configuration that holds there: of the workspace that it is in.
@@ -116,7 +115,7 @@ impl Place {
             let known = file.canonicalize().unwrap_or_else(|_| file.clone());
             self.snapshot.files.push(PromptFile {
                 path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
-                text: source::read(file)?,
+                text: complete::shown(source::read(file)?),
             });
         }
         Ok(())

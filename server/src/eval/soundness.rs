@@ -7,7 +7,7 @@ use ropey::Rope;
 
 use super::score::Cut;
 use crate::language::Language;
-use crate::syntax::{Parsed, bracket};
+use crate::syntax::Parsed;
 
 /// What a suggestion adds to its document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,31 +26,12 @@ pub(super) fn soundness(language: &'static Language, cut: &Cut<'_>, text: &str, 
     let Some((old, new)) = Parsed::new(language, &old).zip(Parsed::new(language, &new)) else {
         return Soundness::default();
     };
-    let (old_unmatched, _) = brackets(&old, 0, usize::MAX);
-    let (new_unmatched, _) = brackets(&new, 0, usize::MAX);
-    let (_, open) = brackets(&new, before.len(), before.len() + text.len());
+    let unmatched = |parsed: &Parsed| parsed.brackets(0..usize::MAX).orphans.len();
+    let open = new.brackets(before.len()..before.len() + text.len()).open;
     Soundness {
-        unmatched: new_unmatched > old_unmatched,
-        misparsed: open == 0 && new.errors() > old.errors(),
+        unmatched: unmatched(&new) > unmatched(&old),
+        misparsed: open.is_empty() && new.errors() > old.errors(),
     }
-}
-
-/// How many brackets between two bytes close nothing there, and how many stay open.
-fn brackets(parsed: &Parsed, start: usize, end: usize) -> (usize, usize) {
-    let mut open = Vec::new();
-    let mut unmatched = 0;
-    for leaf in parsed.leaves(start..end) {
-        match bracket(&leaf) {
-            Some((closer, false)) => open.push(closer),
-            // What stays open above is another matter than what closes nothing.
-            Some((closer, true)) => match open.iter().rposition(|opened| *opened == closer) {
-                Some(at) => open.truncate(at),
-                None => unmatched += 1,
-            },
-            None => {}
-        }
-    }
-    (unmatched, open.len())
 }
 
 #[cfg(test)]

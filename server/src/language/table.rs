@@ -139,7 +139,7 @@ pub const LANGUAGES: &[Language] = &[
     },
     Language {
         id: "c",
-        aliases: &["objective-c"],
+        aliases: &[],
         extensions: &["c", "h"],
         grammar: || tree_sitter_c::LANGUAGE.into(),
         comments: &["comment"],
@@ -333,7 +333,7 @@ pub const LANGUAGES: &[Language] = &[
     #[cfg(feature = "csharp")]
     Language {
         id: "csharp",
-        aliases: &[],
+        aliases: &["cs"],
         extensions: &["cs"],
         grammar: || tree_sitter_c_sharp::LANGUAGE.into(),
         comments: &["comment"],

@@ -1,0 +1,58 @@
+use super::*;
+
+fn start(session: &mut Session) -> Option<Reason> {
+    session
+        .board("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked)
+        .err()
+}
+
+#[test]
+fn without_an_engine_the_reason_is_its_state() {
+    let mut session = Session::default();
+    assert_eq!(start(&mut session), Some(Reason::Loading));
+    session.engine = EngineState::Failed("no".to_owned());
+    assert_eq!(start(&mut session), Some(Reason::NoModel));
+    session.end();
+    assert_eq!(start(&mut session), Some(Reason::Cancelled));
+}
+
+#[test]
+fn documents_are_named_after_the_folder_that_holds_them() {
+    let folder = std::env::temp_dir();
+    let mut session = Session { ..Session::default() };
+    session.enter(vec![folder.join("other"), folder.join("repo")]);
+    session.open(
+        "a".to_owned(),
+        Some(&folder.join("repo").join("src").join("a.rs")),
+        "rust",
+        1,
+        "",
+    );
+    session.open("b".to_owned(), Some(&folder.join("b.rs")), "rust", 1, "");
+    session.open("c".to_owned(), None, "rust", 1, "");
+    assert_eq!(session.documents["a"].path.as_deref(), Some("src/a.rs"));
+    assert_eq!(session.documents["b"].path.as_deref(), Some("b.rs"));
+    assert_eq!(session.documents["c"].path, None);
+}
+
+#[test]
+fn an_edit_moves_the_version_and_a_failed_one_makes_the_document_stale() {
+    let mut session = Session::default();
+    assert!(session.change("a", 2, &[]).is_none());
+    session.open("a".to_owned(), None, "rust", 1, "x");
+    assert!(session.is_at("a", 1));
+    let insert = |line| Change {
+        range: Some((LineColumn { line, column: 0 }, LineColumn { line, column: 0 })),
+        text: "y".to_owned(),
+    };
+    assert_eq!(session.change("a", 2, &[insert(0)]), Some(Ok(())));
+    assert!(session.is_at("a", 2) && !session.is_at("a", 1));
+    assert!(
+        session
+            .change("a", 3, &[insert(9)])
+            .is_some_and(|applied| applied.is_err())
+    );
+    assert!(!session.is_at("a", 3));
+    session.close("a");
+    assert!(session.change("a", 4, &[]).is_none());
+}
