@@ -241,6 +241,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_around_it_is_made_fit_to_be_seen_once() {
+        let times = std::cell::Cell::new(0);
+        let show = |text: String| {
+            times.set(times.get() + 1);
+            text.to_uppercase()
+        };
+        let (text, cursor) = split("}\na$0b");
+        let anchor = Anchor::new(&text, cursor, CONTEXT);
+        let (text, cursor) = split("}\nac$0b");
+        for _ in 0..3 {
+            let (same, moved) = anchor.follow(&text, cursor, CONTEXT);
+            assert_eq!(moved, None);
+            let shown = same.shown(show);
+            assert_eq!((shown.prefix.as_str(), shown.suffix.as_str()), ("}\n", "B"));
+        }
+        assert_eq!(times.get(), 2);
+        let (text, cursor) = split("}\nac$0d");
+        let (other, moved) = anchor.follow(&text, cursor, CONTEXT);
+        assert_eq!((moved, other.shown(show).suffix.as_str()), (Some(Moved::After), "D"));
+    }
+
+    #[test]
     fn it_moves_for_a_reason() {
         follow("a\nb$0\nc", "a\nb$0\nd", Some(Moved::After), "a\nb");
         follow("a\nbc$0\n", "a\nb$0c\n", Some(Moved::After), "a\nb");

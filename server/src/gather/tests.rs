@@ -164,6 +164,16 @@ fn c_and_cpp() {
 }
 
 #[test]
+fn keys_are_taken_out_where_a_file_is_read() {
+    let key = ["ghp", "_", "9aBcD3fGh1JkLmN0pQrStUvWxYz12345678a"].concat();
+    let text = format!("token = \"{key}\"\n");
+    let folder = workspace(&[("a.py", "import b\n"), ("b.py", &text)]);
+    let search = search(folder.path(), "a.py");
+    let shown = search.candidates()[0].text.clone().unwrap();
+    assert_eq!(*shown, format!("token = \"{}\"\n", crate::secrets::STAND_IN));
+}
+
+#[test]
 fn an_open_document_is_what_it_is_in_the_editor() {
     let folder = workspace(&[("a.py", "import b\n"), ("b.py", "on_disk = 1\n"), ("c.py", "")]);
     let mut search = search(folder.path(), "a.py");

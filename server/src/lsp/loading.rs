@@ -70,7 +70,7 @@ impl Shared {
     fn start_thread(self: &Arc<Self>, loader: &mut Loader) {
         loader.runs = true;
         loader.loads += 1;
-        let (done, watch) = watch::channel(false);
+        let (done, watch) = watch::channel(None);
         if let Some(client) = loader.progress.clone() {
             self.outbox.begin(outbox::show_loading(client, loader.loads, watch));
         }
@@ -86,7 +86,11 @@ impl Shared {
                     shared.make(errand);
                 }
             }
-            done.send_replace(true);
+            let words = match &shared.lock().engine {
+                EngineState::Failed(message) => message.clone(),
+                EngineState::Loading | EngineState::Ready(_) => "the model is loaded".to_owned(),
+            };
+            done.send_replace(Some(words));
         };
         if let Err(error) = std::thread::Builder::new().name("load".to_owned()).spawn(load) {
             loader.runs = false;

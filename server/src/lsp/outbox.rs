@@ -65,8 +65,8 @@ impl Courier {
     }
 }
 
-/// Shows work-done progress until `loaded` turns true. Each `load` needs a number of its own.
-pub(super) async fn show_loading(client: Client, load: u64, mut loaded: watch::Receiver<bool>) {
+/// Shows work-done progress until it is said how loading ended. Each `load` needs a number of its own.
+pub(super) async fn show_loading(client: Client, load: u64, mut ended: watch::Receiver<Option<String>>) {
     let token = ProgressToken::String(format!("codegemma/loading/{load}"));
     let params = WorkDoneProgressCreateParams { token: token.clone() };
     if client.send_request::<WorkDoneProgressCreate>(params).await.is_err() {
@@ -78,6 +78,8 @@ pub(super) async fn show_loading(client: Client, load: u64, mut loaded: watch::R
         .begin()
         .await;
     // The sender is gone only when the server is.
-    let _ = loaded.wait_for(|loaded| *loaded).await;
-    progress.finish().await;
+    let words = ended.wait_for(Option::is_some).await;
+    let words = words.ok().and_then(|words| words.clone()).unwrap_or_default();
+    // Helix shows these words in the place of an error message that came before, and nothing if there are none.
+    progress.finish_with_message(words).await;
 }

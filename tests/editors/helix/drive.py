@@ -246,6 +246,14 @@ def a_killed_server_can_be_started_again(editor):
     editor.popup("height)")
 
 
+def a_missing_model_is_told_with_its_remedy(editor):
+    editor.open("rectangle.py", PYTHON.replace("$0", ""))
+    editor.terminal.wait("the message", lambda frame: "/nowhere/model.gguf" in frame.text())
+
+
+a_missing_model_is_told_with_its_remedy.arguments = ["--model", "/nowhere/model.gguf"]
+
+
 def quitting_leaves_no_process(editor):
     editor.open_at("rectangle.py", PYTHON)
     editor.logged('"state":"ready"')
@@ -280,6 +288,7 @@ SCENARIOS = [
     emoji_left_of_the_cursor,
     tabs_stay_tabs,
     a_killed_server_can_be_started_again,
+    a_missing_model_is_told_with_its_remedy,
     quitting_leaves_no_process,
     the_picture_in_the_readme_is_made,
 ]
