@@ -212,6 +212,7 @@ fn another_model_is_loaded_while_the_server_runs() {
 fn restart_reads_the_model_and_the_settings_again() {
     let user = User::new(&format!("{SLOW_IS_FINE}maxTokens = 32"), "");
     let mut client = user.start(&["--model", MODEL], json!(null));
+    client.status(|status| status["state"] == "loading");
     client.wait_until_ready();
     fs::write(user.file(), format!("{SLOW_IS_FINE}enabled = false")).unwrap();
     let restart = json!({"command": "codegemma.restart"});
@@ -222,8 +223,15 @@ fn restart_reads_the_model_and_the_settings_again() {
     fs::write(user.file(), format!("{SLOW_IS_FINE}maxTokens = 32")).unwrap();
     client.call("workspace/executeCommand", restart);
     client.status(|status| status["state"] == "loading");
-    client.status(|status| status["state"] == "ready");
-    assert!(suggestion(&mut client, &user).is_ok());
+    // It may have been ready for a moment before: with the new settings, and the model before.
+    let loaded = (0..500).find_map(|_| match suggestion(&mut client, &user) {
+        Err(reason) if reason == "loading" => {
+            std::thread::sleep(Duration::from_millis(10));
+            None
+        }
+        answer => Some(answer),
+    });
+    assert!(matches!(loaded, Some(Ok(_))), "{loaded:?}");
 }
 
 #[test]
