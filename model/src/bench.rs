@@ -98,7 +98,7 @@ pub fn run(source: &ModelSource, load: &LoadOptions, options: &BenchOptions) -> 
     let loaded = begin.elapsed();
     options.check(model.capacity())?;
     let prompt = prompt(&model, options.prefill);
-    let mut cache = model.new_cache().map_err(BenchError::Failed)?;
+    let mut cache = model.new_cache(model.capacity()).map_err(BenchError::Failed)?;
     model
         .forward(&mut cache, &prompt[..1], true)
         .map_err(BenchError::Failed)?;
@@ -164,7 +164,7 @@ pub fn glance(source: &ModelSource, load: &LoadOptions, within: Duration) -> Res
     let mut model = Model::load(source, load)?;
     let loaded = begin.elapsed();
     let mut measure = || {
-        let mut cache = model.new_cache()?;
+        let mut cache = model.new_cache(model.capacity())?;
         let room = model.capacity();
         let prompt = prompt(&model, room / 2);
         // Whatever is set up lazily is set up here.

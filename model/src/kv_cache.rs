@@ -1,4 +1,4 @@
-//! The keys and values of the tokens that have been read, preallocated for a whole context.
+//! The keys and values of the tokens that have been read, preallocated for all that may be.
 //!
 //! Must not know which tokens they are; `sequence` does.
 
@@ -33,11 +33,12 @@ impl KvCache {
         2 * config.layers.len() * config.kv_heads * config.head_dim * dtype.size_in_bytes()
     }
 
-    /// A cache of the same size with the first `len` tokens of this one.
-    pub(crate) fn fork(&self, len: usize) -> Result<Self> {
+    /// A cache with room for `capacity` tokens and the first `len` tokens of this one, which have to fit.
+    pub(crate) fn fork(&self, len: usize, capacity: usize) -> Result<Self> {
         let len = len.min(self.len);
         let copy = |from: &Tensor| -> Result<Tensor> {
-            let to = untouched(from.dims3()?, from.dtype())?;
+            let (_, heads, width) = from.dims3()?;
+            let to = untouched((capacity, heads, width), from.dtype())?;
             if len > 0 {
                 to.slice_set(&from.narrow(0, 0, len)?, 0, 0)?;
             }
@@ -47,7 +48,7 @@ impl KvCache {
         Ok(Self {
             layers: self.layers.iter().map(layer).collect::<Result<_>>()?,
             len,
-            capacity: self.capacity,
+            capacity,
         })
     }
 

@@ -150,14 +150,13 @@ impl LanguageModel for Model {
         KvCache::token_bytes(self.decoder.config(), self.decoder.cache_dtype())
     }
 
-    fn new_cache(&self) -> Result<KvCache, String> {
-        let capacity = self.capacity();
-        KvCache::new(self.decoder.config(), capacity, self.decoder.cache_dtype())
-            .map_err(|error| format!("no memory for a context of {capacity} tokens: {error}"))
+    fn new_cache(&self, room: usize) -> Result<KvCache, String> {
+        KvCache::new(self.decoder.config(), room, self.decoder.cache_dtype())
+            .map_err(|error| format!("no memory for a context of {room} tokens: {error}"))
     }
 
-    fn fork(&self, cache: &KvCache, len: usize) -> Result<KvCache, String> {
-        cache.fork(len).map_err(|error| error.to_string())
+    fn fork(&self, cache: &KvCache, len: usize, room: usize) -> Result<KvCache, String> {
+        cache.fork(len, room).map_err(|error| error.to_string())
     }
 
     fn export(&self, cache: &KvCache, len: usize) -> Result<Vec<u8>, String> {
@@ -165,7 +164,7 @@ impl LanguageModel for Model {
     }
 
     fn import(&self, bytes: &[u8], len: usize) -> Result<KvCache, String> {
-        let mut cache = self.new_cache()?;
+        let mut cache = self.new_cache(len)?;
         cache.import(bytes, len).map_err(|error| error.to_string())?;
         Ok(cache)
     }

@@ -2,7 +2,8 @@
 //!
 //! A prompt goes on with the sequence that begins as it does. What that sequence has beyond the common beginning is
 //! forgotten where it is little, as while typing; else the beginning is copied and both are held, within a budget, the
-//! least recently used ones forgotten first. Must not know what the tokens mean.
+//! least recently used ones forgotten first. A cache has room for what its prompt asked for, and that is what the budget
+//! counts: an allocator gives all of it, however little is used. Must not know what the tokens mean.
 
 /// What generation needs of a model: forward passes over a cache of keys and values that lies outside of it.
 pub(crate) trait LanguageModel: Send {
@@ -15,11 +16,11 @@ pub(crate) trait LanguageModel: Send {
     /// How much memory the keys and values of a token take, in bytes.
     fn token_bytes(&self) -> usize;
 
-    /// An empty cache.
-    fn new_cache(&self) -> Result<Self::Cache, String>;
+    /// An empty cache with room for so many tokens.
+    fn new_cache(&self, room: usize) -> Result<Self::Cache, String>;
 
-    /// A cache with the first `len` tokens of another.
-    fn fork(&self, cache: &Self::Cache, len: usize) -> Result<Self::Cache, String>;
+    /// A cache with the first `len` tokens of another and room for `room` in all.
+    fn fork(&self, cache: &Self::Cache, len: usize, room: usize) -> Result<Self::Cache, String>;
 
     /// The keys and values of the first `len` tokens, [`LanguageModel::token_bytes`] each.
     fn export(&self, cache: &Self::Cache, len: usize) -> Result<Vec<u8>, String>;
@@ -46,19 +47,29 @@ pub(crate) trait LanguageModel: Send {
 /// How many tokens of a sequence are forgotten rather than kept in a copy: a suggestion that was not taken, and more.
 const LITTLE: usize = 192;
 
+/// The steps, in tokens, in which the room of a sequence grows, so that typing seldom copies it.
+const STEP: usize = 256;
+
+/// How many more tokens a completion may take than were asked for: those that spell again what was typed.
+const SLACK: usize = 64;
+
 /// A model with the sequences that it holds. One of them is the current one.
 pub(crate) struct Sequences<M: LanguageModel> {
     model: M,
     /// The least recently used first; the last is the current one.
     held: Vec<Held<M::Cache>>,
-    /// The most tokens to hold between two requests.
+    /// The most tokens to have room for between two requests.
     budget: usize,
+    /// How long the current sequence may get.
+    limit: usize,
 }
 
 /// The list of tokens is exactly as long as the keys and values: only tokens that went through a forward pass are on it.
 struct Held<C> {
     tokens: Vec<u32>,
     cache: C,
+    /// How many tokens the cache has room for.
+    room: usize,
 }
 
 impl<M: LanguageModel> Sequences<M> {
@@ -68,6 +79,7 @@ impl<M: LanguageModel> Sequences<M> {
             budget: bytes / model.token_bytes().max(1),
             model,
             held: Vec::new(),
+            limit: 0,
         }
     }
 
@@ -76,31 +88,37 @@ impl<M: LanguageModel> Sequences<M> {
         self.model.capacity()
     }
 
-    /// How many more tokens fit into the current sequence.
+    /// How many more tokens may follow in the current sequence.
     pub(crate) fn room(&self) -> usize {
-        self.capacity() - self.held.last().map_or(0, |current| current.tokens.len())
+        self.limit - self.held.last().map_or(0, |current| current.tokens.len())
     }
 
     /// Makes a sequence the current one that holds a beginning of `prompt`, all but its last token at the most, since
     /// that one's logits are wanted. `more` is how many tokens may follow the prompt. Gives how many tokens are held.
     pub(crate) fn begin(&mut self, prompt: &[u32], more: usize) -> Result<usize, String> {
         self.make_room(0);
-        let wanted = prompt.len() + more;
+        // What fits follows from the request alone, whatever is held.
+        self.limit = (prompt.len() + more + SLACK).min(self.capacity());
+        let room = self.limit.next_multiple_of(STEP).min(self.capacity());
         let best = (0..self.held.len()).max_by_key(|at| common(&self.held[*at].tokens, prompt));
         let current = match best.map(|at| self.held.remove(at)) {
             None => Held {
                 tokens: Vec::new(),
-                cache: self.model.new_cache()?,
+                cache: self.model.new_cache(room)?,
+                room,
             },
             Some(mut best) => {
                 let keep = common(&best.tokens, prompt).min(prompt.len().saturating_sub(1));
-                let len = best.tokens.len();
-                if len - keep > LITTLE && len + wanted <= self.budget {
+                let beside = best.tokens.len() - keep > LITTLE && best.room + room <= self.budget;
+                if beside || best.room < room {
                     let copy = Held {
                         tokens: best.tokens[..keep].to_vec(),
-                        cache: self.model.fork(&best.cache, keep)?,
+                        cache: self.model.fork(&best.cache, keep, room)?,
+                        room,
                     };
-                    self.held.push(best);
+                    if beside {
+                        self.held.push(best);
+                    }
                     copy
                 } else {
                     self.model.truncate(&mut best.cache, keep);
@@ -109,17 +127,17 @@ impl<M: LanguageModel> Sequences<M> {
                 }
             }
         };
-        self.make_room(wanted);
+        self.make_room(current.room);
         let keep = current.tokens.len();
         self.held.push(current);
         Ok(keep)
     }
 
-    /// Forgets sequences, the oldest first, until `more` tokens fit beside the others.
+    /// Forgets sequences, the oldest first, until there is room for `more` tokens beside the others.
     fn make_room(&mut self, more: usize) {
-        let mut tokens: usize = self.held.iter().map(|held| held.tokens.len()).sum();
-        while tokens + more > self.budget && !self.held.is_empty() {
-            tokens -= self.held.remove(0).tokens.len();
+        let mut room: usize = self.held.iter().map(|held| held.room).sum();
+        while room + more > self.budget && !self.held.is_empty() {
+            room -= self.held.remove(0).room;
         }
     }
 
@@ -130,7 +148,7 @@ impl<M: LanguageModel> Sequences<M> {
 
     /// The logits after some tokens alone, in no sequence that is held.
     pub(crate) fn logits_after(&mut self, tokens: &[u32]) -> Result<Vec<f32>, String> {
-        let mut cache = self.model.new_cache()?;
+        let mut cache = self.model.new_cache(tokens.len())?;
         let logits = self.model.forward(&mut cache, tokens, true)?;
         logits.ok_or_else(|| "it gave no logits".to_owned())
     }
@@ -142,9 +160,10 @@ impl<M: LanguageModel> Sequences<M> {
 
     /// Holds a sequence from elsewhere, as the most recently used one, where it fits.
     pub(crate) fn hold(&mut self, tokens: Vec<u32>, cache: M::Cache) {
-        self.make_room(tokens.len());
-        if tokens.len() <= self.budget {
-            self.held.push(Held { tokens, cache });
+        let room = tokens.len();
+        self.make_room(room);
+        if room <= self.budget {
+            self.held.push(Held { tokens, cache, room });
         }
     }
 

@@ -256,11 +256,12 @@ impl LanguageModel for ScriptedModel {
         1
     }
 
-    fn new_cache(&self) -> Result<Vec<u32>, String> {
+    fn new_cache(&self, _: usize) -> Result<Vec<u32>, String> {
         Ok(Vec::new())
     }
 
-    fn fork(&self, held: &Vec<u32>, len: usize) -> Result<Vec<u32>, String> {
+    fn fork(&self, held: &Vec<u32>, len: usize, room: usize) -> Result<Vec<u32>, String> {
+        assert!(len <= room);
         Ok(held[..len].to_vec())
     }
 

@@ -78,10 +78,10 @@ fn greedy_steps_agree_with_llama_cpp() {
 fn cutting_a_real_prompt_changes_nothing() {
     let mut model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
     let tokens = model.tokenizer.encode(&include_str!("tests.rs")[..1200]);
-    let mut cache = model.new_cache().unwrap();
+    let mut cache = model.new_cache(model.capacity()).unwrap();
     let whole = model.forward(&mut cache, &tokens, true).unwrap().unwrap();
     for cut in [1, 7, 64, tokens.len() - 1] {
-        let mut fork = model.fork(&cache, cut).unwrap();
+        let mut fork = model.fork(&cache, cut, model.capacity()).unwrap();
         let forked = model.forward(&mut fork, &tokens[cut..], true).unwrap().unwrap();
         assert!(forked == whole, "forked at {cut}: bit for bit");
         model.truncate(&mut cache, 0);

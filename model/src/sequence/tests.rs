@@ -1,4 +1,4 @@
-use super::{LITTLE, Sequences};
+use super::{LITTLE, SLACK, STEP, Sequences};
 use crate::testing::ScriptedModel;
 
 const CAPACITY: usize = 4096;
@@ -12,18 +12,21 @@ fn document(number: u32, len: usize) -> Vec<u32> {
     (0..len as u32).map(|at| number * 10_000 + at).collect()
 }
 
+/// The room that a prompt of 500 tokens gets.
+const ROOM: usize = 768;
+
 /// Reads a prompt; gives how many tokens of it were held.
 #[track_caller]
 fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
     let reused = sequences.begin(prompt, 0).unwrap();
     sequences.forward(&prompt[reused..], true).unwrap();
-    assert_eq!(sequences.room(), CAPACITY - prompt.len());
+    assert_eq!(sequences.room(), SLACK);
     reused
 }
 
 #[test]
 fn documents_in_rotation_are_read_once() {
-    let mut sequences = sequences(10 * 500);
+    let mut sequences = sequences(10 * ROOM);
     let documents: Vec<_> = (0..10).map(|number| document(number, 500)).collect();
     for document in &documents {
         assert_eq!(read(&mut sequences, document), 0);
@@ -35,7 +38,7 @@ fn documents_in_rotation_are_read_once() {
 
 #[test]
 fn the_least_recently_used_goes_first() {
-    let mut sequences = sequences(3 * 500);
+    let mut sequences = sequences(3 * ROOM);
     let documents: Vec<_> = (0..4).map(|number| document(number, 500)).collect();
     for number in [0, 1, 2, 0, 3] {
         read(&mut sequences, &documents[number]);
@@ -65,13 +68,32 @@ fn a_little_is_forgotten_and_much_is_kept_beside_the_copy() {
 
 #[test]
 fn without_room_for_a_copy_the_sequence_is_cut() {
-    let mut sequences = sequences(1200);
+    let mut sequences = sequences(1500);
     let long = document(1, 1000);
     read(&mut sequences, &long);
     let mut elsewhere = long[..300].to_vec();
     elsewhere.extend(document(2, 500));
     assert_eq!(read(&mut sequences, &elsewhere), 300);
     assert_eq!(read(&mut sequences, &long), 300);
+}
+
+/// The budget is about memory, and short sequences take more of that than they have tokens.
+#[test]
+fn what_is_held_has_room_within_the_budget() {
+    let budget = 4 * 2 * STEP;
+    let mut sequences = sequences(budget);
+    let room = |sequences: &Sequences<ScriptedModel>| sequences.held.iter().map(|held| held.room).sum::<usize>();
+    for number in 0..20 {
+        read(&mut sequences, &document(number, 200));
+        assert!(room(&sequences) <= budget);
+    }
+    assert_eq!(sequences.held.len(), 4);
+    // Typing on, one grows with what is asked for, and keeps what it has read.
+    for len in 201..900 {
+        assert_eq!(read(&mut sequences, &document(19, len)), len - 1);
+        assert!(sequences.held.last().unwrap().room >= len + SLACK);
+    }
+    assert!(room(&sequences) <= budget);
 }
 
 #[test]
