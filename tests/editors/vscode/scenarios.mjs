@@ -233,7 +233,9 @@ export const scenarios = {
         assert.notEqual(rust, python);
         await editor.open('two.py', OPEN_LINE);
         await editor.type('g');
-        assert.equal(await editor.suggestion(), python.slice(1));
+        // The word is the same; what comes after it may not be, since the model sees other files by now.
+        const [word] = /^\w+/.exec(python.slice(1));
+        assert.ok((await editor.suggestion()).startsWith(word));
     },
 
     'an untitled document': async (editor) => {
@@ -384,9 +386,8 @@ export const scenarios = {
     'explain a suggestion': async (editor) => {
         await begin(editor, 'explained.py');
         await editor.command('CodeGemma: Explain This Suggestion');
-        const page = editor.page.locator('.view-line', { hasText: 'What the model sees at the cursor' });
-        await page.or(editor.page.locator('.notification-toast', { hasText: 'cannot explain' })).first().waitFor();
-        return (await page.count()) > 0 ? 'a page' : 'a message that this server cannot';
+        await editor.page.locator('.view-line', { hasText: 'What is suggested here: line' }).waitFor();
+        await editor.page.locator('.view-line', { hasText: 'prefix | explained.py' }).waitFor();
     },
 
     "beside VS Code's own TypeScript": async (editor) => {
