@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::draft::Drafter;
+use crate::encoded::Encoder;
 use crate::generate::{Interrupt, generate};
 use crate::model::{LoadOptions, Model, ModelInfo};
 use crate::persist::Store;
@@ -234,7 +235,7 @@ impl Drop for Engine {
 
 /// The engine thread's loop.
 fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: &mut Sequences<M>) {
-    let mut drafter = Drafter::default();
+    let (mut drafter, mut encoder) = (Drafter::default(), Encoder::new(tokenizer));
     while let Some(job) = next(mailbox) {
         let queued = job.submitted.elapsed();
         let superseded = &job.superseded;
@@ -245,7 +246,7 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: 
                     superseded,
                     deadline: request.deadline,
                 };
-                let run = |sequences: &mut _| generate(sequences, &mut drafter, tokenizer, &mut request, &interrupt);
+                let run = |sequences: &mut _| generate(sequences, &mut drafter, &mut encoder, &mut request, &interrupt);
                 let answer = fenced(sequences, run).map(|mut completion| {
                     completion.stats.queue = queued;
                     completion
@@ -259,7 +260,7 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: 
                     superseded,
                     deadline: None,
                 };
-                let run = |sequences: &mut _| score(sequences, tokenizer, &request, &interrupt);
+                let run = |sequences: &mut _| score(sequences, &mut encoder, &request, &interrupt);
                 let answer = fenced(sequences, run);
                 mailbox.lock().running = None;
                 answer_with(reply, answer);

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::draft::Drafter;
+use crate::encoded::Encoder;
 use crate::prompt;
 use crate::request::{Completion, CompletionRequest, Finish, Piece, Progress, Stats, StopWhen};
 use crate::sampler::{self, Sampler};
@@ -47,14 +48,14 @@ impl Interrupt<'_> {
 pub(crate) fn generate<M: LanguageModel>(
     sequences: &mut Sequences<M>,
     drafter: &mut Drafter,
-    tokenizer: &Tokenizer,
+    encoder: &mut Encoder<'_>,
     request: &mut CompletionRequest,
     interrupt: &Interrupt<'_>,
 ) -> Result<Completion, RequestError> {
     let began = Instant::now();
     let mut sampler = Sampler::new(&request.sampling).map_err(RequestError::Invalid)?;
     let reserved = prompt::reserved(sequences.capacity(), request.max_tokens);
-    let rendered = prompt::render(&request.prompt, tokenizer, sequences.capacity() - reserved);
+    let rendered = prompt::render(&request.prompt, encoder, sequences.capacity() - reserved);
     let prompt = rendered.tokens;
     if prompt.is_empty() {
         return Err(RequestError::Invalid(
@@ -67,7 +68,7 @@ pub(crate) fn generate<M: LanguageModel>(
     let logits = run.prefill(sequences, reused, interrupt)?;
     let read = Instant::now();
     let mut tools = Tools {
-        tokenizer,
+        tokenizer: encoder.tokenizer(),
         drafter: (request.drafts && sampler.is_greedy()).then_some(drafter),
         sampler: &mut sampler,
         stop_when: &mut request.stop_when,

@@ -10,6 +10,7 @@ pub mod bench;
 mod config;
 mod decoder;
 mod draft;
+mod encoded;
 mod engine;
 mod error;
 mod generate;
@@ -32,6 +33,7 @@ mod weights;
 pub use engine::Engine;
 pub use error::{LoadError, RequestError};
 pub use model::{Device, LoadOptions, ModelInfo};
+pub use prompt::{near_end, near_start};
 pub use request::{
     Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptFile,
     Sampling, Score, Stats, StopWhen, TokenLogprob,

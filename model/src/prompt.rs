@@ -7,6 +7,7 @@
 //! The pieces of a text depend on what follows: `retur` is `re`, `tur`, and `return` a piece of its own. So the last
 //! pieces before the cursor are not part of the prompt; what is generated has to begin with their text instead.
 
+use crate::encoded::Encoder;
 use crate::request::{FimPrompt, Prompt, PromptFile};
 use crate::tokenizer::{FimTokens, Tokenizer};
 
@@ -22,9 +23,10 @@ pub(crate) struct Rendered {
 
 /// The tokens of a prompt, at most `limit` of them. What is farthest from the cursor is left out first: context files
 /// as a whole, then the beginning of the prefix and the end of the suffix.
-pub(crate) fn render(prompt: &Prompt, tokenizer: &Tokenizer, limit: usize) -> Rendered {
+pub(crate) fn render(prompt: &Prompt, encoder: &mut Encoder<'_>, limit: usize) -> Rendered {
+    let tokenizer = encoder.tokenizer();
     let mut rendered = match (prompt, tokenizer.control().fim) {
-        (Prompt::Fim(prompt), Some(fim)) => fill_in_the_middle(prompt, tokenizer, fim, limit),
+        (Prompt::Fim(prompt), Some(fim)) => fill_in_the_middle(prompt, encoder, fim, limit),
         (Prompt::Fim(FimPrompt { prefix, typed, .. }), None) => {
             let mut window = plain(&[prefix.as_str(), typed].concat(), tokenizer, limit);
             window.heal(tokenizer);
@@ -50,39 +52,49 @@ pub(crate) fn file_text(file: &PromptFile) -> String {
 }
 
 fn plain(text: &str, tokenizer: &Tokenizer, limit: usize) -> Rendered {
-    let mut window = Window::of_end(text, tokenizer, limit.saturating_sub(1));
+    let room = limit.saturating_sub(1);
+    let mut window = Window::of(text, near_end(text, room), |text| tokenizer.encode(text)).without_beginning(room);
     window.tokens.splice(0..0, tokenizer.begin_of_text());
     window
 }
 
-fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens, limit: usize) -> Rendered {
+fn fill_in_the_middle(prompt: &FimPrompt, encoder: &mut Encoder<'_>, fim: FimTokens, limit: usize) -> Rendered {
+    let tokenizer = encoder.tokenizer();
     let path = prompt
         .path
         .as_ref()
         .map_or_else(Vec::new, |path| tokenizer.encode(&format!("{path}\n")));
     let fixed = usize::from(tokenizer.begin_of_text().is_some()) + path.len() + 3;
     let room = limit.saturating_sub(fixed);
-    let mut typed = Window::of_end(&prompt.typed, tokenizer, room / 2);
+    let mut typed = Window::of(&prompt.typed, near_end(&prompt.typed, room / 2), |text| {
+        tokenizer.encode(text)
+    });
+    typed = typed.without_beginning(room / 2);
     // Its room grows in large steps, so that typing does not change what the others have.
     let room = room - typed.tokens.len().next_multiple_of(TYPED_STEP).min(room / 2);
     typed.heal(tokenizer);
 
     // The suffix gets a quarter where both do not fit, and more, in large steps, where the prefix is short.
-    let whole_prefix = Window::of_end(&prompt.prefix, tokenizer, usize::MAX / 2);
-    let left_by_prefix = room.saturating_sub(whole_prefix.tokens.len());
-    let suffix = Window::of_start(&prompt.suffix, tokenizer, room);
+    let prefix = Window::of(&prompt.prefix, near_end(&prompt.prefix, room), |text| {
+        encoder.encode(text)
+    });
+    let suffix = Window::of(&prompt.suffix, near_start(&prompt.suffix, room), |text| {
+        encoder.encode(text)
+    });
+    let suffix = suffix.shortened(room);
+    let left_by_prefix = room.saturating_sub(prefix.tokens.len());
     let suffix_room = match suffix.tokens.len() <= left_by_prefix {
         true => left_by_prefix,
         false => (room / 4).max(left_by_prefix / 256 * 256),
     };
     let suffix = suffix.shortened(suffix_room);
-    let prefix = whole_prefix.without_beginning(room - suffix.tokens.len());
+    let prefix = prefix.without_beginning(room - suffix.tokens.len());
 
     let mut room = room - suffix.tokens.len() - prefix.tokens.len();
     let mut truncated = suffix.truncated + prefix.truncated + typed.truncated;
     let mut files = Vec::new();
     for file in prompt.files.iter().rev() {
-        let mut tokens = tokenizer.encode(&file_text(file));
+        let mut tokens = encoder.encode(&file_text(file));
         tokens.push(fim.file_separator);
         match tokens.len() <= room {
             true => {
@@ -124,40 +136,35 @@ fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
+/// The end of a text, where it is longer than what fits into so many tokens: more is never looked at. Its start moves in
+/// large steps and to the start of a line, so that typing does not move it.
+pub fn near_end(text: &str, tokens: usize) -> &str {
+    let most = tokens.saturating_mul(BYTES_A_TOKEN);
+    let excess = text.len().saturating_sub(most);
+    if excess == 0 {
+        return text;
+    }
+    let start = excess.next_multiple_of((most / 4).max(1)).min(text.len());
+    let line = text.as_bytes()[start..].iter().position(|byte| *byte == b'\n');
+    &text[text.ceil_char_boundary(start + line.map_or(0, |at| at + 1))..]
+}
+
+/// The beginning of a text in the same way.
+pub fn near_start(text: &str, tokens: usize) -> &str {
+    &text[..text.floor_char_boundary(tokens.saturating_mul(BYTES_A_TOKEN))]
+}
+
 /// Part of a text, as tokens.
 type Window = Rendered;
 
 impl Window {
-    /// The end of a text.
-    fn of_end(text: &str, tokenizer: &Tokenizer, room: usize) -> Self {
-        let most = room.saturating_mul(BYTES_A_TOKEN);
-        let mut start = text.len().saturating_sub(most);
-        if start > 0 {
-            // The start moves in large steps and to the start of a line, so that typing does not move it.
-            start = start.next_multiple_of((most / 4).max(1)).min(text.len());
-            start += text.as_bytes()[start..]
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            start = text.ceil_char_boundary(start);
+    /// The tokens of a part of a text.
+    fn of(text: &str, part: &str, encode: impl FnOnce(&str) -> Vec<u32>) -> Self {
+        Self {
+            tokens: encode(part),
+            healed: Vec::new(),
+            truncated: usize::from(part.len() < text.len()),
         }
-        let whole = Self {
-            tokens: tokenizer.encode(&text[start..]),
-            healed: Vec::new(),
-            truncated: usize::from(start > 0),
-        };
-        whole.without_beginning(room)
-    }
-
-    /// The beginning of a text.
-    fn of_start(text: &str, tokenizer: &Tokenizer, room: usize) -> Self {
-        let end = text.floor_char_boundary(room.saturating_mul(BYTES_A_TOKEN));
-        let whole = Self {
-            tokens: tokenizer.encode(&text[..end]),
-            healed: Vec::new(),
-            truncated: usize::from(end < text.len()),
-        };
-        whole.shortened(room)
     }
 
     /// Takes the last piece off, and those before it that make up the same word.

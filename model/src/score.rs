@@ -4,6 +4,7 @@
 //! know threads or mailboxes.
 
 use crate::RequestError;
+use crate::encoded::Encoder;
 use crate::generate::{self, CHUNK, Interrupt};
 use crate::ops;
 use crate::prompt;
@@ -22,12 +23,13 @@ pub(crate) struct ScoreRequest {
 /// Scores a text, reusing what `sequences` hold.
 pub(crate) fn score<M: LanguageModel>(
     sequences: &mut Sequences<M>,
-    tokenizer: &Tokenizer,
+    encoder: &mut Encoder<'_>,
     request: &ScoreRequest,
     interrupt: &Interrupt<'_>,
 ) -> Result<Score, RequestError> {
+    let tokenizer = encoder.tokenizer();
     // What is healed depends on the prompt's end alone, which every limit leaves.
-    let mut healed = prompt::render(&request.prompt, tokenizer, sequences.capacity()).healed;
+    let mut healed = prompt::render(&request.prompt, encoder, sequences.capacity()).healed;
     let text = tokenizer.encode(&(String::from_utf8_lossy(&healed) + request.text.as_str()));
     let targets: Vec<Target> = text
         .iter()
@@ -42,7 +44,7 @@ pub(crate) fn score<M: LanguageModel>(
             targets.len(),
         )));
     }
-    let rendered = prompt::render(&request.prompt, tokenizer, sequences.capacity() - targets.len());
+    let rendered = prompt::render(&request.prompt, encoder, sequences.capacity() - targets.len());
     let Some((last, before)) = rendered.tokens.split_last() else {
         return Err(RequestError::Invalid(
             "the prompt is empty; give the model some text to go on from".to_owned(),

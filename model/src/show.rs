@@ -3,6 +3,7 @@
 //! It looks at the rendered tokens only: text never becomes a control token, so the control tokens are where the parts
 //! meet.
 
+use crate::encoded::Encoder;
 use crate::prompt::{self, Rendered};
 use crate::request::{FimPrompt, Prompt};
 use crate::tokenizer::Tokenizer;
@@ -32,7 +33,7 @@ impl Tokenizer {
     /// What a model with a context of `context_tokens` sees of a prompt that it is to continue by at most `max_tokens`.
     pub fn show(&self, prompt: &FimPrompt, context_tokens: usize, max_tokens: usize) -> ShownPrompt {
         let limit = context_tokens - prompt::reserved(context_tokens, max_tokens);
-        let rendered = prompt::render(&Prompt::Fim(prompt.clone()), self, limit);
+        let rendered = prompt::render(&Prompt::Fim(prompt.clone()), &mut Encoder::new(self), limit);
         let shown = ShownPrompt {
             text: self.spelled(&rendered.tokens),
             healed: String::from_utf8_lossy(&rendered.healed).into_owned(),

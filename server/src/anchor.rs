@@ -27,7 +27,7 @@ pub struct Anchor {
     shown: Arc<OnceLock<Shown>>,
 }
 
-/// The text around an anchor as the model is shown it.
+/// The text around an anchor as the model is shown it, or as much as it can be.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// Before the anchor.
@@ -117,11 +117,11 @@ impl Anchor {
         (new, Some(moved))
     }
 
-    /// Prefix and suffix, as `show` makes them fit to be seen. They stay the same, and so that is done once.
-    pub fn shown(&self, show: impl Fn(String) -> String) -> &Shown {
+    /// Prefix and suffix, as these make them fit to be seen. They stay the same, and so that is done once.
+    pub fn shown(&self, prefix: impl Fn(String) -> String, suffix: impl Fn(String) -> String) -> &Shown {
         self.shown.get_or_init(|| Shown {
-            prefix: show(self.prefix().into()),
-            suffix: show(self.suffix().into()),
+            prefix: prefix(self.prefix().into()),
+            suffix: suffix(self.suffix().into()),
         })
     }
 
@@ -253,13 +253,16 @@ mod tests {
         for _ in 0..3 {
             let (same, moved) = anchor.follow(&text, cursor, CONTEXT);
             assert_eq!(moved, None);
-            let shown = same.shown(show);
+            let shown = same.shown(show, show);
             assert_eq!((shown.prefix.as_str(), shown.suffix.as_str()), ("}\n", "B"));
         }
         assert_eq!(times.get(), 2);
         let (text, cursor) = split("}\nac$0d");
         let (other, moved) = anchor.follow(&text, cursor, CONTEXT);
-        assert_eq!((moved, other.shown(show).suffix.as_str()), (Some(Moved::After), "D"));
+        assert_eq!(
+            (moved, other.shown(show, show).suffix.as_str()),
+            (Some(Moved::After), "D")
+        );
     }
 
     #[test]

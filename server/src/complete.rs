@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, PromptFile};
+use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, PromptFile, near_end, near_start};
 use ropey::Rope;
 
 use crate::anchor::Anchor;
@@ -113,7 +113,11 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
     };
     let new = || Anchor::new(text, offset, model.context_tokens);
     let anchor = anchor.cloned().unwrap_or_else(new);
-    let around = anchor.shown(shown);
+    let room = model.context_tokens;
+    let around = anchor.shown(
+        |prefix| shown(near_end(&prefix, room).to_owned()),
+        |suffix| shown(near_start(&suffix, room).to_owned()),
+    );
     let prompt = FimPrompt {
         path: snapshot.path.clone(),
         prefix: around.prefix.clone(),
@@ -286,6 +290,18 @@ mod tests {
                 .text,
             "\rc"
         );
+    }
+
+    #[test]
+    fn what_is_far_from_the_cursor_is_not_looked_at() {
+        let line = "a line of twenty-four ch\n";
+        let far = line.repeat(1000);
+        let plan = plan_of(&format!("{far}a = $0\n{far}"), true);
+        let most = 100 * 32;
+        for text in [&plan.prompt.prefix, &plan.prompt.suffix] {
+            assert!((most / 2..=most).contains(&text.len()), "{}", text.len());
+        }
+        assert!(plan.prompt.prefix.starts_with(line));
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use super::{CHUNK, Interrupt, generate};
 use crate::draft::Drafter;
+use crate::encoded::Encoder;
 use crate::request::{Completion, CompletionRequest, FimPrompt, Finish, Prompt, Sampling};
 use crate::sequence::Sequences;
 use crate::testing::{ScriptedModel, tokenizer};
@@ -49,7 +50,7 @@ impl Fixture {
         generate(
             &mut self.sequences,
             &mut self.drafter,
-            &tokenizer,
+            &mut Encoder::new(&tokenizer),
             &mut request,
             &interrupt,
         )

@@ -1,6 +1,12 @@
-use super::{Rendered, render};
+use super::Rendered;
+use crate::encoded::Encoder;
 use crate::request::{FimPrompt, Prompt, PromptFile};
 use crate::testing::{CONTROL, tokenizer};
+use crate::tokenizer::Tokenizer;
+
+fn render(prompt: &Prompt, tokenizer: &Tokenizer, limit: usize) -> Rendered {
+    super::render(prompt, &mut Encoder::new(tokenizer), limit)
+}
 
 /// The prompt as text, each control token spelled out.
 fn show(rendered: &Rendered) -> String {
@@ -127,6 +133,21 @@ fn the_window_s_start_stays_while_typing() {
         starts.insert(200 + typed - (rendered.tokens.len() - 4));
     }
     assert!(starts.len() <= 3, "40 characters moved it to {starts:?}");
+}
+
+#[test]
+fn the_start_of_a_very_long_prefix_stays_too() {
+    let tokenizer = tokenizer(true);
+    let mut encoder = Encoder::new(&tokenizer);
+    let mut starts = std::collections::BTreeSet::new();
+    // A line each, so that it is seen where the window starts.
+    let lines: String = (10_000..40_000).map(|line| format!("{line}\n")).collect();
+    for end in (100_000..100_600).step_by(6) {
+        let rendered = super::render(&fim(None, &lines[..end], "", &[]), &mut encoder, 1004);
+        assert!(rendered.tokens.len() > 700 && rendered.truncated > 0);
+        starts.insert(end - (rendered.tokens.len() - 4));
+    }
+    assert!(starts.len() <= 4, "100 lines moved it to {starts:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::{ScoreRequest, score};
 use crate::draft::Drafter;
+use crate::encoded::Encoder;
 use crate::generate::{CHUNK, Interrupt, generate};
 use crate::request::{CompletionRequest, FimPrompt, Prompt, Score};
 use crate::sequence::Sequences;
@@ -33,7 +34,7 @@ fn run(
         superseded: &never,
         deadline: None,
     };
-    score(sequences, &tokenizer(true), &request, &interrupt)
+    score(sequences, &mut Encoder::new(&tokenizer(true)), &request, &interrupt)
 }
 
 fn sequences(text: &str) -> Sequences<ScriptedModel> {
@@ -59,7 +60,7 @@ fn a_text_has_the_probability_that_it_is_generated_with() {
     let completion = generate(
         &mut sequences,
         &mut Drafter::default(),
-        &tokenizer(true),
+        &mut Encoder::new(&tokenizer(true)),
         &mut request,
         &interrupt,
     )
