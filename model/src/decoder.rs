@@ -31,6 +31,12 @@ pub(crate) struct WeightCount {
     pub(crate) in_layers: u64,
 }
 
+/// The next tokens of one sequence, and its keys and values so far.
+pub(crate) struct Rows<'a> {
+    pub(crate) tokens: &'a [u32],
+    pub(crate) cache: &'a mut KvCache,
+}
+
 struct Layer {
     config: LayerConfig,
     attention_norm: Tensor,
@@ -113,9 +119,7 @@ impl Decoder {
         }
     }
 
-    /// Reads `tokens` after those in the cache and appends their keys and values. Gives the logits after each of the
-    /// last `wanted` of them, [wanted, vocab_size], `None` where `wanted` is 0: the head is a large part of the work.
-    /// An error leaves the cache as it was.
+    /// Reads `tokens` after those in the cache, as [`Self::forward_batch`] does.
     pub(crate) fn forward(
         &self,
         ops: &Ops,
@@ -123,31 +127,39 @@ impl Decoder {
         cache: &mut KvCache,
         wanted: usize,
     ) -> Result<Option<Tensor>> {
-        if tokens.is_empty() {
-            candle_core::bail!("a forward pass over no tokens");
-        }
+        self.forward_batch(ops, &mut [Rows { tokens, cache }], wanted)
+    }
+
+    /// Reads each sequence's tokens after those in its cache and appends their keys and values. Gives the logits after
+    /// each of the last `wanted` tokens of all, [wanted, vocab_size], `None` where `wanted` is 0: the head is a large part
+    /// of the work. An error leaves the caches as they were.
+    pub(crate) fn forward_batch(&self, ops: &Ops, batch: &mut [Rows<'_>], wanted: usize) -> Result<Option<Tensor>> {
+        let tokens: Vec<u32> = batch.iter().flat_map(|rows| rows.tokens).copied().collect();
         if wanted > tokens.len() {
             candle_core::bail!("logits of {wanted} out of {} tokens", tokens.len());
         }
-        if cache.len() + tokens.len() > cache.capacity() {
-            candle_core::bail!(
-                "{} tokens after {} in a cache of {}",
-                tokens.len(),
-                cache.len(),
-                cache.capacity()
-            );
+        if batch.is_empty() || batch.iter().any(|rows| rows.tokens.is_empty()) {
+            candle_core::bail!("a forward pass over no tokens");
+        }
+        for Rows { tokens, cache } in &*batch {
+            let (len, capacity) = (cache.len(), cache.capacity());
+            if len + tokens.len() > capacity {
+                candle_core::bail!("{} tokens after {len} in a cache of {capacity}", tokens.len());
+            }
         }
         if let Some(id) = tokens.iter().find(|id| **id as usize >= self.config.vocab_size) {
             candle_core::bail!("token {id} in a vocabulary of {}", self.config.vocab_size);
         }
         let _awake = ops.awake();
-        let mut angles = Angles::new(&self.config, cache.len(), tokens.len());
-        let mut x = ops.embed(tokens, &self.embedding, self.embedding_scale)?;
+        let mut angles = Angles::new(&self.config, batch);
+        let mut x = ops.embed(&tokens, &self.embedding, self.embedding_scale)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let (cos, sin) = angles.of(layer.config.rope)?;
-            x = layer.forward(ops, &self.config, index, &x, &cos, &sin, cache)?;
+            x = layer.forward(ops, &self.config, index, &x, &cos, &sin, batch)?;
         }
-        cache.advance(tokens.len());
+        for rows in batch {
+            rows.cache.advance(rows.tokens.len());
+        }
         if wanted == 0 {
             return Ok(None);
         }
@@ -216,7 +228,7 @@ impl Layer {
         ]
     }
 
-    /// `x` is [n, hidden_size], `cos` and `sin` [n, head_dim / 2].
+    /// `x` is [n, hidden_size] with the rows of all sequences, `cos` and `sin` [n, head_dim / 2].
     #[expect(clippy::too_many_arguments, reason = "what a layer needs from outside, each once")]
     fn forward(
         &self,
@@ -226,7 +238,7 @@ impl Layer {
         x: &Tensor,
         cos: &Tensor,
         sin: &Tensor,
-        cache: &KvCache,
+        batch: &[Rows<'_>],
     ) -> Result<Tensor> {
         let norm = |x: &Tensor, weight: &Tensor| ops.rms_norm(x, weight, config.norm_epsilon);
         let optional_norm = |x: Tensor, weight: &Option<Tensor>| match weight {
@@ -248,16 +260,23 @@ impl Layer {
         }
         let q = ops.rope(&q, cos, sin)?;
         let k = ops.rope(&k, cos, sin)?;
-        let (keys, values) = cache.write(index, &k, &v)?;
-        let params = Attention {
-            start: cache.len(),
-            window: self.config.window,
-            scale: config.query_scale,
-            softcap: config.attention_softcap,
+        let mut read = 0;
+        let mut attend = |rows: &Rows<'_>| {
+            let (from, n) = (read, rows.tokens.len());
+            read += n;
+            let (keys, values) = rows
+                .cache
+                .write(index, &k.narrow(0, from, n)?, &v.narrow(0, from, n)?)?;
+            let params = Attention {
+                start: rows.cache.len(),
+                window: self.config.window,
+                scale: config.query_scale,
+                softcap: config.attention_softcap,
+            };
+            ops.attention(&q.narrow(0, from, n)?, keys, values, params)
         };
-        let h = ops
-            .attention(&q, keys, values, params)?
-            .reshape((n, config.heads * config.head_dim))?;
+        let h = batch.iter().map(&mut attend).collect::<Result<Vec<_>>>()?;
+        let h = Tensor::cat(&h, 0)?.reshape((n, config.heads * config.head_dim))?;
         let h = optional_norm(ops.matmul(&h, &self.output)?, &self.post_attention_norm)?;
         let x = (x + h)?;
 
@@ -271,17 +290,17 @@ impl Layer {
 /// The sines and cosines of one forward pass, computed once for each rotary embedding that the layers use.
 struct Angles {
     head_dim: usize,
-    start: usize,
-    n: usize,
+    /// Of each row.
+    positions: Vec<usize>,
     computed: Vec<(Rope, Tensor, Tensor)>,
 }
 
 impl Angles {
-    fn new(config: &ModelConfig, start: usize, n: usize) -> Self {
+    fn new(config: &ModelConfig, batch: &[Rows<'_>]) -> Self {
+        let positions = |rows: &Rows<'_>| rows.cache.len()..rows.cache.len() + rows.tokens.len();
         Self {
             head_dim: config.head_dim,
-            start,
-            n,
+            positions: batch.iter().flat_map(positions).collect(),
             computed: Vec::new(),
         }
     }
@@ -295,10 +314,11 @@ impl Angles {
         let angle = |position: usize, pair: usize| {
             position as f64 / rope.factor * rope.base.powf(-2.0 * pair as f64 / self.head_dim as f64)
         };
-        let positions = self.start..self.start + self.n;
-        let angles: Vec<f64> = positions.flat_map(|p| (0..half).map(move |i| angle(p, i))).collect();
+        let rows = self.positions.iter();
+        let angles: Vec<f64> = rows.flat_map(|p| (0..half).map(move |i| angle(*p, i))).collect();
         let table = |f: fn(f64) -> f64| {
-            Tensor::from_iter(angles.iter().map(|angle| f(*angle) as f32), &Device::Cpu)?.reshape((self.n, half))
+            let values = angles.iter().map(|angle| f(*angle) as f32);
+            Tensor::from_iter(values, &Device::Cpu)?.reshape((self.positions.len(), half))
         };
         let (cos, sin) = (table(f64::cos)?, table(f64::sin)?);
         self.computed.push((rope, cos.clone(), sin.clone()));

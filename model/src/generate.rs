@@ -75,11 +75,10 @@ pub(crate) fn generate<M: LanguageModel>(
         progress: request.progress.as_mut(),
         logprobs: request.logprobs,
         max_tokens: request.max_tokens,
-        reserved,
         interrupt,
     };
     if let Some(logits) = logits {
-        run.completion.finish = run.decode(sequences, &mut tools, request.max_tokens, logits)?;
+        run.completion.finish = run.decode(sequences, &mut tools, logits)?;
         run.decoder.finish(&mut run.completion.text);
         if request.alternatives > 0 && tools.sampler.is_greedy() {
             let found = alternatives::find(&run, &rendered.healed, sequences, &mut tools, request.alternatives)?;
@@ -101,8 +100,6 @@ struct Tools<'a> {
     progress: Option<&'a mut Progress>,
     logprobs: Option<usize>,
     max_tokens: usize,
-    /// How many tokens may follow the prompt.
-    reserved: usize,
     interrupt: &'a Interrupt<'a>,
 }
 
@@ -121,6 +118,14 @@ struct Run {
 struct Choice {
     logprob: f32,
     second: Option<(u32, f32)>,
+}
+
+/// What follows from a token.
+enum Step {
+    /// It is to be read.
+    On(u32),
+    /// It ends the completion.
+    End,
 }
 
 impl Run {
@@ -169,50 +174,29 @@ impl Run {
         Ok(logits)
     }
 
-    /// Generates at most `left` tokens after the logits of the newest one.
+    /// Generates tokens after the logits of the newest one.
     fn decode<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
         tools: &mut Tools<'_>,
-        mut left: usize,
         logits: Vec<f32>,
     ) -> Result<Finish, RequestError> {
-        let tokenizer = tools.tokenizer;
         let mut seen = self.completion.prompt_tokens.clone();
-        seen.extend(&self.completion.tokens);
         // The logits after the newest token; then the tokens that were guessed to follow it, and the logits after each.
         let mut rows = VecDeque::from([logits]);
         let mut guessed = VecDeque::new();
-        while left > 0 {
+        while self.left(tools) > 0 {
             if let Some(finish) = tools.interrupt.check()? {
                 return Ok(finish);
             }
             let no_logits = || RequestError::Failed("it gave no logits".to_owned());
-            let mut logits = rows.pop_front().ok_or_else(no_logits)?;
-            constrain(&mut logits, tokenizer, &self.healed);
-            let (token, logprob) = tools.sampler.next(&logits).map_err(RequestError::Failed)?;
-            let second = sampler::runner_up(&logits, token).map(|(token, below)| (token, logprob + below));
-            self.choices.push(Choice { logprob, second });
-            // The end of the text, of a turn or of the middle; any other control token is as little for the reader.
-            if tokenizer.is_control(token) {
-                let end = self.completion.text.len();
-                self.completion.pieces.push(Piece { end, logprob });
-                return Ok(Finish::Stop);
-            }
-            if let Some(count) = tools.logprobs {
-                let alternatives = sampler::with_alternatives(token, logprob, &logits, count);
-                self.completion.logprobs.push(alternatives);
-            }
-            left -= usize::from(self.take(token, logprob, tokenizer));
-            let completion = &mut self.completion;
-            if let Some(progress) = &mut tools.progress {
-                progress(&completion.text, &completion.pieces);
-            }
-            let stop_when = tools.stop_when.as_mut();
-            if stop_when.is_some_and(|stop_when| stop_when(&completion.text, &completion.pieces)) {
-                return Ok(Finish::Stop);
-            }
+            let logits = rows.pop_front().ok_or_else(no_logits)?;
+            let token = match self.step(logits, tools)? {
+                Step::On(token) => token,
+                Step::End => return Ok(Finish::Stop),
+            };
             seen.push(token);
+            let completion = &mut self.completion;
             if let Some(guess) = guessed.pop_front() {
                 let right = guess == token;
                 if let Some(drafter) = &mut tools.drafter {
@@ -226,13 +210,14 @@ impl Run {
                 rows.clear();
                 guessed.clear();
             }
+            let left = self.left(tools);
             if left == 0 || sequences.room() == 0 {
                 break;
             }
             if let Some(drafter) = &mut tools.drafter {
                 let most = (left - 1).min(sequences.room() - 1);
                 guessed.extend(drafter.guess(&seen, most));
-                completion.stats.drafted_tokens += guessed.len();
+                self.completion.stats.drafted_tokens += guessed.len();
             }
             let next: Vec<u32> = std::iter::once(token).chain(guessed.iter().copied()).collect();
             rows.extend(sequences.forward_all(&next).map_err(RequestError::Failed)?);
@@ -240,8 +225,47 @@ impl Run {
         Ok(Finish::Length)
     }
 
-    /// Adds a token to the completion; whether any of it is new text, and not what was typed.
-    fn take(&mut self, token: u32, logprob: f32, tokenizer: &Tokenizer) -> bool {
+    /// How many more tokens are wanted.
+    fn left(&self, tools: &Tools<'_>) -> usize {
+        tools.max_tokens.saturating_sub(self.completion.stats.generated_tokens)
+    }
+
+    /// Chooses the next token by the logits after the newest one.
+    fn step(&mut self, mut logits: Vec<f32>, tools: &mut Tools<'_>) -> Result<Step, RequestError> {
+        let tokenizer = tools.tokenizer;
+        constrain(&mut logits, tokenizer, &self.healed);
+        let (token, logprob) = tools.sampler.next(&logits).map_err(RequestError::Failed)?;
+        let second = sampler::runner_up(&logits, token).map(|(token, below)| (token, logprob + below));
+        self.choices.push(Choice { logprob, second });
+        if let Some(count) = tools.logprobs.filter(|_| !tokenizer.is_control(token)) {
+            let alternatives = sampler::with_alternatives(token, logprob, &logits, count);
+            self.completion.logprobs.push(alternatives);
+        }
+        Ok(self.go(token, logprob, tools))
+    }
+
+    /// Goes on with a token.
+    fn go(&mut self, token: u32, logprob: f32, tools: &mut Tools<'_>) -> Step {
+        // The end of the text, of a turn or of the middle; any other control token is as little for the reader.
+        if tools.tokenizer.is_control(token) {
+            let end = self.completion.text.len();
+            self.completion.pieces.push(Piece { end, logprob });
+            return Step::End;
+        }
+        self.take(token, logprob, tools.tokenizer);
+        let Completion { text, pieces, .. } = &self.completion;
+        if let Some(progress) = &mut tools.progress {
+            progress(text, pieces);
+        }
+        let stop_when = tools.stop_when.as_mut();
+        match stop_when.is_some_and(|stop_when| stop_when(text, pieces)) {
+            true => Step::End,
+            false => Step::On(token),
+        }
+    }
+
+    /// Adds a token to the completion.
+    fn take(&mut self, token: u32, logprob: f32, tokenizer: &Tokenizer) {
         let completion = &mut self.completion;
         completion.tokens.push(token);
         completion.logprob += f64::from(logprob);
@@ -249,13 +273,13 @@ impl Run {
         let typed = bytes.len().min(self.healed.len());
         self.healed.drain(..typed);
         if typed > 0 && typed == bytes.len() {
-            return false;
+            // It is what was typed, and no new text.
+            return;
         }
         completion.stats.generated_tokens += 1;
         self.decoder.push(&bytes[typed..], &mut completion.text);
         let end = completion.text.len();
         completion.pieces.push(Piece { end, logprob });
-        true
     }
 }
 

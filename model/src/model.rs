@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::decoder::{Decoder, WeightCount};
+use candle_core::Tensor;
+
+use crate::decoder::{Decoder, Rows, WeightCount};
 use crate::kv_cache::KvCache;
 use crate::ops::Ops;
 use crate::sequence::LanguageModel;
@@ -133,10 +135,13 @@ impl Model {
     }
 
     fn logits(&self, cache: &mut KvCache, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
-        let logits = self.decoder.forward(&self.ops, tokens, cache, wanted);
-        let logits = logits.and_then(|logits| logits.map(|logits| logits.to_vec2()).transpose());
-        logits.map_err(|error| error.to_string())
+        numbers(self.decoder.forward(&self.ops, tokens, cache, wanted))
     }
+}
+
+fn numbers(logits: candle_core::Result<Option<Tensor>>) -> Result<Option<Vec<Vec<f32>>>, String> {
+    let numbers = logits.and_then(|logits| logits.map(|logits| logits.to_vec2()).transpose());
+    numbers.map_err(|error| error.to_string())
 }
 
 impl LanguageModel for Model {
@@ -180,6 +185,14 @@ impl LanguageModel for Model {
 
     fn forward_all(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
         let logits = self.logits(cache, tokens, tokens.len())?;
+        Ok(logits.unwrap_or_default())
+    }
+
+    fn forward_each(&mut self, rows: Vec<(&mut KvCache, u32)>) -> Result<Vec<Vec<f32>>, String> {
+        let tokens: Vec<u32> = rows.iter().map(|(_, token)| *token).collect();
+        let rows = rows.into_iter().zip(tokens.chunks(1));
+        let mut batch: Vec<_> = rows.map(|((cache, _), tokens)| Rows { tokens, cache }).collect();
+        let logits = numbers(self.decoder.forward_batch(&self.ops, &mut batch, tokens.len()))?;
         Ok(logits.unwrap_or_default())
     }
 }

@@ -42,6 +42,10 @@ pub(crate) trait LanguageModel: Send {
 
     /// Like [`LanguageModel::forward`], with the logits after each token.
     fn forward_all(&mut self, cache: &mut Self::Cache, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String>;
+
+    /// Reads a token after those in each of several caches, in one pass; gives the logits after each, the same as if it
+    /// were read alone.
+    fn forward_each(&mut self, rows: Vec<(&mut Self::Cache, u32)>) -> Result<Vec<Vec<f32>>, String>;
 }
 
 /// How many tokens of a sequence are forgotten rather than kept in a copy: a suggestion that was not taken, and more.
@@ -70,6 +74,13 @@ struct Held<C> {
     cache: C,
     /// How many tokens the cache has room for.
     room: usize,
+}
+
+/// Another way to go on from a beginning of the current sequence. It is gone with the request.
+pub(crate) struct Branch<C> {
+    cache: C,
+    /// How many more tokens fit.
+    pub(crate) room: usize,
 }
 
 impl<M: LanguageModel> Sequences<M> {
@@ -195,6 +206,34 @@ impl<M: LanguageModel> Sequences<M> {
         let logits = self.model.forward_all(&mut current.cache, tokens)?;
         current.tokens.extend_from_slice(tokens);
         Ok(logits)
+    }
+
+    /// A branch that leaves the current sequence after its first `len` tokens.
+    pub(crate) fn branch(&self, len: usize) -> Result<Branch<M::Cache>, String> {
+        let current = self.held.last().ok_or("no sequence was begun")?;
+        Ok(Branch {
+            cache: self.model.fork(&current.cache, len, current.room)?,
+            room: self.limit - len,
+        })
+    }
+
+    /// How many branches there may be at once, so that they take no more memory than what is held may; one in any case.
+    pub(crate) fn branches(&self) -> usize {
+        let room = self.held.last().map_or(0, |current| current.room);
+        (self.budget / room.max(1)).max(1)
+    }
+
+    /// Reads a token into each branch, all in one pass; the logits after each.
+    pub(crate) fn forward_branches(
+        &mut self,
+        branches: Vec<(&mut Branch<M::Cache>, u32)>,
+    ) -> Result<Vec<Vec<f32>>, String> {
+        let mut rows = Vec::with_capacity(branches.len());
+        for (branch, token) in branches {
+            branch.room = branch.room.saturating_sub(1);
+            rows.push((&mut branch.cache, token));
+        }
+        self.model.forward_each(rows)
     }
 }
 

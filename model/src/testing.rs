@@ -288,4 +288,14 @@ impl LanguageModel for ScriptedModel {
         let first = held.len() - tokens.len() + 1;
         Ok((first..=held.len()).map(|len| self.logits(&held[..len])).collect())
     }
+
+    fn forward_each(&mut self, rows: Vec<(&mut Vec<u32>, u32)>) -> Result<Vec<Vec<f32>>, String> {
+        self.log.lock().unwrap().push(rows.len());
+        let mut logits = Vec::new();
+        for (held, token) in rows {
+            held.push(token);
+            logits.push(self.logits(held));
+        }
+        Ok(logits)
+    }
 }

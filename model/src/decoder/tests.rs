@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 
-use super::Decoder;
+use super::{Decoder, Rows};
 use crate::kv_cache::KvCache;
 use crate::ops::Ops;
 use crate::testing::{GgufWriter, Meta};
@@ -125,6 +125,37 @@ fn truncating_and_growing_again_changes_nothing() {
             cache.truncate(keep);
             let again = golden.forward(&golden.tokens[keep..], &mut cache);
             assert_eq!(again, whole[keep..], "{name}, kept {keep}");
+        }
+    }
+}
+
+#[test]
+fn sequences_side_by_side_change_nothing() {
+    for name in CHECKPOINTS {
+        let golden = Golden::load(name);
+        let whole = golden.forward(&golden.tokens, &mut golden.cache());
+        let mut caches: Vec<KvCache> = (0..3).map(|_| golden.cache()).collect();
+        for (cache, len) in caches.iter_mut().zip([5, 20, 11]) {
+            golden.forward(&golden.tokens[..len], cache);
+        }
+        for step in 0..10 {
+            // One of them reads two tokens at a time.
+            let mut batch: Vec<Rows> = caches
+                .iter_mut()
+                .zip([1, 1, 2])
+                .map(|(cache, n)| Rows {
+                    tokens: &golden.tokens[cache.len()..cache.len() + n],
+                    cache,
+                })
+                .collect();
+            let logits = golden.decoder.forward_batch(&golden.ops, &mut batch, 4).unwrap();
+            let found: Vec<Vec<f32>> = logits.unwrap().to_vec2().unwrap();
+            let at = [5 + step, 20 + step, 11 + 2 * step, 12 + 2 * step];
+            assert_eq!(
+                found,
+                at.map(|at| whole[at].clone()),
+                "{name}, step {step}: bit for bit"
+            );
         }
     }
 }

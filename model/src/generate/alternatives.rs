@@ -1,12 +1,12 @@
 //! Other completions than the first: each leaves its way at a token where another was nearly as likely, and goes on from
-//! there greedily. What they have in common is read once.
+//! there greedily. They are decoded side by side, a token of each in a pass, which costs little more than one alone.
 //!
 //! Must not know what the completions are for.
 
-use super::{Run, Tools};
+use super::{Run, Step, Tools};
 use crate::RequestError;
-use crate::request::{Alternative, Completion, Finish, Piece};
-use crate::sequence::{LanguageModel, Sequences};
+use crate::request::{Alternative, Completion, Finish};
+use crate::sequence::{Branch, LanguageModel, Sequences};
 
 /// How many ways are tried for each completion that is wanted: some lead to the same text.
 const TRIES: usize = 2;
@@ -23,54 +23,89 @@ pub(super) fn find<M: LanguageModel>(
     count: usize,
 ) -> Result<Vec<Alternative>, RequestError> {
     tools.progress = None;
+    let mut ways = ways(first);
+    ways.truncate(TRIES * count);
     let mut found: Vec<Alternative> = Vec::new();
-    for way in ways(first).into_iter().take(TRIES * count) {
-        if found.len() == count || tools.interrupt.check()?.is_some() {
-            break;
+    while found.len() < count && !ways.is_empty() && tools.interrupt.check()?.is_none() {
+        let at_once = (count - found.len()).min(sequences.branches()).min(ways.len());
+        let mut side_by_side = Vec::new();
+        for way in ways.drain(..at_once) {
+            side_by_side.push(Other::new(first, healed, &way, sequences, tools)?);
         }
-        let mut run = Run::new(healed.to_vec(), first.completion.prompt_tokens.clone(), 0);
-        let common = first.completion.tokens.iter().zip(&first.choices).take(way.at);
-        for (token, choice) in common {
-            run.take(*token, choice.logprob, tools.tokenizer);
-        }
-        let finish = go(&mut run, &way, sequences, tools)?;
-        run.decoder.finish(&mut run.completion.text);
-        let Completion { text, pieces, .. } = run.completion;
-        if text != first.completion.text && found.iter().all(|other| other.text != text) {
-            found.push(Alternative { text, pieces, finish });
+        go_on(&mut side_by_side, sequences, tools)?;
+        for other in side_by_side {
+            let (mut run, finish) = (other.run, other.finish.unwrap_or(Finish::Length));
+            run.decoder.finish(&mut run.completion.text);
+            let Completion { text, pieces, .. } = run.completion;
+            if text != first.completion.text && found.iter().all(|known| known.text != text) {
+                found.push(Alternative { text, pieces, finish });
+            }
         }
     }
     Ok(found)
 }
 
-/// Goes another way from where a run is.
-fn go<M: LanguageModel>(
-    run: &mut Run,
-    way: &Way,
+/// Another completion in the making.
+struct Other<C> {
+    run: Run,
+    branch: Branch<C>,
+    finish: Option<Finish>,
+}
+
+impl<C> Other<C> {
+    /// One that has just left the first's way.
+    fn new<M: LanguageModel<Cache = C>>(
+        first: &Run,
+        healed: &[u8],
+        way: &Way,
+        sequences: &Sequences<M>,
+        tools: &mut Tools<'_>,
+    ) -> Result<Self, RequestError> {
+        let prompt = &first.completion.prompt_tokens;
+        let branch = sequences.branch(prompt.len() + way.at);
+        let mut run = Run::new(healed.to_vec(), prompt.clone(), 0);
+        let common = first.completion.tokens.iter().zip(&first.choices).take(way.at);
+        for (token, choice) in common {
+            run.take(*token, choice.logprob, tools.tokenizer);
+        }
+        let step = run.go(way.token, way.logprob, tools);
+        Ok(Self {
+            run,
+            branch: branch.map_err(RequestError::Failed)?,
+            finish: matches!(step, Step::End).then_some(Finish::Stop),
+        })
+    }
+}
+
+/// Decodes completions until each has ended.
+fn go_on<M: LanguageModel>(
+    others: &mut [Other<M::Cache>],
     sequences: &mut Sequences<M>,
     tools: &mut Tools<'_>,
-) -> Result<Finish, RequestError> {
-    if tools.tokenizer.is_control(way.token) {
-        let end = run.completion.text.len();
-        let logprob = way.logprob;
-        run.completion.pieces.push(Piece { end, logprob });
-        return Ok(Finish::Stop);
+) -> Result<(), RequestError> {
+    loop {
+        let interrupted = tools.interrupt.check()?;
+        for other in &mut *others {
+            let full = other.branch.room == 0 || other.run.left(tools) == 0;
+            other.finish = other.finish.or(interrupted).or(full.then_some(Finish::Length));
+        }
+        let mut live: Vec<_> = others.iter_mut().filter(|other| other.finish.is_none()).collect();
+        if live.is_empty() {
+            return Ok(());
+        }
+        let rows = live.iter_mut().filter_map(|other| {
+            let newest = other.run.completion.tokens.last().copied();
+            newest.map(|newest| (&mut other.branch, newest))
+        });
+        let rows = sequences
+            .forward_branches(rows.collect())
+            .map_err(RequestError::Failed)?;
+        for (other, logits) in live.into_iter().zip(rows) {
+            if let Step::End = other.run.step(logits, tools)? {
+                other.finish = Some(Finish::Stop);
+            }
+        }
     }
-    run.take(way.token, way.logprob, tools.tokenizer);
-    let Completion { text, pieces, .. } = &run.completion;
-    if tools
-        .stop_when
-        .as_mut()
-        .is_some_and(|stop_when| stop_when(text, pieces))
-    {
-        return Ok(Finish::Stop);
-    }
-    let read = [&run.completion.prompt_tokens[..], &run.completion.tokens].concat();
-    let reused = sequences.begin(&read, tools.reserved).map_err(RequestError::Failed)?;
-    let logits = sequences.forward(&read[reused..], true).map_err(RequestError::Failed)?;
-    let logits = logits.ok_or_else(|| RequestError::Failed("it gave no logits".to_owned()))?;
-    let left = tools.max_tokens.saturating_sub(run.completion.stats.generated_tokens);
-    run.decode(sequences, tools, left, logits)
 }
 
 /// Where the first completion can be left, and for what.

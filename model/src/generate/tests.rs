@@ -165,9 +165,14 @@ fn alternatives_leave_the_way_and_go_on_greedily() {
         ..CompletionRequest::new(plain(""), 12)
     };
     let completion = fixture.run(request).unwrap();
+    let passes = fixture.forwards();
     let first = fixture.run(CompletionRequest::new(plain(""), 12)).unwrap();
     assert_eq!(completion.text, first.text);
     assert_eq!(completion.alternatives.len(), 3);
+    // They are read side by side, as long as each goes on.
+    let alone = fixture.forwards().len();
+    assert_eq!(passes[..2], [8, 1], "the prompt, and the first token");
+    assert!(passes.contains(&3) && passes.len() < 2 * alone, "{passes:?}");
     let mut texts: Vec<&str> = vec![&completion.text];
     for alternative in &completion.alternatives {
         let text = alternative.text.as_str();
