@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Prompt, PromptFile, near_end, near_start};
+use codegemma_model::{
+    CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt, PromptFile, near_end, near_start,
+};
 use ropey::Rope;
 
 use crate::anchor::Anchor;
@@ -154,7 +156,9 @@ impl Plan {
         let (place, confidence) = (self.place.clone(), self.confidence);
         CompletionRequest {
             stop_when: Some(Box::new(move |text, pieces| {
-                postprocess::is_complete(text, &place) || written::sure(text, pieces, confidence) < text.len()
+                postprocess::is_complete(text, &place)
+                    || written::sure(text, pieces, confidence) < text.len()
+                    || (ends_line(text, pieces) && postprocess::steps_out(text, &place))
             })),
             ..CompletionRequest::new(Prompt::Fim(self.prompt.clone()), max_tokens)
         }
@@ -191,6 +195,12 @@ impl Plan {
         let mut found = secrets::find(&format!("{before}{text}")).into_iter();
         text.contains(secrets::STAND_IN) || found.any(|range| range.end > before.len())
     }
+}
+
+/// Whether the last piece of a text has the end of a line in it.
+fn ends_line(text: &str, pieces: &[Piece]) -> bool {
+    let start = pieces.iter().rev().nth(1).map_or(0, |before| before.end);
+    text[start..].contains('\n')
 }
 
 /// The first line below `line` that is not blank; only a screenful is looked at.

@@ -50,6 +50,21 @@ pub fn is_complete(text: &str, place: &Place) -> bool {
     end(text, place).is_some()
 }
 
+/// Whether the last of the lines that are whole closes a bracket that is not the text's own and that stands closed below
+/// already: the text has left the piece of syntax that it began in, and what follows will be cut away. It takes a parse
+/// where there is such a closer.
+pub fn steps_out(text: &str, place: &Place) -> bool {
+    let Some(lines) = text.rfind('\n').map(|end| &text[..end]) else {
+        return false;
+    };
+    let Some(parsed) = place.parsed.as_ref().filter(|_| !unmatched_closers(lines).is_empty()) else {
+        return false;
+    };
+    let fit = Fit::new(parsed, &place.text, place.offset);
+    let verdict = fit.judge(lines, covered(lines, place.after.trim_end()));
+    verdict.is_some_and(|verdict| verdict.unmatched.is_some())
+}
+
 /// Makes a suggestion of what the model wrote, as much of it as fits the syntax. A single line is taken as it is where it
 /// need not fit, but for brackets that close nothing.
 pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {

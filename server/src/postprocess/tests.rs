@@ -178,3 +178,30 @@ fn a_model_that_runs_on_is_stopped_after_the_block() {
     ends("x = $0", "1\ny = 2\n", "1\ny = 2");
     ends("$0", "\n\ndef f():\n    a\n\nb", "\n\ndef f():\n    a");
 }
+
+#[test]
+fn decoding_stops_where_a_text_leaves_its_piece_of_syntax() {
+    #[track_caller]
+    fn check(marked: &str, text: &str, expected: bool) {
+        let mut place = place(marked, Extent::Block);
+        let language = crate::language::of_id("rust").unwrap();
+        place.parsed = Some(Parsed::new(language, &place.text).unwrap());
+        assert_eq!(steps_out(text, &place), expected, "{marked:?} + {text:?}");
+    }
+    let body = "fn f() {\n    $0\n}\n";
+    check(body, "g();\n", false);
+    check(body, "g();\n}", false);
+    check(body, "g();\n}\n", true);
+    check(body, "g();\n}\n\nfn h", true);
+    check(body, "if a {\n    g();\n}\n", false);
+    check(body, "if a {\n", false);
+    // The closer further down is the first one's, once another bracket is opened.
+    check(
+        "fn f() {\n    if a {\n        $0\n    }\n}\n",
+        "b\n    } else {\n",
+        false,
+    );
+    // Nothing closes it yet.
+    check("fn f() {\n    $0", "g();\n}\n", false);
+    check("g($0);\n", "a)\n", false);
+}
