@@ -113,19 +113,23 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
     };
     let new = || Anchor::new(text, offset, model.context_tokens);
     let anchor = anchor.cloned().unwrap_or_else(new);
-    let around = anchor.shown(shown);
-    let prompt = FimPrompt {
-        path: snapshot.path.clone(),
-        prefix: around.prefix.clone(),
-        typed: shown(anchor.typed(text, offset).into()),
-        suffix: around.suffix.clone(),
-        files: snapshot.files.clone(),
-    };
     Ok(Plan {
-        prompt,
+        prompt: prompt(snapshot, &anchor),
         place,
         confidence: wanted.confidence,
     })
+}
+
+/// What the model is shown, whatever is wanted of it.
+pub fn prompt(snapshot: &Snapshot, anchor: &Anchor) -> FimPrompt {
+    let around = anchor.shown(shown);
+    FimPrompt {
+        path: snapshot.path.clone(),
+        prefix: around.prefix.clone(),
+        typed: shown(anchor.typed(&snapshot.text, snapshot.offset).into()),
+        suffix: around.suffix.clone(),
+        files: snapshot.files.clone(),
+    }
 }
 
 impl Plan {

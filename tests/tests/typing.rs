@@ -97,7 +97,7 @@ fn count(request: &Value, name: &str) -> u64 {
 /// Types, asks at each keystroke, and looks at what was forwarded.
 #[track_caller]
 fn check(model: &str) {
-    let settings = json!({"maxTokens": 6, "deadlineMs": 600_000});
+    let settings = json!({"maxTokens": 6, "deadlineMs": 600_000, "idleShare": 0});
     let mut client = Client::ready_with(model, Encoding::Utf16, settings);
     let above: String = (0..12).map(|number| method("area", number)).collect();
     let below: String = (0..12).map(|number| method("edge", number)).collect();
@@ -142,7 +142,7 @@ fn check(model: &str) {
 
 #[test]
 fn what_follows_an_accepted_suggestion_is_there_already() {
-    let settings = json!({"maxTokens": 12, "deadlineMs": 600_000});
+    let settings = json!({"maxTokens": 12, "deadlineMs": 600_000, "idleShare": 1});
     let mut client = Client::ready_with(MODEL, Encoding::Utf16, settings);
     let lines: String = (1..20)
         .map(|number| format!("value_{number} = compute(value_{number})\n"))
@@ -181,7 +181,10 @@ fn after_a_restart_nothing_is_read_again() {
     let text: String = (0..40).map(|number| method("area", number)).collect();
     let read = |name: &str| {
         let mut client = Client::start_in(cache.path(), &["--model", MODEL]);
-        client.initialize(Encoding::Utf16, json!({"maxTokens": 4, "deadlineMs": 600_000}));
+        client.initialize(
+            Encoding::Utf16,
+            json!({"maxTokens": 4, "deadlineMs": 600_000, "idleShare": 0}),
+        );
         client.wait_until_ready();
         client.open(&format!("file:///project/{name}"), &text);
         client.inline(&format!("file:///project/{name}"), &position(62, 0));
