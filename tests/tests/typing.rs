@@ -206,6 +206,42 @@ fn after_a_restart_nothing_is_read_again() {
     assert!(read("shapes.py") < 10);
 }
 
+/// A limit on the size of files fails a write in its middle, as a full disk does; and where its signal is not ignored, it
+/// kills the server there.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_or_is_cut_off_spoils_nothing() {
+    for (shell, killed) in [("trap '' XFSZ; ulimit -f 8", false), ("ulimit -f 8", true)] {
+        let cache = tempfile::tempdir().unwrap();
+        let text: String = (0..40).map(|number| method("area", number)).collect();
+        let read = |shell: &str| {
+            let mut client = Client::start_in_after(shell, cache.path(), &["--model", MODEL]);
+            let settings = json!({"maxTokens": 4, "deadlineMs": 600_000, "idleShare": 0});
+            client.initialize(Encoding::Utf16, settings);
+            client.wait_until_ready();
+            client.open(URI, &text);
+            client.inline(URI, &position(62, 0));
+            let request = client.last_request();
+            client.shut_down();
+            client.exit();
+            (count(&request, "forwarded_tokens"), client.exit_code())
+        };
+        let folder = cache.path().join("sequences");
+        let files = || std::fs::read_dir(&folder).map_or(0, |files| files.count());
+        let (_, code) = read(shell);
+        assert_eq!((code == Some(0), files()), (!killed, usize::from(killed)), "{shell}");
+        // It is as if nothing had been written, and the next write is whole.
+        let (forwarded, code) = read("true");
+        assert!(forwarded > 200 && code == Some(0), "{forwarded} {code:?}");
+        let whole = files();
+        assert!(read("true").0 < 10);
+        // Over a file that is whole the same spoils nothing.
+        read(shell);
+        assert!(read("true").0 < 10);
+        assert!(files() >= whole);
+    }
+}
+
 /// What `codegemma-complete bench --typing` says about a trace.
 fn bench(trace: &str, flags: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
