@@ -80,7 +80,7 @@ pub enum Arrival {
     /// The whole answer.
     Landed(Answer),
     /// What there is so far; the run goes on.
-    Underway(Completion),
+    Underway(Box<Completion>),
 }
 
 /// Cancels the run when the last one who waits is gone.
@@ -213,7 +213,7 @@ impl Passenger {
             Ok(answer) => Arrival::Landed(answer),
             Err(_) => {
                 tokio::spawn(self.answer);
-                Arrival::Underway(lock(&self.progress).so_far.clone())
+                Arrival::Underway(Box::new(lock(&self.progress).so_far.clone()))
             }
         }
     }
