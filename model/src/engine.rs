@@ -2,11 +2,15 @@
 //!
 //! Must not know what a completion is for. It fences panics: one request fails, the next is served.
 
+mod allowance;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
+
+use allowance::Allowance;
 
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
@@ -20,6 +24,9 @@ use crate::{CancelToken, Completion, CompletionRequest, LoadError, ModelSource, 
 
 /// The memory for the keys and values of sequences that are held, where nothing else is said.
 const DEFAULT_CACHE_BYTES: usize = 1 << 30;
+
+/// Says, when it is asked on the engine's thread, which share of the time may go to what nobody waits for.
+type Share = Box<dyn FnOnce() -> f64 + Send>;
 
 /// Receives the answer to a request.
 type Reply<T> = Box<dyn FnOnce(Result<T, RequestError>) + Send>;
@@ -53,6 +60,8 @@ struct Job {
     work: Work,
     submitted: Instant,
     superseded: CancelToken,
+    /// It is done when there is nothing else to do, and for no longer than this share of the time.
+    idle: Option<Share>,
 }
 
 impl Job {
@@ -61,6 +70,7 @@ impl Job {
             work,
             submitted: Instant::now(),
             superseded: CancelToken::default(),
+            idle: None,
         }
     }
 }
@@ -155,13 +165,20 @@ impl Engine {
     }
 
     /// Hands over a request for which nobody waits yet: it runs when there is nothing else to do. The next request of
-    /// either kind supersedes it.
+    /// either kind supersedes it, at the next small chunk. It forgets nothing that was held for requests; where there is
+    /// no room beside that, it is given back cancelled. When it is about to begin, `share` says, on the engine's thread,
+    /// which share of the time may go to such requests, from 0, with which it is superseded at once, to 1: its deadline
+    /// is when that is used up.
     pub fn submit_idle(
         &self,
         request: CompletionRequest,
+        share: impl FnOnce() -> f64 + Send + 'static,
         reply: impl FnOnce(Result<Completion, RequestError>) + Send + 'static,
     ) {
-        let job = Job::new(Work::Complete(request, Box::new(reply)));
+        let job = Job {
+            idle: Some(Box::new(share)),
+            ..Job::new(Work::Complete(request, Box::new(reply)))
+        };
         let older = self.mailbox.lock().idle.replace(job);
         self.mailbox.changed.notify_one();
         refuse(older);
@@ -236,21 +253,38 @@ impl Drop for Engine {
 /// The engine thread's loop.
 fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: &mut Sequences<M>) {
     let (mut drafter, mut encoder) = (Drafter::default(), Encoder::new(tokenizer));
+    let mut allowance = Allowance::new(Instant::now());
     while let Some(job) = next(mailbox) {
         let queued = job.submitted.elapsed();
         let superseded = &job.superseded;
+        let began = Instant::now();
+        let idle = job.idle.is_some();
+        let allowed = job.idle.map(|share| {
+            // A caller's panic must not take the engine down.
+            let share = catch_unwind(AssertUnwindSafe(share)).unwrap_or(0.0);
+            began + allowance.left(share, began)
+        });
+        if allowed == Some(began) {
+            mailbox.lock().running = None;
+            job.work.refuse(RequestError::Superseded);
+            continue;
+        }
         match job.work {
             Work::Complete(mut request, reply) => {
                 let interrupt = Interrupt {
                     cancel: &request.cancel.clone(),
                     superseded,
-                    deadline: request.deadline,
+                    deadline: request.deadline.into_iter().chain(allowed).min(),
+                    idle,
                 };
                 let run = |sequences: &mut _| generate(sequences, &mut drafter, &mut encoder, &mut request, &interrupt);
                 let answer = fenced(sequences, run).map(|mut completion| {
                     completion.stats.queue = queued;
                     completion
                 });
+                if idle {
+                    allowance.spend(began.elapsed());
+                }
                 mailbox.lock().running = None;
                 answer_with(reply, answer);
             }
@@ -259,6 +293,7 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: 
                     cancel: &CancelToken::default(),
                     superseded,
                     deadline: None,
+                    idle: false,
                 };
                 let run = |sequences: &mut _| score(sequences, &mut encoder, &request, &interrupt);
                 let answer = fenced(sequences, run);

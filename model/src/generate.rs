@@ -20,6 +20,9 @@ use crate::{CancelToken, RequestError};
 /// chunks unpack the weights less often.
 pub(crate) const CHUNK: usize = 64;
 
+/// The same while nobody waits: a request that comes then waits for one of these at the most.
+pub(crate) const IDLE_CHUNK: usize = 16;
+
 /// What can end a request early.
 pub(crate) struct Interrupt<'a> {
     /// The caller's wish to stop.
@@ -28,6 +31,8 @@ pub(crate) struct Interrupt<'a> {
     pub(crate) superseded: &'a CancelToken,
     /// When to give back what there is.
     pub(crate) deadline: Option<Instant>,
+    /// Nobody waits for it: it makes way quickly, and forgets nothing that requests may need.
+    pub(crate) idle: bool,
 }
 
 impl Interrupt<'_> {
@@ -62,11 +67,17 @@ pub(crate) fn generate<M: LanguageModel>(
             "the prompt is empty; give the model some text to continue".to_owned(),
         ));
     }
-    let reused = sequences.begin(&prompt, reserved).map_err(RequestError::Failed)?;
+    let begun = match interrupt.idle {
+        true => sequences.begin_idle(&prompt, reserved),
+        false => sequences.begin(&prompt, reserved).map(Some),
+    };
+    let begun = begun.map_err(RequestError::Failed)?;
     let mut run = Run::new(rendered.healed.clone(), prompt, rendered.truncated);
+    let Some(reused) = begun else {
+        run.completion.finish = Finish::Cancelled;
+        return Ok(run.completion);
+    };
     run.completion.stats.reused_tokens = reused;
-    let logits = run.prefill(sequences, reused, interrupt)?;
-    let read = Instant::now();
     let mut tools = Tools {
         tokenizer: encoder.tokenizer(),
         drafter: (request.drafts && sampler.is_greedy()).then_some(drafter),
@@ -77,17 +88,20 @@ pub(crate) fn generate<M: LanguageModel>(
         max_tokens: request.max_tokens,
         interrupt,
     };
+    tools.show(&run.completion);
+    let logits = run.prefill(sequences, reused, &mut tools)?;
+    let read = Instant::now();
+    run.completion.stats.prefill = read - began;
     if let Some(logits) = logits {
         run.completion.finish = run.decode(sequences, &mut tools, logits)?;
         run.decoder.finish(&mut run.completion.text);
         if request.alternatives > 0 && tools.sampler.is_greedy() {
+            tools.show(&run.completion);
             let found = alternatives::find(&run, &rendered.healed, sequences, &mut tools, request.alternatives)?;
             run.completion.alternatives = found;
         }
     }
-    let stats = &mut run.completion.stats;
-    stats.prefill = read - began;
-    stats.decode = read.elapsed();
+    run.completion.stats.decode = read.elapsed();
     Ok(run.completion)
 }
 
@@ -101,6 +115,15 @@ struct Tools<'a> {
     logprobs: Option<usize>,
     max_tokens: usize,
     interrupt: &'a Interrupt<'a>,
+}
+
+impl Tools<'_> {
+    /// Shows what there is to who watches.
+    fn show(&mut self, completion: &Completion) {
+        if let Some(progress) = &mut self.progress {
+            progress(completion);
+        }
+    }
 }
 
 /// A completion in the making.
@@ -134,19 +157,13 @@ impl Run {
             healed,
             decoder: StreamDecoder::default(),
             completion: Completion {
-                text: String::new(),
-                tokens: Vec::new(),
-                pieces: Vec::new(),
-                finish: Finish::Length,
                 truncated_tokens,
-                logprob: 0.0,
-                alternatives: Vec::new(),
-                logprobs: Vec::new(),
                 stats: Stats {
                     prompt_tokens: prompt.len(),
                     ..Stats::default()
                 },
                 prompt_tokens: prompt,
+                ..Completion::default()
             },
             choices: Vec::new(),
         }
@@ -158,18 +175,21 @@ impl Run {
         &mut self,
         sequences: &mut Sequences<M>,
         reused: usize,
-        interrupt: &Interrupt<'_>,
+        tools: &mut Tools<'_>,
     ) -> Result<Option<Vec<f32>>, RequestError> {
         let mut logits = None;
-        let mut left = self.completion.prompt_tokens.len() - reused;
-        for chunk in self.completion.prompt_tokens[reused..].chunks(CHUNK) {
-            if let Some(finish) = interrupt.check()? {
+        let most = if tools.interrupt.idle { IDLE_CHUNK } else { CHUNK };
+        let (mut read, end) = (reused, self.completion.prompt_tokens.len());
+        while read < end {
+            if let Some(finish) = tools.interrupt.check()? {
                 self.completion.finish = finish;
                 return Ok(None);
             }
-            left -= chunk.len();
-            logits = sequences.forward(chunk, left == 0).map_err(RequestError::Failed)?;
+            let chunk = &self.completion.prompt_tokens[read..end.min(read + most)];
+            read += chunk.len();
+            logits = sequences.forward(chunk, read == end).map_err(RequestError::Failed)?;
             self.completion.stats.forwarded_tokens += chunk.len();
+            tools.show(&self.completion);
         }
         Ok(logits)
     }
@@ -253,10 +273,8 @@ impl Run {
             return Step::End;
         }
         self.take(token, logprob, tools.tokenizer);
+        tools.show(&self.completion);
         let Completion { text, pieces, .. } = &self.completion;
-        if let Some(progress) = &mut tools.progress {
-            progress(text, pieces);
-        }
         let stop_when = tools.stop_when.as_mut();
         match stop_when.is_some_and(|stop_when| stop_when(text, pieces)) {
             true => Step::End,

@@ -7,6 +7,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::sequence::{LanguageModel, Sequences};
 
@@ -14,6 +15,10 @@ const MAGIC: &[u8; 4] = b"CGSQ";
 const VERSION: u32 = 1;
 /// The most bytes to write, and to read.
 const MOST_BYTES: usize = 256 << 20;
+/// What the name of a file that is being written begins with.
+const UNFINISHED: &str = ".unfinished-";
+/// How old such a file is when nobody writes to it any more: whoever did was killed.
+const ABANDONED: Duration = Duration::from_secs(600);
 /// A sequence of fewer tokens is read again in no time.
 const LEAST_TOKENS: usize = 64;
 
@@ -37,6 +42,7 @@ impl Store {
             path: path.to_owned(),
             signature,
         };
+        remove_abandoned(folder_of(path));
         match store.restore(sequences) {
             Ok(0) => {}
             Ok(count) => tracing::info!("{count} sequences are there from the last time"),
@@ -137,14 +143,33 @@ fn signature<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<u32, Stri
 
 /// Writes a file that only its owner can read: it tells what the documents say. It gets its name when it is whole.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     // Private from the beginning, removed where anything fails.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Removes what was being written when its writer was killed. What cannot be removed is left for another time.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if unfinished
+            && age.is_some_and(|age| age >= ABANDONED)
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::debug!("{}: it stays: {error}", entry.path().display());
+        }
+    }
 }
 
 /// Reads from the beginning of some bytes; an error where there are not as many.

@@ -83,8 +83,8 @@ impl CancelToken {
 /// ([`Finish::Stop`]).
 pub type StopWhen = Box<dyn FnMut(&str, &[Piece]) -> bool + Send>;
 
-/// Watches a text grow.
-pub type Progress = Box<dyn FnMut(&str, &[Piece]) + Send>;
+/// Watches a completion grow: is shown it as it would be given back if the deadline were now.
+pub type Progress = Box<dyn FnMut(&Completion) + Send>;
 
 /// One request to the engine.
 pub struct CompletionRequest {
@@ -104,7 +104,7 @@ pub struct CompletionRequest {
     pub drafts: bool,
     /// The caller's own stop rule, on top of the model's end tokens.
     pub stop_when: Option<StopWhen>,
-    /// Is shown the text so far and its pieces, after each token; not of alternatives.
+    /// Is shown what there is after each chunk of the prompt and each token; not of alternatives.
     pub progress: Option<Progress>,
     /// How many other completions to look for, once there is one.
     pub alternatives: usize,
@@ -126,10 +126,20 @@ impl CompletionRequest {
             alternatives: 0,
         }
     }
+
+    /// A request that has a prompt read and nothing written, so that a request for up to `max_tokens` tokens finds it
+    /// read.
+    pub fn reading(prompt: Prompt, max_tokens: usize) -> Self {
+        Self {
+            // The first token comes with the prompt's last pass.
+            stop_when: Some(Box::new(|_, _| true)),
+            ..Self::new(prompt, max_tokens)
+        }
+    }
 }
 
 /// Why the engine stopped generating.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Finish {
     /// The model ended the text, or the caller's stop rule did.
@@ -137,13 +147,14 @@ pub enum Finish {
     /// `max_tokens` were generated, or the context is full.
     Length,
     /// The deadline passed.
+    #[default]
     Deadline,
     /// The request was cancelled.
     Cancelled,
 }
 
 /// What the engine generated.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Completion {
     /// The generated text: whole characters, without control tokens.
     pub text: String,

@@ -51,6 +51,9 @@ pub(crate) trait LanguageModel: Send {
 /// How many tokens of a sequence are forgotten rather than kept in a copy: a suggestion that was not taken, and more.
 const LITTLE: usize = 192;
 
+/// The same for what nobody waits for yet.
+const IDLE_LITTLE: usize = 16;
+
 /// The steps, in tokens, in which the room of a sequence grows, so that typing seldom copies it.
 const STEP: usize = 256;
 
@@ -107,12 +110,49 @@ impl<M: LanguageModel> Sequences<M> {
     /// Makes a sequence the current one that holds a beginning of `prompt`, all but its last token at the most, since
     /// that one's logits are wanted. `more` is how many tokens may follow the prompt. Gives how many tokens are held.
     pub(crate) fn begin(&mut self, prompt: &[u32], more: usize) -> Result<usize, String> {
+        self.begin_beyond(LITTLE, prompt, more)
+    }
+
+    /// The same for a prompt that nobody waits for yet: `None` where it would take the place of the current sequence or
+    /// of the one that it goes on with.
+    pub(crate) fn begin_idle(&mut self, prompt: &[u32], more: usize) -> Result<Option<usize>, String> {
+        let mut kept = self.held.last().map_or(0, |current| current.room);
+        if let Some(at) = self.best(prompt) {
+            let best = &self.held[at];
+            let forgotten = best.tokens.len() - common(&best.tokens, prompt);
+            if forgotten <= IDLE_LITTLE {
+                kept -= if at + 1 == self.held.len() { best.room } else { 0 };
+            } else if at + 1 < self.held.len() {
+                kept += best.room;
+            }
+        }
+        if kept + self.room_for(self.limit_of(prompt, more)) > self.budget {
+            return Ok(None);
+        }
+        self.begin_beyond(IDLE_LITTLE, prompt, more).map(Some)
+    }
+
+    /// How long a sequence may get. It follows from the request alone, whatever is held.
+    fn limit_of(&self, prompt: &[u32], more: usize) -> usize {
+        (prompt.len() + more + SLACK).min(self.capacity())
+    }
+
+    /// How many tokens a cache for so long a sequence has room for.
+    fn room_for(&self, limit: usize) -> usize {
+        limit.next_multiple_of(STEP).min(self.capacity())
+    }
+
+    /// The sequence that has most in common with a prompt.
+    fn best(&self, prompt: &[u32]) -> Option<usize> {
+        (0..self.held.len()).max_by_key(|at| common(&self.held[*at].tokens, prompt))
+    }
+
+    /// Begins so that at most `little` tokens of a sequence are forgotten where there is room for two.
+    fn begin_beyond(&mut self, little: usize, prompt: &[u32], more: usize) -> Result<usize, String> {
         self.make_room(0);
-        // What fits follows from the request alone, whatever is held.
-        self.limit = (prompt.len() + more + SLACK).min(self.capacity());
-        let room = self.limit.next_multiple_of(STEP).min(self.capacity());
-        let best = (0..self.held.len()).max_by_key(|at| common(&self.held[*at].tokens, prompt));
-        let current = match best.map(|at| self.held.remove(at)) {
+        self.limit = self.limit_of(prompt, more);
+        let room = self.room_for(self.limit);
+        let current = match self.best(prompt).map(|at| self.held.remove(at)) {
             None => Held {
                 tokens: Vec::new(),
                 cache: self.model.new_cache(room)?,
@@ -120,7 +160,7 @@ impl<M: LanguageModel> Sequences<M> {
             },
             Some(mut best) => {
                 let keep = common(&best.tokens, prompt).min(prompt.len().saturating_sub(1));
-                let beside = best.tokens.len() - keep > LITTLE && best.room + room <= self.budget;
+                let beside = best.tokens.len() - keep > little && best.room + room <= self.budget;
                 if beside || best.room < room {
                     let copy = Held {
                         tokens: best.tokens[..keep].to_vec(),

@@ -49,6 +49,8 @@ pub enum Moved {
     Above,
     /// The text between anchor and cursor is too long.
     Long,
+    /// The same soon, and what stands around the new one is read already.
+    Ahead,
 }
 
 impl Moved {
@@ -60,6 +62,7 @@ impl Moved {
             Self::After => "moved: the text after the cursor changed",
             Self::Above => "moved: the cursor left",
             Self::Long => "moved: the text since the anchor grew too long",
+            Self::Ahead => "moved: the text since the anchor grew long, and the new one was read in idle time",
         }
     }
 }
@@ -96,18 +99,20 @@ impl Anchor {
         }
     }
 
+    /// One at the end of a text, with nothing typed.
+    pub fn at_end(text: &Rope) -> Self {
+        Self {
+            text: text.clone(),
+            at: text.len_bytes(),
+            suffix: text.len_bytes(),
+            shown: Arc::default(),
+        }
+    }
+
     /// The anchor for a later state of the document: this one where it still holds, else a new one and the reason.
     pub fn follow(&self, text: &Rope, cursor: usize, context_tokens: usize) -> (Self, Option<Moved>) {
-        let moved = if cursor < self.at {
-            Moved::Above
-        } else if text.get_byte_slice(..self.at) != Some(self.prefix()) {
-            Moved::Before
-        } else if cursor - self.at > most(context_tokens) {
-            Moved::Long
-        } else if has_suffix(text, cursor, self.suffix()) {
+        let Some(moved) = self.why_not(text, cursor, context_tokens) else {
             return (self.clone(), None);
-        } else {
-            Moved::After
         };
         let mut new = Self::new(text, cursor, context_tokens);
         // Where only the suffix is another, what the model has read of the prefix is still good.
@@ -115,6 +120,29 @@ impl Anchor {
             new.at = self.at;
         }
         (new, Some(moved))
+    }
+
+    /// Why it does not hold for a later state of the document, if so.
+    fn why_not(&self, text: &Rope, cursor: usize, context_tokens: usize) -> Option<Moved> {
+        if cursor < self.at {
+            Some(Moved::Above)
+        } else if text.get_byte_slice(..self.at) != Some(self.prefix()) {
+            Some(Moved::Before)
+        } else if cursor - self.at > most(context_tokens) {
+            Some(Moved::Long)
+        } else {
+            (!has_suffix(text, cursor, self.suffix())).then_some(Moved::After)
+        }
+    }
+
+    /// Whether it is so far above the cursor that it will have to move soon.
+    pub fn is_far(&self, cursor: usize, context_tokens: usize) -> bool {
+        cursor.saturating_sub(self.at) > most(context_tokens) / 4 * 3
+    }
+
+    /// Whether it still holds for a later state of the document.
+    pub fn holds(&self, text: &Rope, cursor: usize, context_tokens: usize) -> bool {
+        self.why_not(text, cursor, context_tokens).is_none()
     }
 
     /// Prefix and suffix, as these make them fit to be seen. They stay the same, and so that is done once.

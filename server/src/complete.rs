@@ -115,23 +115,26 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
     };
     let new = || Anchor::new(text, offset, model.context_tokens);
     let anchor = anchor.cloned().unwrap_or_else(new);
-    let room = model.context_tokens;
-    let around = anchor.shown(
-        |prefix| shown(near_end(&prefix, room).to_owned()),
-        |suffix| shown(near_start(&suffix, room).to_owned()),
-    );
-    let prompt = FimPrompt {
-        path: snapshot.path.clone(),
-        prefix: around.prefix.clone(),
-        typed: shown(anchor.typed(text, offset).into()),
-        suffix: around.suffix.clone(),
-        files: snapshot.files.clone(),
-    };
     Ok(Plan {
-        prompt,
+        prompt: prompt(snapshot, &anchor, model.context_tokens),
         place,
         confidence: wanted.confidence,
     })
+}
+
+/// What a model with a context of `context_tokens` is shown, whatever is wanted of it.
+pub fn prompt(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> FimPrompt {
+    let around = anchor.shown(
+        |prefix| shown(near_end(&prefix, context_tokens).to_owned()),
+        |suffix| shown(near_start(&suffix, context_tokens).to_owned()),
+    );
+    FimPrompt {
+        path: snapshot.path.clone(),
+        prefix: around.prefix.clone(),
+        typed: shown(anchor.typed(&snapshot.text, snapshot.offset).into()),
+        suffix: around.suffix.clone(),
+        files: snapshot.files.clone(),
+    }
 }
 
 impl Plan {

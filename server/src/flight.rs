@@ -17,7 +17,6 @@ use tokio::sync::oneshot;
 use crate::anchor::{PAIRED, follows};
 use crate::complete::unix_lines;
 use crate::trigger::Extent;
-use crate::written::Written;
 
 /// What the engine answered.
 pub type Answer = Result<Arc<Completion>, RequestError>;
@@ -53,8 +52,8 @@ pub struct Flight {
 /// How far a run is.
 #[derive(Default)]
 struct Progress {
-    /// What it has written so far.
-    so_far: Written,
+    /// What there is so far.
+    so_far: Completion,
     /// The whole answer, once it is there.
     landed: Option<Arc<Completion>>,
 }
@@ -80,8 +79,8 @@ pub struct Along {
 pub enum Arrival {
     /// The whole answer.
     Landed(Answer),
-    /// What is written so far; the run goes on.
-    Underway(Written),
+    /// What there is so far; the run goes on.
+    Underway(Box<Completion>),
 }
 
 /// Cancels the run when the last one who waits is gone.
@@ -105,11 +104,7 @@ impl Flight {
         let progress = Arc::new(Mutex::new(Progress::default()));
         request.progress = Some(Box::new({
             let progress = progress.clone();
-            move |text, pieces| {
-                let so_far = &mut lock(&progress).so_far;
-                text.clone_into(&mut so_far.text);
-                pieces.clone_into(&mut so_far.pieces);
-            }
+            move |completion| completion.clone_into(&mut lock(&progress).so_far)
         }));
         let (landed, landing) = oneshot::channel();
         let reply = {
@@ -211,11 +206,6 @@ impl Flight {
 }
 
 impl Passenger {
-    /// Waits for the answer.
-    pub async fn landed(self) -> Answer {
-        self.answer.await
-    }
-
     /// Waits for the answer, but not longer than `patience`. The run goes on after that: what it reads is there for the
     /// next request, and a change to the document or a newer request ends it.
     pub async fn arrives_within(self, patience: Duration) -> Arrival {
@@ -223,7 +213,7 @@ impl Passenger {
             Ok(answer) => Arrival::Landed(answer),
             Err(_) => {
                 tokio::spawn(self.answer);
-                Arrival::Underway(lock(&self.progress).so_far.clone())
+                Arrival::Underway(Box::new(lock(&self.progress).so_far.clone()))
             }
         }
     }
@@ -236,7 +226,7 @@ fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
 
 #[cfg(test)]
 mod tests {
-    use codegemma_model::{Prompt, Stats};
+    use codegemma_model::Prompt;
 
     use super::*;
 
@@ -264,15 +254,16 @@ mod tests {
     fn completion(text: &str) -> Completion {
         Completion {
             text: text.to_owned(),
-            tokens: Vec::new(),
-            pieces: Vec::new(),
             finish: Finish::Stop,
-            prompt_tokens: Vec::new(),
-            truncated_tokens: 0,
-            logprob: 0.0,
-            alternatives: Vec::new(),
-            logprobs: Vec::new(),
-            stats: Stats::default(),
+            ..Completion::default()
+        }
+    }
+
+    /// The answer, which is there or cannot come.
+    async fn answer(passenger: Passenger) -> Answer {
+        match passenger.arrives_within(Duration::from_secs(10)).await {
+            Arrival::Landed(answer) => answer,
+            Arrival::Underway(so_far) => panic!("nothing came but {so_far:?}"),
         }
     }
 
@@ -282,8 +273,8 @@ mod tests {
         let second = flight.join(&key(1)).expect("it is the same place");
         assert!(flight.join(&key(0)).is_none());
         reply(Ok(completion("done")));
-        assert_eq!(first.landed().await.unwrap().text, "done");
-        assert_eq!(second.landed().await.unwrap().text, "done");
+        assert_eq!(answer(first).await.unwrap().text, "done");
+        assert_eq!(answer(second).await.unwrap().text, "done");
         assert!(flight.join(&key(1)).is_none(), "a run that is over is not waited for");
     }
 
@@ -302,13 +293,13 @@ mod tests {
     async fn an_engine_that_is_gone_is_an_answer() {
         let (_flight, passenger, _, reply) = start();
         drop(reply);
-        assert_eq!(passenger.landed().await, Err(RequestError::Stopped));
+        assert_eq!(answer(passenger).await, Err(RequestError::Stopped));
     }
 
     #[tokio::test]
     async fn the_impatient_get_what_there_is_and_the_run_goes_on() {
         let (flight, passenger, mut request, reply) = start();
-        request.progress.as_mut().unwrap()("so far", &[]);
+        request.progress.as_mut().unwrap()(&completion("so far"));
         match passenger.arrives_within(Duration::from_millis(1)).await {
             Arrival::Underway(written) => assert_eq!(written.text, "so far"),
             Arrival::Landed(answer) => panic!("nothing was answered, but {answer:?} landed"),
@@ -316,13 +307,13 @@ mod tests {
         assert!(!request.cancel.is_cancelled());
         let next = flight.join(&key(1)).expect("it is under way");
         reply(Ok(completion("done")));
-        assert_eq!(next.landed().await.unwrap().text, "done");
+        assert_eq!(answer(next).await.unwrap().text, "done");
     }
 
     /// How a request goes along with a run at `f$0;` that has written, and perhaps is done with, `text`.
     fn along(written: &str, done: bool, marked: &str) -> Option<Along> {
         let (flight, _passenger, mut request, reply) = start();
-        request.progress.as_mut().unwrap()(written, &[]);
+        request.progress.as_mut().unwrap()(&completion(written));
         if done {
             reply(Ok(completion(written)));
         }
@@ -364,7 +355,7 @@ mod tests {
             ("", true),
         ] {
             let (flight, _passenger, mut request, _reply) = start();
-            request.progress.as_mut().unwrap()("(a", &[]);
+            request.progress.as_mut().unwrap()(&completion("(a"));
             flight.changed(&Rope::from_str(text));
             assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
         }

@@ -21,6 +21,7 @@ pub mod lsp;
 pub mod model_path;
 pub mod position;
 pub mod postprocess;
+pub mod power;
 pub mod prompt_path;
 pub mod reason;
 pub mod secrets;

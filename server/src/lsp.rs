@@ -29,7 +29,6 @@ use tower_lsp::ls_types::{
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
 use crate::config::{EngineFlags, FILE_NAME};
-use crate::flight::Arrival;
 use crate::trigger::Trigger;
 use outbox::Courier;
 use shared::Shared;
@@ -95,8 +94,8 @@ impl Backend {
         let Some((mut waiting, passenger)) = self.shared.board(&params.text_document_position, trigger) else {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
-        let answer = passenger.landed().await;
-        let suggestions = waiting.judge(Arrival::Landed(answer));
+        let arrival = passenger.arrives_within(waiting.deadline()).await;
+        let suggestions = waiting.judge(arrival);
         let item = |suggestion| {
             let (document, text) = (waiting.document(), waiting.text());
             convert::inline_item(document, text, suggestion, waiting.encoding())
@@ -226,7 +225,7 @@ impl LanguageServer for Backend {
         let boarded = self.shared.board(&params.text_document_position, Trigger::Automatic);
         let mut items = Vec::new();
         if let Some((mut waiting, passenger)) = boarded {
-            let arrival = passenger.arrives_within(POPUP_PATIENCE).await;
+            let arrival = passenger.arrives_within(waiting.deadline().min(POPUP_PATIENCE)).await;
             if let Some(suggestion) = waiting.judge(arrival).first() {
                 items.push(convert::popup_item(waiting.text(), suggestion, waiting.encoding()));
             }

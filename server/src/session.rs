@@ -3,15 +3,16 @@
 //! It has one owner, behind one mutex that is never held across an await; requests work on snapshots. It must not know
 //! the protocol's types or send anything.
 
+mod ahead;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
-use ropey::Rope;
 
 use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
+use crate::complete::{self, Plan, Snapshot, Wanted};
 use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
 use crate::flight::{Along, Flight, Key, Passenger};
@@ -22,8 +23,9 @@ use crate::prompt_path;
 use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::syntax::{Job, Parsed};
-use crate::trigger::{Multiline, Trigger};
+use crate::trigger::Trigger;
 use crate::workspace::{Errand, Made, Workspace};
+use ahead::NextAnchor;
 
 /// How many other suggestions there are to choose from, where the user asked.
 const ALTERNATIVES: usize = 3;
@@ -66,6 +68,8 @@ pub struct Session {
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
+    /// The anchor that takes the place of a document's, which is getting far away.
+    next_anchor: Option<NextAnchor>,
     /// How often the settings or the engine have changed.
     revision: u64,
     ended: bool,
@@ -124,6 +128,7 @@ impl Default for Session {
             hidden: HashSet::new(),
             flight: None,
             ahead: None,
+            next_anchor: None,
             revision: 0,
             ended: false,
         }
@@ -224,7 +229,12 @@ impl Session {
 
     /// It was made, or could not be.
     pub fn errand_done(&mut self, made: Option<Made>) {
+        let name = made.as_ref().map(|made| made.document().to_owned());
         self.workspace.done(made);
+        // What the user does not look at can wait until he does.
+        if let Some(name) = name.filter(|name| self.workspace.is_newest(name)) {
+            self.read_ahead(&name);
+        }
     }
 
     /// The settings change. Suggestions are made anew.
@@ -311,19 +321,14 @@ impl Session {
         }
         let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
         let version = document.version;
-        let snapshot = Snapshot {
-            text: document.text.clone(),
-            offset,
-            language: language::of_id(&document.language),
-            parsed: document.parsed(),
-            path: document.path.as_deref().map(str::to_owned),
-            files: self.workspace.files(name),
-        };
+        let snapshot = self.snapshot(name, offset).ok_or(Reason::UnknownDocument)?;
         let context_tokens = engine.info().context_tokens;
         let (anchor, moved) = match self.anchors.get(name) {
             Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
             None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
         };
+        let next = self.next_anchor(name, moved, &snapshot, context_tokens);
+        let (anchor, moved) = next.unwrap_or((anchor, moved));
         let wanted = Wanted {
             multiline: settings.multiline,
             trigger,
@@ -346,6 +351,19 @@ impl Session {
         })
     }
 
+    /// A document as it is, with the cursor in it.
+    fn snapshot(&mut self, name: &str, offset: usize) -> Option<Snapshot> {
+        let document = self.documents.get_mut(name)?;
+        Some(Snapshot {
+            text: document.text.clone(),
+            offset,
+            language: language::of_id(&document.language),
+            parsed: document.parsed(),
+            path: document.path.as_deref().map(str::to_owned),
+            files: self.workspace.files(name),
+        })
+    }
+
     /// Begins a completion, or says why there is none.
     pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
         self.workspace.used(name, Some(at.line));
@@ -361,6 +379,7 @@ impl Session {
         } = self.prepare(name, at, trigger)?;
         let offset = snapshot.offset;
         self.anchors.insert(name.to_owned(), anchor);
+        self.next_anchor.take_if(|next| moved.is_some() || !next.is_in(name));
         let key = Key {
             document: name.to_owned(),
             version,
@@ -384,7 +403,6 @@ impl Session {
             Some(joined) => joined,
             None => {
                 let request = CompletionRequest {
-                    deadline: std::time::Instant::now().checked_add(self.settings.deadline),
                     alternatives: key.alternatives,
                     ..plan.request(max_tokens)
                 };
@@ -404,65 +422,6 @@ impl Session {
             plan: plan.with_extent(along.extent),
             passenger,
         })
-    }
-
-    /// Goes on with the run that was begun for the text that the user has accepted.
-    fn arrive_ahead(&mut self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
-        let (flight, passenger) = self.ahead.take()?;
-        let joined = flight.along(key, text);
-        match joined.is_some() {
-            true => self.flight = Some(flight),
-            false => self.ahead = Some((flight, passenger)),
-        }
-        joined
-    }
-
-    /// Begins, when the engine has nothing else to do, the run for the document as it will be when a suggestion is
-    /// accepted.
-    pub fn look_ahead(&mut self, name: &str, snapshot: &Snapshot, suggestion: &Suggestion) {
-        let EngineState::Ready(engine) = &self.engine else {
-            return;
-        };
-        let engine = engine.clone();
-        let (text, offset) = suggestion.accepted(&snapshot.text);
-        let same = |(flight, _): &(Flight, Passenger)| flight.began_with(&text);
-        if self.ended || self.ahead.as_ref().is_some_and(same) {
-            return;
-        }
-        let anchor = self.anchors.get(name);
-        let anchor = anchor.map(|anchor| anchor.follow(&text, offset, engine.info().context_tokens).0);
-        let parsed = snapshot
-            .parsed
-            .as_ref()
-            .and_then(|parsed| parsed.with(&snapshot.text, suggestion.range.clone(), &suggestion.text, &text));
-        let snapshot = Snapshot {
-            text,
-            parsed,
-            offset,
-            ..snapshot.clone()
-        };
-        let settings = self.settings.of(self.language(name).unwrap_or_default());
-        // The line is done; what comes next begins with a line break.
-        let wanted = Wanted {
-            multiline: match settings.multiline {
-                Multiline::Never => Multiline::Never,
-                Multiline::Auto | Multiline::Always => Multiline::Always,
-            },
-            trigger: Trigger::Automatic,
-            confidence: settings.confidence,
-        };
-        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), wanted);
-        let Ok(plan) = plan else { return };
-        let key = Key {
-            document: name.to_owned(),
-            version: 0,
-            offset,
-            extent: plan.extent(),
-            alternatives: 0,
-        };
-        let request = plan.request(settings.max_tokens);
-        let submit = |request, reply| engine.submit_idle(request, reply);
-        self.ahead = Some(Flight::start(key, snapshot.text, request, submit));
     }
 
     /// Stops what runs for a document that goes away.

@@ -56,6 +56,13 @@ pub struct Made {
     choice: Choice,
 }
 
+impl Made {
+    /// The document that it was made for.
+    pub fn document(&self) -> &str {
+        &self.document
+    }
+}
+
 impl Errand {
     /// Makes the choice. It reads files.
     pub fn run(&self) -> Made {
@@ -111,6 +118,11 @@ impl Workspace {
         if self.recent.used(name) {
             self.want(name);
         }
+    }
+
+    /// Whether a document is the one that was used last.
+    pub fn is_newest(&self, name: &str) -> bool {
+        self.recent.others("").next().is_some_and(|(newest, _)| newest == name)
     }
 
     /// The open documents that a gate hides.

@@ -56,6 +56,21 @@ impl Client {
         Self::spawn(server)
     }
 
+    /// The same in a shell that was told something before.
+    #[cfg(unix)]
+    pub fn start_in_after(shell: &str, cache: &Path, flags: &[&str]) -> Self {
+        let server = command("codegemma-lsp");
+        let mut told = Command::new("sh");
+        told.arg("-c")
+            .arg(format!("{shell}; exec \"$0\" \"$@\""))
+            .arg(server.get_program())
+            .args(flags)
+            .env_remove("CODEGEMMA_MODEL")
+            .envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("CODEGEMMA_CACHE", cache);
+        Self::spawn(told)
+    }
+
     /// Starts a server for a user who has this file of settings.
     pub fn start_as_user(file: &Path, flags: &[&str]) -> Self {
         let mut server = command("codegemma-lsp");

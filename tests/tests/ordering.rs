@@ -97,7 +97,7 @@ fn a_cancelled_request_stops_the_engine() {
     const PAUSE: Duration = Duration::from_secs(2);
     let mut client = Client::ready_with(GEMMA, Encoding::Utf16, json!(null));
     let deadline = |client: &mut Client, time: Duration| {
-        let section = json!({"deadlineMs": time.as_millis() as u64});
+        let section = json!({"deadlineMs": time.as_millis() as u64, "idleShare": 0});
         client.notify(
             "workspace/didChangeConfiguration",
             json!({"settings": {"codegemma": section}}),
@@ -120,7 +120,7 @@ fn a_cancelled_request_stops_the_engine() {
     client.cancel(slow);
     assert_eq!(client.response(slow)["error"]["code"], -32800);
     std::thread::sleep(PAUSE);
-    deadline(&mut client, Duration::from_millis(1));
+    deadline(&mut client, PAUSE);
     client.inline(other, &end);
     let read = client.last_request()["reused_tokens"].as_u64().unwrap();
     assert!(

@@ -97,7 +97,7 @@ fn count(request: &Value, name: &str) -> u64 {
 /// Types, asks at each keystroke, and looks at what was forwarded.
 #[track_caller]
 fn check(model: &str) {
-    let settings = json!({"maxTokens": 6, "deadlineMs": 600_000});
+    let settings = json!({"maxTokens": 6, "deadlineMs": 600_000, "idleShare": 0});
     let mut client = Client::ready_with(model, Encoding::Utf16, settings);
     let above: String = (0..12).map(|number| method("area", number)).collect();
     let below: String = (0..12).map(|number| method("edge", number)).collect();
@@ -142,7 +142,7 @@ fn check(model: &str) {
 
 #[test]
 fn what_follows_an_accepted_suggestion_is_there_already() {
-    let settings = json!({"maxTokens": 12, "deadlineMs": 600_000});
+    let settings = json!({"maxTokens": 12, "deadlineMs": 600_000, "idleShare": 1});
     let mut client = Client::ready_with(MODEL, Encoding::Utf16, settings);
     let lines: String = (1..20)
         .map(|number| format!("value_{number} = compute(value_{number})\n"))
@@ -181,7 +181,10 @@ fn after_a_restart_nothing_is_read_again() {
     let text: String = (0..40).map(|number| method("area", number)).collect();
     let read = |name: &str| {
         let mut client = Client::start_in(cache.path(), &["--model", MODEL]);
-        client.initialize(Encoding::Utf16, json!({"maxTokens": 4, "deadlineMs": 600_000}));
+        client.initialize(
+            Encoding::Utf16,
+            json!({"maxTokens": 4, "deadlineMs": 600_000, "idleShare": 0}),
+        );
         client.wait_until_ready();
         client.open(&format!("file:///project/{name}"), &text);
         client.inline(&format!("file:///project/{name}"), &position(62, 0));
@@ -201,6 +204,42 @@ fn after_a_restart_nothing_is_read_again() {
     std::fs::write(&kept, bytes).unwrap();
     assert!(read("shapes.py") > 200);
     assert!(read("shapes.py") < 10);
+}
+
+/// A limit on the size of files fails a write in its middle, as a full disk does; and where its signal is not ignored, it
+/// kills the server there.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_or_is_cut_off_spoils_nothing() {
+    for (shell, killed) in [("trap '' XFSZ; ulimit -f 8", false), ("ulimit -f 8", true)] {
+        let cache = tempfile::tempdir().unwrap();
+        let text: String = (0..40).map(|number| method("area", number)).collect();
+        let read = |shell: &str| {
+            let mut client = Client::start_in_after(shell, cache.path(), &["--model", MODEL]);
+            let settings = json!({"maxTokens": 4, "deadlineMs": 600_000, "idleShare": 0});
+            client.initialize(Encoding::Utf16, settings);
+            client.wait_until_ready();
+            client.open(URI, &text);
+            client.inline(URI, &position(62, 0));
+            let request = client.last_request();
+            client.shut_down();
+            client.exit();
+            (count(&request, "forwarded_tokens"), client.exit_code())
+        };
+        let folder = cache.path().join("sequences");
+        let files = || std::fs::read_dir(&folder).map_or(0, |files| files.count());
+        let (_, code) = read(shell);
+        assert_eq!((code == Some(0), files()), (!killed, usize::from(killed)), "{shell}");
+        // It is as if nothing had been written, and the next write is whole.
+        let (forwarded, code) = read("true");
+        assert!(forwarded > 200 && code == Some(0), "{forwarded} {code:?}");
+        let whole = files();
+        assert!(read("true").0 < 10);
+        // Over a file that is whole the same spoils nothing.
+        read(shell);
+        assert!(read("true").0 < 10);
+        assert!(files() >= whole);
+    }
 }
 
 /// What `codegemma-complete bench --typing` says about a trace.

@@ -183,7 +183,7 @@ fn idle_work_waits_for_its_turn_and_gives_way() {
     let engine = engine(model);
     let idle = |text: &str| {
         let (sender, receiver) = mpsc::channel();
-        engine.submit_idle(request(text), move |answer| sender.send(answer).unwrap());
+        engine.submit_idle(request(text), || 1.0, move |answer| sender.send(answer).unwrap());
         receiver
     };
     // It does not disturb what runs, and the newer idle request is the one that counts.
@@ -206,4 +206,57 @@ fn idle_work_waits_for_its_turn_and_gives_way() {
     drop(leave);
     assert_eq!(running.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
     assert_eq!(waiting.recv_timeout(PATIENCE).unwrap().unwrap().text, "aaaaa");
+}
+
+/// What an idle request was answered, which is waited for.
+fn idle(engine: &Engine, request: CompletionRequest, share: impl FnOnce() -> f64 + Send + 'static) -> Answer {
+    let (sender, receiver) = mpsc::channel();
+    engine.submit_idle(request, share, move |answer| sender.send(answer).unwrap());
+    receiver.recv_timeout(PATIENCE).unwrap()
+}
+
+#[test]
+fn what_was_read_in_idle_time_is_not_read_again() {
+    let engine = engine(ScriptedModel::saying("xyz", 3));
+    let text = "a".repeat(100);
+    let reading = CompletionRequest::reading(Prompt::Plain(text.clone()), 5);
+    assert_eq!(idle(&engine, reading, || 1.0).unwrap().stats.forwarded_tokens, 101);
+    let completion = engine.complete(request(&text)).unwrap();
+    assert_eq!(
+        (completion.stats.forwarded_tokens, completion.stats.reused_tokens),
+        (1, 100)
+    );
+}
+
+#[test]
+fn a_request_waits_for_one_small_chunk_of_idle_work() {
+    let (model, entries, leave) = gated();
+    let log = Arc::clone(&model.log);
+    let engine = engine(model);
+    let (sender, reading) = mpsc::channel();
+    let text = "a".repeat(200);
+    let wanted = CompletionRequest::reading(Prompt::Plain(text), 5);
+    engine.submit_idle(wanted, || 1.0, move |answer| sender.send(answer).unwrap());
+    for _ in 0..3 {
+        entries.recv_timeout(PATIENCE).unwrap();
+        leave.send(()).unwrap();
+    }
+    entries.recv_timeout(PATIENCE).unwrap();
+    let running = submit(&engine, request("something else"));
+    drop(leave);
+    assert_eq!(reading.recv_timeout(PATIENCE).unwrap(), Err(RequestError::Superseded));
+    let completion = running.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!(completion.text, "aaaaa");
+    // The fourth chunk was under way; then comes what the request needs, as if nothing had been read before.
+    let prompt = completion.stats.prompt_tokens - completion.stats.reused_tokens;
+    assert_eq!(&log.lock().unwrap()[..5], [16, 16, 16, 16, prompt]);
+}
+
+#[test]
+fn without_a_share_of_the_time_nothing_is_done_ahead() {
+    let engine = engine(ScriptedModel::saying("x", 3));
+    for share in [(|| 0.0) as fn() -> f64, || panic!("the battery fell out")] {
+        assert_eq!(idle(&engine, request("one"), share), Err(RequestError::Superseded));
+    }
+    assert_eq!(engine.complete(request("one")).unwrap().stats.reused_tokens, 0);
 }

@@ -45,6 +45,7 @@ impl Fixture {
             cancel: &cancel,
             superseded: &CancelToken::default(),
             deadline: request.deadline,
+            idle: false,
         };
         let tokenizer = tokenizer(true);
         generate(

@@ -1,12 +1,16 @@
-//! The real Gemma 3 270M against llama.cpp.
+//! The real Gemma 3 270M against llama.cpp, and small models of every family.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
 use super::{LoadOptions, Model};
+use crate::decoder::Decoder;
 use crate::kv_cache::KvCache;
-use crate::sequence::LanguageModel;
+use crate::ops::Ops;
+use crate::sequence::{LanguageModel, Sequences};
+use crate::weights::Weights;
 use crate::{CompletionRequest, Engine, FimPrompt, ModelSource, Prompt};
 
 /// Where `tests/fetch.py` puts the model.
@@ -256,5 +260,52 @@ fn an_engine_that_starts_again_goes_on_where_it_was() {
             (found.tokens, found.logprob.to_bits()),
             (expected.tokens, expected.logprob.to_bits())
         );
+    }
+}
+
+/// A small model of random weights, one of each family. Its vocabulary is too small for any tokenizer.
+fn random(checkpoint: &str) -> Model {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden");
+    let weights = Weights::open(&folder.join(checkpoint).as_path().into()).unwrap();
+    Model {
+        decoder: Decoder::new(weights.config, weights.tensors).unwrap(),
+        ops: Ops::new(1).unwrap(),
+        tokenizer: Arc::new(crate::testing::tokenizer(true)),
+        info: crate::testing::info(),
+    }
+}
+
+/// Typing at one place, with a suggestion written after each key and a slip of the finger: few tokens are forwarded, and
+/// the logits are those of a model that reads everything anew, also where attention looks back over a few tokens only.
+#[test]
+fn a_keystroke_forwards_few_tokens_in_every_family() {
+    for checkpoint in ["gemma", "gemma2", "gemma3", "gemma3-scaled"] {
+        let mut warm = Sequences::new(random(checkpoint), 1 << 30);
+        let mut prompt: Vec<u32> = (0..100).map(|at| at * 7 % 64).collect();
+        let (mut forwarded, mut reused, mut read) = (Vec::new(), 0, 0);
+        for key in 0..40 {
+            if key % 10 == 9 {
+                prompt.pop();
+            }
+            prompt.push(key * 5 % 64);
+            let held = warm.begin(&prompt, 8).unwrap();
+            let logits = warm.forward(&prompt[held..], true).unwrap().unwrap();
+            let mut cold = Sequences::new(random(checkpoint), 0);
+            cold.begin(&prompt, 8).unwrap();
+            assert_eq!(
+                Some(logits),
+                cold.forward(&prompt, true).unwrap(),
+                "{checkpoint}, key {key}"
+            );
+            warm.forward_all(&[1, 2, 3]).unwrap();
+            if key > 0 {
+                forwarded.push(prompt.len() - held);
+                (reused, read) = (reused + held, read + prompt.len());
+            }
+        }
+        forwarded.sort_unstable();
+        let most = (forwarded[forwarded.len() / 2], forwarded[forwarded.len() * 95 / 100]);
+        assert!(most.0 <= 2 && most.1 <= 8, "{checkpoint}: {forwarded:?}");
+        assert!(reused * 100 >= read * 97, "{checkpoint}: {reused} of {read}");
     }
 }

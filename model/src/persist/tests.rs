@@ -1,7 +1,8 @@
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use super::Store;
+use super::{ABANDONED, Store, UNFINISHED};
 use crate::sequence::Sequences;
 use crate::testing::ScriptedModel;
 
@@ -137,4 +138,24 @@ fn short_sequences_are_not_worth_a_file() {
     read(&mut sequences, &document(1)[..20]);
     store.save(&sequences);
     assert!(!path.exists());
+}
+
+#[test]
+fn what_a_killed_server_left_unfinished_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    write(&path, 7, &[1]);
+    let left = |name: &str, age: Duration| {
+        let path = folder.path().join(name);
+        let file = fs::File::create(&path).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+        path
+    };
+    let minute = Duration::from_secs(60);
+    let abandoned = left(&format!("{UNFINISHED}a"), ABANDONED + minute);
+    // Another server may be writing this one, and that one is somebody else's.
+    let fresh = left(&format!("{UNFINISHED}b"), Duration::ZERO);
+    let foreign = left("other", ABANDONED + minute);
+    assert_eq!(reused(&path, 7, 1), 199);
+    assert!(!abandoned.exists() && fresh.exists() && foreign.exists());
 }

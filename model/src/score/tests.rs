@@ -33,6 +33,7 @@ fn run(
         cancel: &never,
         superseded: &never,
         deadline: None,
+        idle: false,
     };
     score(sequences, &mut Encoder::new(&tokenizer(true)), &request, &interrupt)
 }
@@ -55,6 +56,7 @@ fn a_text_has_the_probability_that_it_is_generated_with() {
         cancel: &never,
         superseded: &never,
         deadline: None,
+        idle: false,
     };
     let mut request = CompletionRequest::new(fim("y = "), 50);
     let completion = generate(

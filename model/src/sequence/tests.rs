@@ -143,3 +143,51 @@ fn random_prompts_leave_what_they_say() {
         }
     }
 }
+
+/// Reads a prompt that nobody waits for; gives how many tokens of it were held, or `None` where there was no room.
+fn read_idle(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> Option<usize> {
+    let reused = sequences.begin_idle(prompt, 0).unwrap()?;
+    sequences.forward(&prompt[reused..], true).unwrap();
+    Some(reused)
+}
+
+#[test]
+fn what_nobody_waits_for_takes_nothing_away() {
+    let long = document(1, 500);
+    let beginning = [&long[..400], &document(2, 100)].concat();
+    let other = document(3, 500);
+    // A beginning is copied although little more than it would be forgotten, and another document comes beside.
+    let mut roomy = sequences(3 * ROOM);
+    read(&mut roomy, &long);
+    assert_eq!(read_idle(&mut roomy, &beginning), Some(400));
+    assert_eq!(read_idle(&mut roomy, &other), Some(0));
+    for prompt in [&long, &beginning, &other] {
+        assert_eq!(read(&mut roomy, prompt), 499);
+    }
+    // What is older gives way, the current one does not.
+    let mut narrow = sequences(2 * ROOM);
+    read(&mut narrow, &other);
+    read(&mut narrow, &long);
+    assert_eq!(read_idle(&mut narrow, &beginning), Some(400));
+    assert_eq!((read(&mut narrow, &long), read(&mut narrow, &other)), (499, 0));
+    for budget in [ROOM, 0] {
+        let mut tight = sequences(budget);
+        read(&mut tight, &long);
+        assert_eq!(read_idle(&mut tight, &beginning), None);
+        assert_eq!(read_idle(&mut tight, &other), None);
+        if budget > 0 {
+            assert_eq!(read(&mut tight, &long), 499);
+        }
+    }
+    assert_eq!(read_idle(&mut sequences(ROOM - 1), &long), None);
+}
+
+#[test]
+fn what_nobody_waits_for_goes_on_where_the_last_request_ended() {
+    let mut tight = sequences(ROOM);
+    let long = document(1, 500);
+    read(&mut tight, &long[..480]);
+    let accepted = [&long[..475], &document(2, 20)].concat();
+    assert_eq!(read_idle(&mut tight, &accepted), Some(475));
+    assert_eq!(tight.held.len(), 1);
+}

@@ -167,7 +167,15 @@ pub static KEYS: &[Key] = &[
         default: Default::Is("5000"),
         flag: None,
         place: Place::Everywhere,
-        help: "when the server suggests what there is, up to a whole line or word",
+        help: "when the server suggests what there is, up to a whole line or word; the rest is there for the next request",
+    },
+    Key {
+        name: "idleShare",
+        kind: Kind::Share,
+        default: Default::Is("0.5"),
+        flag: None,
+        place: Place::Everywhere,
+        help: "the share of the time that may go to reading and writing ahead while nothing is asked; none on battery, as far as the system tells (Linux does)",
     },
     Key {
         name: "multiline",

@@ -5,8 +5,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use codegemma_model::{Alternative, Finish, RequestError};
+use codegemma_model::{Alternative, RequestError};
 use ropey::Rope;
 use tower_lsp::ls_types::TextDocumentPositionParams;
 
@@ -49,6 +50,7 @@ pub(super) struct Waiting {
     along: Along,
     moved: Option<Moved>,
     plan: Plan,
+    deadline: Duration,
     last_request: Option<LastRequest>,
 }
 
@@ -176,6 +178,7 @@ impl Shared {
                     along: boarding.along,
                     moved: boarding.moved,
                     plan: boarding.plan,
+                    deadline: session.settings.deadline,
                     last_request: None,
                 };
                 Some((waiting, boarding.passenger))
@@ -201,6 +204,11 @@ impl Waiting {
         &self.document
     }
 
+    /// How long it may take; then what there is gets suggested, and the run goes on for the next request.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// How the client counts columns.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
@@ -216,7 +224,14 @@ impl Waiting {
         let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
         let mut others = Vec::new();
         let (stats, suggestion) = match arrival {
-            Arrival::Underway(written) => (None, more(&written, Finish::Deadline)),
+            Arrival::Underway(so_far) => {
+                // The prompt's length is known as soon as the engine has begun.
+                let begun = so_far.stats.prompt_tokens > 0;
+                (
+                    begun.then_some(so_far.stats),
+                    more(&Written::of(&so_far), so_far.finish),
+                )
+            }
             Arrival::Landed(Ok(completion)) => {
                 if self.along.typed == 0 && current {
                     let written = |other: &Alternative| more(&Written::of_other(other), other.finish).ok();
@@ -230,9 +245,12 @@ impl Waiting {
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
         let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
-        if landed && let Ok(suggestion) = &suggestion {
+        if landed && current {
             let mut session = self.shared.lock();
-            session.look_ahead(&self.document, &self.snapshot, suggestion);
+            let moves = session.move_anchor_ahead(&self.document, &self.snapshot);
+            if let (Ok(suggestion), false) = (&suggestion, moves) {
+                session.look_ahead(&self.document, &self.snapshot, suggestion);
+            }
         }
         let reason = suggestion.as_ref().err().copied().filter(|_| others.is_empty());
         if let Some(reason) = reason {
