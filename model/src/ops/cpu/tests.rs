@@ -200,6 +200,26 @@ fn a_row_does_not_depend_on_the_rows_beside_it_or_on_threads() {
     }
 }
 
+/// Sums within a block are exact and what follows is rounded in one way, so that quantized products are the same bits on
+/// every processor. Plain code is the measure of all other forms here.
+#[test]
+fn quantized_products_are_the_same_bits_in_every_form() {
+    for format in Format::ALL.into_iter().filter(|format| format.block_len() > 1) {
+        for cols in columns(format) {
+            let (matrix, _) = weights(format, 35, cols, &noise(8, 35 * cols));
+            // One row, a few, and more than those that are taken from memory at once.
+            for n in (1..=9).chain([21]) {
+                let x = tensor(&noise(9, n * cols), &[n, cols]);
+                let product = |isa: &Isa| matmul(&on(*isa, 2), &x, &matrix).unwrap().to_vec2::<f32>().unwrap();
+                let expected = product(&Isa::Portable);
+                for isa in Isa::available() {
+                    assert_eq!(product(isa), expected, "{format:?} {cols} {isa:?}, {n} rows");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_not_finite_shows() {
     for format in [Format::F32, Format::Q8_0, Format::Q4_K] {
