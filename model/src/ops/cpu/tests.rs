@@ -220,6 +220,50 @@ fn quantized_products_are_the_same_bits_in_every_form() {
     }
 }
 
+/// What the vector forms compute is the same on every processor, bit for bit, though no processor has two of them to
+/// compare: their results have the checksum that they have with AVX2.
+#[test]
+fn vector_forms_give_the_same_bits_on_every_processor() {
+    let (rows, heads, width, capacity) = (5, 8, 36, 70);
+    let q = tensor(&noise(1, rows * heads * width), &[rows, heads, width]);
+    let cache = |seed| tensor(&noise(seed, capacity * 2 * width), &[capacity, 2, width]);
+    let params = Attention {
+        start: capacity - rows,
+        window: Some(60),
+        scale: 0.3,
+        softcap: Some(5.0),
+    };
+    let (matrix, _) = weights(Format::F32, 6, 100, &noise(4, 600));
+    let x = tensor(&noise(5, 300), &[3, 100]);
+    for isa in Isa::available().iter().filter(|isa| **isa != Isa::Portable) {
+        let cpu = on(*isa, 2);
+        let attended = |dtype| {
+            let [keys, values] = [2, 3].map(|seed| cache(seed).to_dtype(dtype).unwrap());
+            attention(&cpu, &q, &keys, &values, params).unwrap()
+        };
+        let results = [
+            attended(candle_core::DType::F16),
+            attended(candle_core::DType::F32),
+            matmul(&cpu, &x, &matrix).unwrap(),
+            rms_norm(&cpu, &x, &tensor(&noise(6, 100), &[100]), 1e-6).unwrap(),
+            gelu_mul(&cpu, &x, &x).unwrap(),
+        ];
+        let checksums = results.map(|result| {
+            let numbers = result.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            crc32fast::hash(&bytes)
+        });
+        let expected = [
+            1_441_030_601,
+            1_788_777_211,
+            4_072_314_318,
+            2_941_207_046,
+            2_000_024_296,
+        ];
+        assert_eq!(checksums, expected, "{isa:?}");
+    }
+}
+
 #[test]
 fn what_is_not_finite_shows() {
     for format in [Format::F32, Format::Q8_0, Format::Q4_K] {
