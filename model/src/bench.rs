@@ -3,6 +3,8 @@
 //! Times the passes that a completion is made of, without the engine's thread and mailbox. Must not know how the
 //! figures are shown.
 
+mod kernels;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,8 @@ use crate::request::Sampling;
 use crate::sampler::Sampler;
 use crate::sequence::LanguageModel;
 use crate::{LoadError, ModelSource};
+
+pub use kernels::{KernelOptions, KernelTime, kernels};
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,11 +206,8 @@ pub fn glance(source: &ModelSource, load: &LoadOptions, within: Duration) -> Res
 /// The instructions that the kernels use on this machine; `None` where they have no form for what it has and run as plain
 /// code, several times slower.
 pub fn instructions() -> Option<&'static str> {
-    match Isa::detect() {
-        Isa::Portable => None,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => Some("AVX2, FMA and F16C"),
-    }
+    let best = Isa::detect();
+    (best != Isa::Portable).then(|| best.name())
 }
 
 /// A begin-of-text token, where the model has one, and tokens from all over the vocabulary: what they mean changes no

@@ -74,6 +74,15 @@ impl Ops {
         })
     }
 
+    /// The same in a chosen form, which must be one of [`Isa::available`].
+    pub(crate) fn on(isa: Isa, threads: usize) -> std::io::Result<Self> {
+        let cpu = Cpu {
+            isa,
+            ..Cpu::new(threads)?
+        };
+        Ok(Self { cpu })
+    }
+
     /// How many threads compute.
     pub(crate) fn threads(&self) -> usize {
         self.cpu.pool.threads()

@@ -7,7 +7,12 @@ use half::f16;
 
 use super::math::{exp, tanh};
 use super::matmul::contiguous;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::simd;
 use super::{Cpu, Isa, SharedOut};
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod wide;
 
 /// What is particular to one attention layer and one call.
 #[derive(Debug, Clone, Copy)]
@@ -161,16 +166,10 @@ struct Queries<'a> {
 fn attend<E: Element, const G: usize>(isa: Isa, params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
     match isa {
         Isa::Portable => generic::<E, Plain, G>(params, seen, queries),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2, FMA and F16C.
-        Isa::Avx2 => unsafe { attend_avx2::<E, G>(params, seen, queries) },
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        // SAFETY: every other form exists only where the processor has its instructions.
+        _ => unsafe { wide::attend::<E, G>(params, seen, queries) },
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn attend_avx2<E: Element, const G: usize>(params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
-    generic::<E, avx2::Avx2, G>(params, seen, queries);
 }
 
 /// Scores, softmax and the weighted sum of values, position by position in order.
@@ -241,9 +240,9 @@ trait Element: Copy + Send + Sync {
     fn widen(self) -> f32;
 
     /// # Safety
-    /// Needs AVX and F16C.
-    #[cfg(target_arch = "x86_64")]
-    unsafe fn widen8(eight: &[Self; 8]) -> std::arch::x86_64::__m256;
+    /// Needs the instruction set of `simd`.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats;
 }
 
 impl Element for f32 {
@@ -252,11 +251,11 @@ impl Element for f32 {
         self
     }
 
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[inline(always)]
-    unsafe fn widen8(eight: &[Self; 8]) -> std::arch::x86_64::__m256 {
-        // SAFETY: reads the eight numbers; the caller vouches for AVX.
-        unsafe { std::arch::x86_64::_mm256_loadu_ps(eight.as_ptr()) }
+    unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats {
+        // SAFETY: reads the eight numbers.
+        unsafe { simd::load_floats(eight.as_ptr()) }
     }
 }
 
@@ -266,12 +265,11 @@ impl Element for f16 {
         self.to_f32()
     }
 
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[inline(always)]
-    unsafe fn widen8(eight: &[Self; 8]) -> std::arch::x86_64::__m256 {
-        use std::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps};
-        // SAFETY: reads the sixteen bytes of the eight numbers; the caller vouches for F16C.
-        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(eight.as_ptr().cast())) }
+    unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats {
+        // SAFETY: reads the eight numbers.
+        unsafe { simd::load_halves(eight.as_ptr()) }
     }
 }
 
@@ -327,144 +325,6 @@ impl Vector for Plain {
                 let score = scores[head * seen.len + position];
                 for (out, value) in out.iter_mut().zip(seen.value(position, width)) {
                     *out += score * value.widen();
-                }
-            }
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use std::arch::x86_64::*;
-
-    use super::{Element, Seen, Vector};
-
-    /// Used only inside `attend_avx2`, which enables AVX2, FMA and F16C.
-    pub(super) struct Avx2;
-
-    // No closures below: one that the compiler does not inline would be compiled without the caller's target features.
-    impl Vector for Avx2 {
-        #[inline(always)]
-        fn dots<E: Element, const G: usize, const K: usize>(
-            q: &[f32],
-            at: usize,
-            seen: &Seen<'_, E>,
-            width: usize,
-            scores: &mut [f32],
-        ) {
-            assert!(q.len() == G * width, "as many rows as heads");
-            let mut keys: [&[E]; K] = [&[]; K];
-            for (step, key) in keys.iter_mut().enumerate() {
-                *key = seen.key(at + step, width);
-            }
-            let whole = width / 8 * 8;
-            // SAFETY: loads are of eight numbers within a row each; the features are enabled by the only caller.
-            let sums = unsafe {
-                let mut acc = [[_mm256_setzero_ps(); K]; G];
-                for column in (0..whole).step_by(8) {
-                    let mut wide = [_mm256_setzero_ps(); K];
-                    for (wide, key) in wide.iter_mut().zip(keys) {
-                        *wide = E::widen8(&*key.as_ptr().add(column).cast());
-                    }
-                    for (head, acc) in acc.iter_mut().enumerate() {
-                        let q = _mm256_loadu_ps(q.as_ptr().add(head * width + column));
-                        for (acc, key) in acc.iter_mut().zip(wide) {
-                            *acc = _mm256_fmadd_ps(q, key, *acc);
-                        }
-                    }
-                }
-                let mut sums = [[0.0; K]; G];
-                for (sums, acc) in sums.iter_mut().zip(acc) {
-                    for (sum, acc) in sums.iter_mut().zip(acc) {
-                        *sum = super::super::dot::sum(acc);
-                    }
-                }
-                sums
-            };
-            for (head, sums) in sums.into_iter().enumerate() {
-                for (step, mut sum) in sums.into_iter().enumerate() {
-                    for column in whole..width {
-                        sum += q[head * width + column] * keys[step][column].widen();
-                    }
-                    scores[head * seen.len + at + step] = sum;
-                }
-            }
-        }
-
-        #[inline(always)]
-        fn add_scaled<E: Element, const G: usize, const N: usize>(
-            scores: &[f32],
-            at: usize,
-            seen: &Seen<'_, E>,
-            width: usize,
-            out: &mut [f32],
-        ) {
-            assert!(out.len() == G * width, "as many rows as heads");
-            let mut factors: [&[f32]; G] = [&[]; G];
-            for (head, factors) in factors.iter_mut().enumerate() {
-                *factors = &scores[head * seen.len + at..][..N];
-            }
-            let mut values: [&[E]; N] = [&[]; N];
-            for (step, value) in values.iter_mut().enumerate() {
-                *value = seen.value(at + step, width);
-            }
-            let mut column = 0;
-            // SAFETY: `C` eights from the column on lie within a row; the features are enabled by the only caller.
-            unsafe {
-                while column + 16 <= width {
-                    columns::<E, G, N, 2>(factors, values, column, width, out);
-                    column += 16;
-                }
-                while column + 8 <= width {
-                    columns::<E, G, N, 1>(factors, values, column, width, out);
-                    column += 8;
-                }
-            }
-            for (head, factors) in factors.into_iter().enumerate() {
-                for column in column..width {
-                    for (factor, value) in factors.iter().zip(values) {
-                        out[head * width + column] += factor * value[column].widen();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds `C` eights of columns of `N` values to `G` rows.
-    ///
-    /// # Safety
-    /// Needs AVX2, FMA and F16C; the columns must lie within `width`, the length of each value and of each row of `out`.
-    #[inline(always)]
-    unsafe fn columns<E: Element, const G: usize, const N: usize, const C: usize>(
-        factors: [&[f32]; G],
-        values: [&[E]; N],
-        column: usize,
-        width: usize,
-        out: &mut [f32],
-    ) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let mut acc = [[_mm256_setzero_ps(); C]; G];
-            for (head, acc) in acc.iter_mut().enumerate() {
-                for (eight, acc) in acc.iter_mut().enumerate() {
-                    *acc = _mm256_loadu_ps(out.as_ptr().add(head * width + column + 8 * eight));
-                }
-            }
-            for (step, value) in values.into_iter().enumerate() {
-                let mut wide = [_mm256_setzero_ps(); C];
-                for (eight, wide) in wide.iter_mut().enumerate() {
-                    *wide = E::widen8(&*value.as_ptr().add(column + 8 * eight).cast());
-                }
-                for (factors, acc) in factors.iter().zip(acc.iter_mut()) {
-                    let factor = _mm256_broadcast_ss(factors.get_unchecked(step));
-                    for (acc, wide) in acc.iter_mut().zip(wide) {
-                        *acc = _mm256_fmadd_ps(factor, wide, *acc);
-                    }
-                }
-            }
-            for (head, acc) in acc.into_iter().enumerate() {
-                for (eight, acc) in acc.into_iter().enumerate() {
-                    _mm256_storeu_ps(out.as_mut_ptr().add(head * width + column + 8 * eight), acc);
                 }
             }
         }

@@ -3,14 +3,14 @@
 //! The arithmetic for a weight row and an activation row is fixed: within a block all sums are whole numbers and exact;
 //! then one fused multiply-add a block, and one for its minimum, in the order of the blocks. It is the same however
 //! many activation rows are computed together and wherever the columns are cut into chunks, which is what makes the
-//! matrix product batch-invariant.
+//! matrix product batch-invariant. All forms give the same bits.
 
 use super::Isa;
 use super::activations::Activations;
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
 use super::blocks::Scaling;
 use super::panel::{Panel, ROWS, Stored};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::wide;
 use crate::weights::Format;
 
 /// Adds to `sums`, a vector for each of the first activation rows, their products with a panel that holds `cols` columns
@@ -37,8 +37,14 @@ pub(super) fn accumulate(
     match isa {
         Isa::Portable => portable(scaling, panel, x, column, cols, sums),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA; the sizes were checked above.
-        Isa::Avx2 => unsafe { avx2::accumulate(format, panel, x, column, cols, sums) },
+        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
+        Isa::Avx2 => unsafe { wide::accumulate::<wide::Pairs>(format, panel, x, column, cols, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::Neon => unsafe { wide::accumulate::<wide::Widened>(format, panel, x, column, cols, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::NeonDot => unsafe { wide::accumulate::<wide::Fours>(format, panel, x, column, cols, sums) },
     }
 }
 
@@ -52,21 +58,25 @@ pub(super) fn few(
     x: &Activations,
     sums: &mut [[f32; ROWS]],
 ) -> bool {
+    let scaling = Scaling::of(format).expect("a quantized format");
+    assert!(
+        stored.is_whole(format)
+            && stored.blocks * scaling.block() == x.cols
+            && sums.len() * x.cols <= x.q.len()
+            && x.group == scaling.block(),
+        "rows and activations that fit"
+    );
     match isa {
         Isa::Portable => false,
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => {
-            let scaling = Scaling::of(format).expect("a quantized format");
-            assert!(
-                stored.is_whole(format)
-                    && stored.blocks * scaling.block() == x.cols
-                    && sums.len() * x.cols <= x.q.len()
-                    && x.group == scaling.block(),
-                "rows and activations that fit"
-            );
-            // SAFETY: `Isa::Avx2` exists only where the processor has AVX2, FMA and F16C; the sizes were checked.
-            sums.len() <= avx2::FEW && unsafe { avx2::few(format, stored, panel, x, sums) }
-        }
+        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
+        Isa::Avx2 => unsafe { wide::few::<wide::Pairs>(format, stored, panel, x, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::Neon => unsafe { wide::few::<wide::Widened>(format, stored, panel, x, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::NeonDot => unsafe { wide::few::<wide::Fours>(format, stored, panel, x, sums) },
     }
 }
 
@@ -96,12 +106,12 @@ fn portable(scaling: Scaling, panel: &Panel, x: &Activations, column: usize, col
                 match scaling {
                     Scaling::Offset(offset) => {
                         let whole = product(0, 32) - offset * i32::from(run_sums[0]);
-                        *total += whole as f32 * (w_scale * scale);
+                        *total = (whole as f32).mul_add(w_scale * scale, *total);
                     }
-                    Scaling::Signed => *total += product(0, 32) as f32 * (w_scale * scale),
+                    Scaling::Signed => *total = (product(0, 32) as f32).mul_add(w_scale * scale, *total),
                     Scaling::Added => {
-                        *total += product(0, 32) as f32 * (w_scale * scale);
-                        *total += f32::from(run_sums[0]) * (w_min * scale);
+                        *total = (product(0, 32) as f32).mul_add(w_scale * scale, *total);
+                        *total = f32::from(run_sums[0]).mul_add(w_min * scale, *total);
                     }
                     Scaling::Super { run, offset } => {
                         let (mut products, mut minima) = (0, 0);
@@ -111,10 +121,10 @@ fn portable(scaling: Scaling, panel: &Panel, x: &Activations, column: usize, col
                             minima += i32::from(panel.run_min[index / 2][row][index % 2]) * i32::from(*run_sum);
                         }
                         if offset {
-                            *total += (products - minima) as f32 * (w_scale * scale);
+                            *total = ((products - minima) as f32).mul_add(w_scale * scale, *total);
                         } else {
-                            *total += products as f32 * (w_scale * scale);
-                            *total -= minima as f32 * (w_min * scale);
+                            *total = (products as f32).mul_add(w_scale * scale, *total);
+                            *total = (-minima as f32).mul_add(w_min * scale, *total);
                         }
                     }
                 }
@@ -139,11 +149,8 @@ pub(super) fn floats(isa: Isa, w: &[f32], x: &[f32]) -> [f32; 4] {
             }
             lanes.iter().sum::<f32>() + w_rest.iter().zip(x_rest).map(|(w, x)| w * x).sum::<f32>()
         }),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA; the lengths were checked above.
-        Isa::Avx2 => unsafe { avx2::floats(w, x) },
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        // SAFETY: every other form exists only where the processor has its instructions; the lengths were checked.
+        _ => unsafe { wide::floats(w, x) },
     }
 }
-
-#[cfg(target_arch = "x86_64")]
-pub(super) use super::avx2::sum;

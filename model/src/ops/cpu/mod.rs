@@ -5,8 +5,6 @@
 
 mod activations;
 mod attention;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
 mod blocks;
 mod dot;
 mod gelu;
@@ -16,7 +14,11 @@ mod norm;
 mod panel;
 mod reduce;
 mod rope;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod simd;
 mod threads;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod wide;
 
 pub(crate) use attention::{Attention, attention};
 pub(crate) use gelu::gelu_mul;
@@ -60,6 +62,12 @@ pub(crate) enum Isa {
     /// [`Isa::available`].
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    /// NEON with the dot product extension. Exists only where the processor has that: make it as above.
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
 }
 
 impl Isa {
@@ -68,12 +76,33 @@ impl Isa {
         *Self::available().last().expect("the portable form is always there")
     }
 
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "plain code",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "AVX2, FMA and F16C",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "NEON",
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => "NEON with dot products",
+        }
+    }
+
     /// Every form that runs on this machine, the best last.
     pub(crate) fn available() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
             return &[Self::Portable, Self::Avx2];
         }
+        // The vectors' lanes are taken to lie in memory from the lowest byte on.
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        return if std::arch::is_aarch64_feature_detected!("dotprod") {
+            &[Self::Portable, Self::Neon, Self::NeonDot]
+        } else {
+            &[Self::Portable, Self::Neon]
+        };
+        #[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
         &[Self::Portable]
     }
 }

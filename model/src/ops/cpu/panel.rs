@@ -5,9 +5,9 @@
 //! Nothing has to be added across a vector, and scales come as vectors too.
 
 use super::Isa;
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
 use super::blocks::{self, Scaling};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::wide;
 use crate::weights::Format;
 
 /// Weight rows in a panel.
@@ -71,11 +71,14 @@ impl Panel {
             stored.blocks * scaling.block() <= CHUNK && stored.is_whole(format),
             "eight rows that fit into a panel"
         );
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and F16C; the sizes were checked above.
-            Isa::Avx2 if unsafe { avx2::unpack(self, format, stored) } => {}
-            _ => self.unpack_portable(format, scaling, stored),
+        let unpacked = match isa {
+            Isa::Portable => false,
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            // SAFETY: every other form exists only where the processor has its instructions; the sizes were checked.
+            _ => unsafe { wide::unpack(self, format, stored) },
+        };
+        if !unpacked {
+            self.unpack_portable(format, scaling, stored);
         }
     }
 

@@ -200,6 +200,70 @@ fn a_row_does_not_depend_on_the_rows_beside_it_or_on_threads() {
     }
 }
 
+/// Sums within a block are exact and what follows is rounded in one way, so that quantized products are the same bits on
+/// every processor. Plain code is the measure of all other forms here.
+#[test]
+fn quantized_products_are_the_same_bits_in_every_form() {
+    for format in Format::ALL.into_iter().filter(|format| format.block_len() > 1) {
+        for cols in columns(format) {
+            let (matrix, _) = weights(format, 35, cols, &noise(8, 35 * cols));
+            // One row, a few, and more than those that are taken from memory at once.
+            for n in (1..=9).chain([21]) {
+                let x = tensor(&noise(9, n * cols), &[n, cols]);
+                let product = |isa: &Isa| matmul(&on(*isa, 2), &x, &matrix).unwrap().to_vec2::<f32>().unwrap();
+                let expected = product(&Isa::Portable);
+                for isa in Isa::available() {
+                    assert_eq!(product(isa), expected, "{format:?} {cols} {isa:?}, {n} rows");
+                }
+            }
+        }
+    }
+}
+
+/// What the vector forms compute is the same on every processor, bit for bit, though no processor has two of them to
+/// compare: their results have the checksum that they have with AVX2.
+#[test]
+fn vector_forms_give_the_same_bits_on_every_processor() {
+    let (rows, heads, width, capacity) = (5, 8, 36, 70);
+    let q = tensor(&noise(1, rows * heads * width), &[rows, heads, width]);
+    let cache = |seed| tensor(&noise(seed, capacity * 2 * width), &[capacity, 2, width]);
+    let params = Attention {
+        start: capacity - rows,
+        window: Some(60),
+        scale: 0.3,
+        softcap: Some(5.0),
+    };
+    let (matrix, _) = weights(Format::F32, 6, 100, &noise(4, 600));
+    let x = tensor(&noise(5, 300), &[3, 100]);
+    for isa in Isa::available().iter().filter(|isa| **isa != Isa::Portable) {
+        let cpu = on(*isa, 2);
+        let attended = |dtype| {
+            let [keys, values] = [2, 3].map(|seed| cache(seed).to_dtype(dtype).unwrap());
+            attention(&cpu, &q, &keys, &values, params).unwrap()
+        };
+        let results = [
+            attended(candle_core::DType::F16),
+            attended(candle_core::DType::F32),
+            matmul(&cpu, &x, &matrix).unwrap(),
+            rms_norm(&cpu, &x, &tensor(&noise(6, 100), &[100]), 1e-6).unwrap(),
+            gelu_mul(&cpu, &x, &x).unwrap(),
+        ];
+        let checksums = results.map(|result| {
+            let numbers = result.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            crc32fast::hash(&bytes)
+        });
+        let expected = [
+            1_441_030_601,
+            1_788_777_211,
+            4_072_314_318,
+            2_941_207_046,
+            2_000_024_296,
+        ];
+        assert_eq!(checksums, expected, "{isa:?}");
+    }
+}
+
 #[test]
 fn what_is_not_finite_shows() {
     for format in [Format::F32, Format::Q8_0, Format::Q4_K] {

@@ -44,7 +44,7 @@ pub(super) fn program() -> Check {
             Mark::Warning,
             "program",
             format!(
-                "{program}; it has fast code for processors with AVX2, FMA and F16C only, so here a small model is best"
+                "{program}; it has fast code for processors with AVX2, FMA and F16C or with NEON only, so here a small model is best"
             ),
         ),
     }

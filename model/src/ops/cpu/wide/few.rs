@@ -4,26 +4,23 @@
 //! stored in unpacked form. The two functions for K formats are alike but for the length of runs; one with the length as
 //! a parameter made eight rows a sixth slower.
 
-use std::arch::x86_64::*;
-
 use super::super::activations::Activations;
 use super::super::panel::{Panel, ROWS, Stored};
-use super::products::{Rows, load, store, vector};
+use super::super::simd;
+use super::Products;
+use super::products::{Rows, load, store};
 use super::transpose::{Ahead, Blocks};
 use super::unpack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
 use crate::weights::Format;
 
-/// The most activation rows that this is good for.
-pub(in super::super) const MOST: usize = 8;
-
-/// Adds the products of eight stored rows with the first `sums.len()` activation rows, at most [`MOST`]; `false` where
-/// the format has no such form. `panel` is for working in.
+/// Adds the products of eight stored rows with the first `sums.len()` activation rows; `false` where those are more than
+/// eight, or where the format has no such form. `panel` is for working in.
 ///
 /// # Safety
-/// Needs AVX2, FMA and F16C. The rows must hold the blocks that `stored` says, all those of a row, and the activations
+/// Needs the instruction set. The rows must hold the blocks that `stored` says, all those of a row, and the activations
 /// must have as many columns, in groups of the format's blocks.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(in super::super) unsafe fn few(
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+pub(in super::super) unsafe fn few<P: Products>(
     format: Format,
     stored: Stored<'_>,
     panel: &mut Panel,
@@ -33,21 +30,21 @@ pub(in super::super) unsafe fn few(
     // SAFETY: passed on to the caller.
     unsafe {
         match sums.len() {
-            1 => rows::<1>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            2 => rows::<2>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            3 => rows::<3>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            4 => rows::<4>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            5 => rows::<5>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            6 => rows::<6>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            7 => rows::<7>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            8 => rows::<8>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            1 => rows::<P, 1>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            2 => rows::<P, 2>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            3 => rows::<P, 3>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            4 => rows::<P, 4>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            5 => rows::<P, 5>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            6 => rows::<P, 6>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            7 => rows::<P, 7>(format, stored, panel, Rows::new(x, 0, 0), sums),
+            8 => rows::<P, 8>(format, stored, panel, Rows::new(x, 0, 0), sums),
             _ => false,
         }
     }
 }
 
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn rows<const N: usize>(
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn rows<P: Products, const N: usize>(
     format: Format,
     stored: Stored<'_>,
     panel: &mut Panel,
@@ -57,12 +54,12 @@ unsafe fn rows<const N: usize>(
     // SAFETY: passed on to the caller; the depths are those of the widths of the weights, see `tile`.
     unsafe {
         match format {
-            Format::Q4_0 => plain::<Q4_0, N, 8>(stored, x, 8, sums),
-            Format::Q5_0 => plain::<Q5_0, N, 4>(stored, x, 16, sums),
-            Format::Q8_0 => plain::<Q8_0, N, 0>(stored, x, 0, sums),
-            Format::Q4_K => runs_of_32::<Q4K, N, 8>(stored, panel, x, sums),
-            Format::Q5_K => runs_of_32::<Q5K, N, 4>(stored, panel, x, sums),
-            Format::Q6_K => runs_of_16::<Q6K, N, 2>(stored, panel, x, sums),
+            Format::Q4_0 => plain::<P, Q4_0, N, 8>(stored, x, 8, sums),
+            Format::Q5_0 => plain::<P, Q5_0, N, 4>(stored, x, 16, sums),
+            Format::Q8_0 => plain::<P, Q8_0, N, 0>(stored, x, 0, sums),
+            Format::Q4_K => runs_of_32::<P, Q4K, N, 8>(stored, panel, x, sums),
+            Format::Q5_K => runs_of_32::<P, Q5K, N, 4>(stored, panel, x, sums),
+            Format::Q6_K => runs_of_16::<P, Q6K, N, 2>(stored, panel, x, sums),
             _ => return false,
         }
     }
@@ -70,14 +67,13 @@ unsafe fn rows<const N: usize>(
 }
 
 /// `DEPTH` 0 stands for signed weights.
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn plain<F: Plain, const N: usize, const DEPTH: usize>(
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     x: Rows<'_, N>,
     offset: i32,
     sums: &mut [[f32; ROWS]],
 ) {
-    let ones = _mm256_set1_epi16(1);
     let bytes = F::FORMAT.block_bytes();
     let mut ahead = Ahead::new(stored, bytes);
     // SAFETY: the blocks of the eight rows are there, and the activations' columns.
@@ -87,13 +83,13 @@ unsafe fn plain<F: Plain, const N: usize, const DEPTH: usize>(
             ahead.fetch(ROWS * bytes);
             let block = Blocks::new(stored, at * bytes);
             let w = F::vectors(block);
-            let mut whole = [_mm256_setzero_si256(); N];
+            let mut whole = [simd::zero_ints(); N];
             if DEPTH == 0 {
-                x.signed(&w, 32 * at, &mut whole);
+                P::signed(x, &w, 32 * at, &mut whole);
             } else if DEPTH == 8 {
-                x.unsigned::<8, 8>(&w, 32 * at, ones, &mut whole);
+                P::unsigned::<8, 8, N>(x, &w, 32 * at, None, &mut whole);
             } else {
-                x.unsigned::<8, 4>(&w, 32 * at, ones, &mut whole);
+                P::unsigned::<8, 4, N>(x, &w, 32 * at, None, &mut whole);
             }
             let scale = block.halves(0);
             x.add_plain::<false>(at, whole, offset, scale, scale, &mut acc);
@@ -102,8 +98,8 @@ unsafe fn plain<F: Plain, const N: usize, const DEPTH: usize>(
     }
 }
 
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn runs_of_32<F: Super, const N: usize, const DEPTH: usize>(
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn runs_of_32<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     panel: &mut Panel,
     x: Rows<'_, N>,
@@ -117,14 +113,14 @@ unsafe fn runs_of_32<F: Super, const N: usize, const DEPTH: usize>(
         for at in 0..stored.blocks {
             let block = Blocks::new(stored, at * bytes);
             F::runs(block, panel, 0);
-            let mut products = [_mm256_setzero_si256(); N];
+            let mut products = [simd::zero_ints(); N];
             for half in 0..2 {
                 let shared = F::shared(block, half);
                 for pair in 2 * half..2 * half + 2 {
                     ahead.fetch(ROWS * bytes / 4);
                     for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
-                        let scale = vector(panel.run_scale.get_unchecked(run));
-                        x.unsigned::<8, DEPTH>(&w, 256 * at + 32 * run, scale, &mut products);
+                        let scale = simd::load_ints(panel.run_scale.get_unchecked(run));
+                        P::unsigned::<8, DEPTH, N>(x, &w, 256 * at + 32 * run, Some(scale), &mut products);
                     }
                 }
             }
@@ -135,8 +131,8 @@ unsafe fn runs_of_32<F: Super, const N: usize, const DEPTH: usize>(
     }
 }
 
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn runs_of_16<F: Super, const N: usize, const DEPTH: usize>(
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn runs_of_16<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     panel: &mut Panel,
     x: Rows<'_, N>,
@@ -150,7 +146,7 @@ unsafe fn runs_of_16<F: Super, const N: usize, const DEPTH: usize>(
         for at in 0..stored.blocks {
             let block = Blocks::new(stored, at * bytes);
             F::runs(block, panel, 0);
-            let mut products = [_mm256_setzero_si256(); N];
+            let mut products = [simd::zero_ints(); N];
             for half in 0..2 {
                 let shared = F::shared(block, half);
                 for pair in 2 * half..2 * half + 2 {
@@ -158,8 +154,14 @@ unsafe fn runs_of_16<F: Super, const N: usize, const DEPTH: usize>(
                     for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
                         let [a, b, c, d, e, f, g, h] = w;
                         for (part, w) in [[a, b, c, d], [e, f, g, h]].iter().enumerate() {
-                            let scale = vector(panel.run_scale.get_unchecked(2 * run + part));
-                            x.unsigned::<4, DEPTH>(w, 256 * at + 32 * run + 16 * part, scale, &mut products);
+                            let scale = simd::load_ints(panel.run_scale.get_unchecked(2 * run + part));
+                            P::unsigned::<4, DEPTH, N>(
+                                x,
+                                w,
+                                256 * at + 32 * run + 16 * part,
+                                Some(scale),
+                                &mut products,
+                            );
                         }
                     }
                 }

@@ -1,8 +1,9 @@
 //! Eight stored rows transposed: where their blocks lie, and what is read from the same place of each.
 
-use std::arch::x86_64::*;
+use half::f16;
 
 use super::super::panel::{Panel, ROWS, Stored};
+use super::super::simd::{self, Floats, Ints};
 
 /// Fetches what will be unpacked next into the cache, row after row as it lies in memory, in step with the unpacking.
 pub(super) struct Ahead {
@@ -30,8 +31,8 @@ impl Ahead {
     #[inline(always)]
     pub(super) fn fetch(&mut self, bytes: usize) {
         for _ in 0..bytes.div_ceil(64) {
-            // SAFETY: a hint that reads nothing; an address past the end does no harm.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.next.cast()) };
+            // SAFETY: an address past the end does no harm.
+            unsafe { simd::prefetch(self.next) };
             self.next = self.next.wrapping_add(64);
             if self.next >= self.end {
                 self.next = self.end.wrapping_add(self.stride - self.piece);
@@ -70,7 +71,8 @@ impl Blocks {
     pub(super) unsafe fn packed_runs(self, panel: &mut Panel, at: usize) {
         let mut scales = [[0_i16; 16]; ROWS];
         let mut minima = [[0_i16; 8]; ROWS];
-        // SAFETY: the bytes lie within the block; arrays are as long as what is stored; the caller has AVX2.
+        // SAFETY: the bytes lie within the block; arrays are as long as what is stored; the caller has the
+        // instruction set.
         unsafe {
             for row in 0..ROWS {
                 let packed = self.row(row).add(4).cast::<u32>();
@@ -81,16 +83,17 @@ impl Blocks {
                 );
                 let low = |word: u32| u64::from(word & 0x3f3f_3f3f);
                 let high = |four: u32, two: u32| u64::from((four & 0x0f0f_0f0f) | (((two >> 6) & 0x0303_0303) << 4));
-                let scale = widen(low(a) | (high(c, a) << 32));
-                store_twice(scales[row].as_mut_ptr(), scale);
-                _mm_storeu_si128(minima[row].as_mut_ptr().cast(), widen(low(b) | (high(c >> 4, b) << 32)));
+                let scale = simd::widen_unsigned(low(a) | (high(c, a) << 32));
+                simd::store_twice(scales[row].as_mut_ptr(), scale);
+                let minimum = simd::widen_unsigned(low(b) | (high(c >> 4, b) << 32));
+                simd::store_shorts(minima[row].as_mut_ptr(), minimum);
             }
             store(
-                panel.run_scale[8 * at..][..8].as_mut_ptr().cast(),
+                panel.run_scale[8 * at..][..8].as_mut_ptr(),
                 Self::of(&scales).transpose32(0),
             );
             store(
-                panel.run_min[4 * at..][..4].as_mut_ptr().cast(),
+                panel.run_min[4 * at..][..4].as_mut_ptr(),
                 Self::of(&minima).transpose16(0),
             );
         }
@@ -104,21 +107,17 @@ impl Blocks {
         // SAFETY: as above.
         unsafe {
             for row in 0..ROWS {
-                let bytes = _mm_loadu_si128(self.row(row).add(192).cast());
-                for (half, bytes) in [bytes, _mm_srli_si128::<8>(bytes)].into_iter().enumerate() {
-                    let scale = _mm_cvtepi8_epi16(bytes);
-                    store_twice(scales[row].as_mut_ptr().add(16 * half), scale);
-                    _mm_storeu_si128(
-                        minima[row].as_mut_ptr().add(8 * half).cast(),
-                        _mm_slli_epi16::<5>(scale),
-                    );
+                for half in 0..2 {
+                    let scale = simd::widen_signed(self.row(row).add(192 + 8 * half));
+                    simd::store_twice(scales[row].as_mut_ptr().add(16 * half), scale);
+                    simd::store_shorts(minima[row].as_mut_ptr().add(8 * half), simd::times_32(scale));
                 }
             }
-            let run_scale: *mut __m256i = panel.run_scale[16 * at..][..16].as_mut_ptr().cast();
+            let run_scale = panel.run_scale[16 * at..][..16].as_mut_ptr();
             store(run_scale, Self::of(&scales).transpose32(0));
             store(run_scale.add(8), Self::of(&scales).transpose32(32));
             store(
-                panel.run_min[8 * at..][..8].as_mut_ptr().cast(),
+                panel.run_min[8 * at..][..8].as_mut_ptr(),
                 Self::of(&minima).transpose32(0),
             );
         }
@@ -135,57 +134,46 @@ impl Blocks {
 
     /// Half-precision numbers at `at` of each block, widened.
     #[inline(always)]
-    pub(super) unsafe fn halves(self, at: usize) -> __m256 {
-        let mut bits = [0_u16; ROWS];
-        // SAFETY: the number lies within the block; the caller has F16C.
+    pub(super) unsafe fn halves(self, at: usize) -> Floats {
+        let mut bits = [f16::ZERO; ROWS];
+        // SAFETY: the number lies within the block; the caller has the instruction set.
         unsafe {
             for (row, bits) in bits.iter_mut().enumerate() {
-                *bits = self.row(row).add(at).cast::<u16>().read_unaligned();
+                *bits = f16::from_bits(self.row(row).add(at).cast::<u16>().read_unaligned());
             }
-            _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast()))
+            simd::load_halves(bits.as_ptr())
         }
     }
 
     /// Four bytes at `at` of each block.
     #[inline(always)]
-    pub(super) unsafe fn dwords(self, at: usize) -> __m256i {
+    pub(super) unsafe fn dwords(self, at: usize) -> Ints {
         let mut dwords = [0_u32; ROWS];
         // SAFETY: the bytes lie within the block.
         unsafe {
             for (row, dword) in dwords.iter_mut().enumerate() {
                 *dword = self.row(row).add(at).cast::<u32>().read_unaligned();
             }
-            _mm256_loadu_si256(dwords.as_ptr().cast())
+            simd::load_ints(dwords.as_ptr())
         }
     }
 
     /// 16 bytes at `at` of each block: vector `i` holds bytes `4 i` to `4 i + 3` of each row.
     #[inline(always)]
-    pub(super) unsafe fn transpose16(self, at: usize) -> [__m256i; 4] {
-        // SAFETY: the bytes lie within the block; the caller has AVX2.
+    pub(super) unsafe fn transpose16(self, at: usize) -> [Ints; 4] {
+        let mut rows = [self.first; ROWS];
+        // SAFETY: the bytes lie within the block; the caller has the instruction set.
         unsafe {
-            let mut pairs = [_mm256_setzero_si256(); 4];
-            for (row, pair) in pairs.iter_mut().enumerate() {
-                let low = _mm_loadu_si128(self.row(row).add(at).cast());
-                let high = _mm_loadu_si128(self.row(row + 4).add(at).cast());
-                *pair = _mm256_set_m128i(high, low);
+            for (row, place) in rows.iter_mut().enumerate() {
+                *place = self.row(row).add(at);
             }
-            let a = _mm256_unpacklo_epi32(pairs[0], pairs[1]);
-            let b = _mm256_unpackhi_epi32(pairs[0], pairs[1]);
-            let c = _mm256_unpacklo_epi32(pairs[2], pairs[3]);
-            let d = _mm256_unpackhi_epi32(pairs[2], pairs[3]);
-            [
-                _mm256_unpacklo_epi64(a, c),
-                _mm256_unpackhi_epi64(a, c),
-                _mm256_unpacklo_epi64(b, d),
-                _mm256_unpackhi_epi64(b, d),
-            ]
+            simd::transpose(rows)
         }
     }
 
     /// 32 bytes at `at` of each block.
     #[inline(always)]
-    pub(super) unsafe fn transpose32(self, at: usize) -> [__m256i; 8] {
+    pub(super) unsafe fn transpose32(self, at: usize) -> [Ints; 8] {
         // SAFETY: the bytes lie within the block.
         unsafe {
             let [a, b, c, d] = self.transpose16(at);
@@ -195,28 +183,11 @@ impl Blocks {
     }
 }
 
-/// Eight bytes as numbers of 16 bits.
-#[inline(always)]
-unsafe fn widen(bytes: u64) -> __m128i {
-    // SAFETY: the caller has AVX2.
-    unsafe { _mm_cvtepu8_epi16(_mm_cvtsi64_si128(bytes.cast_signed())) }
-}
-
-/// Writes eight numbers, each twice.
-#[inline(always)]
-unsafe fn store_twice(to: *mut i16, numbers: __m128i) {
-    // SAFETY: the caller gives room for sixteen and has AVX2.
-    unsafe {
-        _mm_storeu_si128(to.cast(), _mm_unpacklo_epi16(numbers, numbers));
-        _mm_storeu_si128(to.add(8).cast(), _mm_unpackhi_epi16(numbers, numbers));
-    }
-}
-
 /// Writes vectors one after the other.
 #[inline(always)]
-pub(super) unsafe fn store<const N: usize>(q: *mut __m256i, v: [__m256i; N]) {
+pub(super) unsafe fn store<T, const N: usize>(to: *mut T, v: [Ints; N]) {
     for (at, v) in v.into_iter().enumerate() {
         // SAFETY: the caller gives room for them.
-        unsafe { _mm256_storeu_si256(q.add(at), v) };
+        unsafe { simd::store_ints(to.cast::<u8>().add(32 * at), v) };
     }
 }

@@ -1,0 +1,246 @@
+//! AVX2, FMA and F16C: a vector is a register. See the parent module for what callers owe.
+
+use std::arch::x86_64::*;
+
+use half::f16;
+
+/// Whole numbers: 32 bytes, 16 of two bytes or eight of four.
+pub(in crate::ops::cpu) type Ints = __m256i;
+/// Eight numbers of two bytes.
+pub(in crate::ops::cpu) type Shorts = __m128i;
+/// Eight `f32` numbers.
+pub(in crate::ops::cpu) type Floats = __m256;
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn zero_ints() -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_setzero_si256() }
+}
+
+/// A number of four bytes in every lane.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn all_ints(number: i32) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_set1_epi32(number) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn load_ints<T>(from: *const T) -> Ints {
+    // SAFETY: the caller gives 32 bytes and has AVX2.
+    unsafe { _mm256_loadu_si256(from.cast()) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn store_ints<T>(to: *mut T, v: Ints) {
+    // SAFETY: the caller gives room for 32 bytes and has AVX2.
+    unsafe { _mm256_storeu_si256(to.cast(), v) }
+}
+
+/// Sums of numbers of four bytes.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn add(a: Ints, b: Ints) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_add_epi32(a, b) }
+}
+
+/// Differences of numbers of four bytes.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn sub(a: Ints, b: Ints) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_sub_epi32(a, b) }
+}
+
+/// Products of numbers of two bytes, added two by two to numbers of four.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn pair_products(a: Ints, b: Ints) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_madd_epi16(a, b) }
+}
+
+/// Numbers of four bytes, rounded to `f32`.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn to_floats(v: Ints) -> Floats {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_cvtepi32_ps(v) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn or(a: Ints, b: Ints) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_or_si256(a, b) }
+}
+
+/// Every byte `& mask`.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn masked(v: Ints, mask: i8) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_and_si256(v, _mm256_set1_epi8(mask)) }
+}
+
+/// Every byte `>> by`; what comes in at its top is anything.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_srl_epi16(v, _mm_cvtsi32_si128(by as i32)) }
+}
+
+/// Every byte `<< by`; what comes in at its bottom is anything.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn shifted_left(v: Ints, by: usize) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_sll_epi16(v, _mm_cvtsi32_si128(by as i32)) }
+}
+
+/// 16 bytes at each of eight places: vector `i` holds bytes `4 i` to `4 i + 3` of each, in order.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn transpose(rows: [*const u8; 8]) -> [Ints; 4] {
+    // SAFETY: the caller gives places of 16 bytes and has AVX2.
+    unsafe {
+        let mut pairs = [_mm256_setzero_si256(); 4];
+        for (row, pair) in pairs.iter_mut().enumerate() {
+            let low = _mm_loadu_si128(rows[row].cast());
+            let high = _mm_loadu_si128(rows[row + 4].cast());
+            *pair = _mm256_set_m128i(high, low);
+        }
+        let a = _mm256_unpacklo_epi32(pairs[0], pairs[1]);
+        let b = _mm256_unpackhi_epi32(pairs[0], pairs[1]);
+        let c = _mm256_unpacklo_epi32(pairs[2], pairs[3]);
+        let d = _mm256_unpackhi_epi32(pairs[2], pairs[3]);
+        [
+            _mm256_unpacklo_epi64(a, c),
+            _mm256_unpackhi_epi64(a, c),
+            _mm256_unpacklo_epi64(b, d),
+            _mm256_unpackhi_epi64(b, d),
+        ]
+    }
+}
+
+/// The fifth bits of 32 columns, each as 16: vector `i` holds those of columns `4 i` to `4 i + 3` of each row. A lane of
+/// `bits` has its row's 32 bits.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn fifth_bits(bits: Ints) -> [Ints; 8] {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let mut out = [_mm256_setzero_si256(); 8];
+        let sixteen = _mm256_set1_epi8(16);
+        let rows = _mm256_set_epi32(12, 8, 4, 0, 12, 8, 4, 0);
+        // Within each row's four bytes, the columns 4 i to 4 i + 3 are the low or high half of byte i / 2.
+        for (at, out) in out.iter_mut().enumerate() {
+            let mask = _mm256_set1_epi32(if at % 2 == 0 {
+                0x0804_0201
+            } else {
+                0x8040_2010_u32.cast_signed()
+            });
+            let byte = _mm256_add_epi32(rows, _mm256_set1_epi32(at as i32 / 2));
+            let spread = _mm256_shuffle_epi8(bits, _mm256_mullo_epi32(byte, _mm256_set1_epi32(0x0101_0101)));
+            let set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, mask), mask);
+            *out = _mm256_and_si256(set, sixteen);
+        }
+        out
+    }
+}
+
+/// Eight unsigned bytes, the lowest first.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn widen_unsigned(bytes: u64) -> Shorts {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm_cvtepu8_epi16(_mm_cvtsi64_si128(bytes.cast_signed())) }
+}
+
+/// Eight signed bytes.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn widen_signed(from: *const u8) -> Shorts {
+    // SAFETY: the caller gives eight bytes and has AVX2.
+    unsafe { _mm_cvtepi8_epi16(_mm_loadl_epi64(from.cast())) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn times_32(v: Shorts) -> Shorts {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm_slli_epi16::<5>(v) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn store_shorts(to: *mut i16, v: Shorts) {
+    // SAFETY: the caller gives room for eight numbers and has AVX2.
+    unsafe { _mm_storeu_si128(to.cast(), v) }
+}
+
+/// Writes each number twice.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn store_twice(to: *mut i16, v: Shorts) {
+    // SAFETY: the caller gives room for sixteen numbers and has AVX2.
+    unsafe {
+        _mm_storeu_si128(to.cast(), _mm_unpacklo_epi16(v, v));
+        _mm_storeu_si128(to.add(8).cast(), _mm_unpackhi_epi16(v, v));
+    }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn zero_floats() -> Floats {
+    // SAFETY: the caller has AVX.
+    unsafe { _mm256_setzero_ps() }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn all_floats(number: f32) -> Floats {
+    // SAFETY: the caller has AVX.
+    unsafe { _mm256_set1_ps(number) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn load_floats(from: *const f32) -> Floats {
+    // SAFETY: the caller gives eight numbers and has AVX.
+    unsafe { _mm256_loadu_ps(from) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn store_floats(to: *mut f32, v: Floats) {
+    // SAFETY: the caller gives room for eight numbers and has AVX.
+    unsafe { _mm256_storeu_ps(to, v) }
+}
+
+/// Eight half-precision numbers, widened.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn load_halves(from: *const f16) -> Floats {
+    // SAFETY: the caller gives eight numbers and has F16C.
+    unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn mul(a: Floats, b: Floats) -> Floats {
+    // SAFETY: the caller has AVX.
+    unsafe { _mm256_mul_ps(a, b) }
+}
+
+/// `acc + a * b`, rounded once.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn mul_add(a: Floats, b: Floats, acc: Floats) -> Floats {
+    // SAFETY: the caller has FMA.
+    unsafe { _mm256_fmadd_ps(a, b, acc) }
+}
+
+/// `acc - a * b`, rounded once.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn mul_sub(a: Floats, b: Floats, acc: Floats) -> Floats {
+    // SAFETY: the caller has FMA.
+    unsafe { _mm256_fnmadd_ps(a, b, acc) }
+}
+
+/// The sum of the lanes: halves, then quarters, then the last two.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
+    // SAFETY: the caller has AVX.
+    unsafe {
+        let v = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+        let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+        _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)))
+    }
+}
+
+/// Asks for the cache line at an address, which may be any.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
+    // SAFETY: a hint that reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+}

@@ -1,0 +1,150 @@
+//! Products of an unpacked panel with many activation rows.
+
+use super::super::activations::Activations;
+use super::super::panel::{Panel, ROWS};
+use super::super::simd::{self, Ints};
+use super::Products;
+use super::products::{Rows, load, store};
+use crate::weights::Format;
+
+/// Activation rows that meet a weight vector while it is in a register.
+const TILE: usize = 4;
+
+/// Adds the products of the panel's columns, which begin at `column`, with the activation rows that `sums` stand for.
+///
+/// # Safety
+/// Needs the instruction set; the panel must hold `cols` columns of the format, whole blocks, and the activations must have
+/// them too, in groups of the format's blocks.
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+pub(in super::super) unsafe fn accumulate<P: Products>(
+    format: Format,
+    panel: &Panel,
+    x: &Activations,
+    column: usize,
+    cols: usize,
+    sums: &mut [[f32; ROWS]],
+) {
+    let blocks = cols / format.block_len();
+    for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            match sums.len() {
+                1 => rows::<P, 1>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                2 => rows::<P, 2>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                3 => rows::<P, 3>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                _ => rows::<P, TILE>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+            }
+        }
+    }
+}
+
+/// How many products of two fit 16 bits: 8 of 4-bit weights, 4 of 5-bit, 2 of 6-bit; runs of 16 have but 4.
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn rows<P: Products, const N: usize>(
+    format: Format,
+    panel: &Panel,
+    x: Rows<'_, N>,
+    blocks: usize,
+    sums: &mut [[f32; ROWS]],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match format {
+            Format::Q4_0 => plain::<P, N, 8, false>(panel, x, blocks, 8, sums),
+            Format::Q5_0 => plain::<P, N, 4, false>(panel, x, blocks, 16, sums),
+            Format::Q4_1 => plain::<P, N, 8, true>(panel, x, blocks, 0, sums),
+            Format::Q5_1 => plain::<P, N, 4, true>(panel, x, blocks, 0, sums),
+            Format::Q8_0 => signed::<P, N>(panel, x, blocks, sums),
+            Format::Q2_K => superblocks::<P, N, 16, 4, 4, false>(panel, x, blocks, sums),
+            Format::Q3_K => superblocks::<P, N, 16, 4, 4, true>(panel, x, blocks, sums),
+            Format::Q4_K => superblocks::<P, N, 32, 8, 8, false>(panel, x, blocks, sums),
+            Format::Q5_K => superblocks::<P, N, 32, 8, 4, false>(panel, x, blocks, sums),
+            Format::Q6_K => superblocks::<P, N, 16, 4, 2, true>(panel, x, blocks, sums),
+            Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
+        }
+    }
+}
+
+/// `V` vectors of the panel's weights from vector `at` on.
+#[inline(always)]
+unsafe fn weights<const V: usize>(panel: &Panel, at: usize) -> [Ints; V] {
+    // SAFETY: the caller has the instruction set and stays within the panel's columns.
+    unsafe {
+        let mut w = [simd::zero_ints(); V];
+        for (step, w) in w.iter_mut().enumerate() {
+            *w = simd::load_ints(panel.q.as_ptr().add(32 * (at + step)));
+        }
+        w
+    }
+}
+
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bool>(
+    panel: &Panel,
+    x: Rows<'_, N>,
+    blocks: usize,
+    offset: i32,
+    sums: &mut [[f32; ROWS]],
+) {
+    // SAFETY: 32 columns and a scale for each block.
+    unsafe {
+        let mut acc = load::<N>(sums);
+        for block in 0..blocks {
+            let mut whole = [simd::zero_ints(); N];
+            P::unsigned::<8, DEPTH, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
+            let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
+            let added = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
+            x.add_plain::<ADDED>(block, whole, offset, scale, added, &mut acc);
+        }
+        store(acc, sums);
+    }
+}
+
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn signed<P: Products, const N: usize>(panel: &Panel, x: Rows<'_, N>, blocks: usize, sums: &mut [[f32; ROWS]]) {
+    // SAFETY: 32 columns and a scale for each block.
+    unsafe {
+        let mut acc = load::<N>(sums);
+        for block in 0..blocks {
+            let mut whole = [simd::zero_ints(); N];
+            P::signed(x, &weights(panel, 8 * block), 32 * block, &mut whole);
+            let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
+            x.add_plain::<false>(block, whole, 0, scale, scale, &mut acc);
+        }
+        store(acc, sums);
+    }
+}
+
+/// A K format with runs of `RUN` columns, which are `V` vectors.
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn superblocks<
+    P: Products,
+    const N: usize,
+    const RUN: usize,
+    const V: usize,
+    const DEPTH: usize,
+    const OFFSET: bool,
+>(
+    panel: &Panel,
+    x: Rows<'_, N>,
+    blocks: usize,
+    sums: &mut [[f32; ROWS]],
+) {
+    let runs = 256 / RUN;
+    // SAFETY: 256 columns, a scale for each run and minima for each two runs of a block.
+    unsafe {
+        let mut acc = load::<N>(sums);
+        for block in 0..blocks {
+            let mut products = [simd::zero_ints(); N];
+            for run in runs * block..runs * (block + 1) {
+                let scale = simd::load_ints(panel.run_scale.get_unchecked(run));
+                P::unsigned::<V, DEPTH, N>(x, &weights(panel, V * run), RUN * run, Some(scale), &mut products);
+            }
+            let minima = panel.run_min.get_unchecked(runs / 2 * block..runs / 2 * (block + 1));
+            let d = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
+            let d_min = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
+            x.add_super::<RUN, OFFSET>(block, products, minima, d, d_min, &mut acc);
+        }
+        store(acc, sums);
+    }
+}
