@@ -105,7 +105,7 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
         above,
         before,
         after,
-        next_line: next_line(text, line),
+        next_lines: next_lines(text, line),
         newline: newline(text),
         extent,
         runs_on: !model.fill_in_the_middle,
@@ -206,13 +206,15 @@ fn ends_line(text: &str, pieces: &[Piece]) -> bool {
     text[start..].contains('\n')
 }
 
-/// The first line below `line` that is not blank; only a screenful is looked at.
-fn next_line(text: &Rope, line: usize) -> Option<String> {
+/// The first two lines below `line` that are not blank; only a screenful is looked at.
+fn next_lines(text: &Rope, line: usize) -> Vec<String> {
     const LOOK_AHEAD: usize = 50;
     text.lines_at(line + 1)
         .take(LOOK_AHEAD)
-        .find(|below| below.chars().any(|c| !c.is_whitespace()))
+        .filter(|below| below.chars().any(|c| !c.is_whitespace()))
         .map(|below| below.to_string().trim_end_matches(['\r', '\n']).to_owned())
+        .take(2)
+        .collect()
 }
 
 /// How the document ends its lines: as its first line does.
@@ -293,7 +295,7 @@ mod tests {
         );
         assert_eq!(plan.prompt.suffix, "}\n\n  b\n");
         assert_eq!((plan.place.before.as_str(), plan.place.after.as_str()), ("if x {", "}"));
-        assert_eq!(plan.place.next_line.as_deref(), Some("  b"));
+        assert_eq!(plan.place.next_lines, ["  b"]);
         let suggestion = plan.suggest(&wrote("\n  y\n}"), Finish::Stop).unwrap();
         assert_eq!((suggestion.text.as_str(), suggestion.range), ("\r\n  y\r\n}", 9..10));
         assert_eq!(

@@ -139,6 +139,8 @@ pub enum Shut {
     GitIgnore,
     /// A repository's `.git/info/exclude` says so.
     GitExclude,
+    /// The file that git's settings name for all repositories says so.
+    GitGlobal,
     /// An `.ignore` says so.
     Ignore,
     /// A `.codegemmaignore` says so.
@@ -174,6 +176,7 @@ impl Shut {
         match self {
             Self::GitIgnore => "ignored by .gitignore",
             Self::GitExclude => "ignored by .git/info/exclude",
+            Self::GitGlobal => "ignored by git's core.excludesFile",
             Self::Ignore => "ignored by .ignore",
             Self::CodegemmaIgnore => "ignored by .codegemmaignore",
             Self::UnreadableRules => "an ignore file above it cannot be read",
@@ -219,7 +222,7 @@ impl Gate {
             vendored: built_in(VENDORED, false),
             generated: built_in(GENERATED, false),
             excluded,
-            ignore_files: IgnoreFiles::default(),
+            ignore_files: IgnoreFiles::new(),
         };
         (gate, messages)
     }

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
@@ -47,6 +48,16 @@ const PIPE_BYTES: usize = 64 << 10;
 /// Serves one client on stdin and stdout until it leaves, and says whether it left in good order: after `shutdown`. With
 /// `keep`, what was read of the documents is there again after a restart.
 pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
+    serve_on(tokio::io::stdin(), tokio::io::stdout(), flags, keep).await
+}
+
+/// Serves one client on any two streams, as [`serve`] does on stdin and stdout.
+pub async fn serve_on(
+    input: impl AsyncRead + Unpin + Send + 'static,
+    output: impl AsyncWrite,
+    flags: EngineFlags,
+    keep: bool,
+) -> bool {
     let (outbox, courier) = outbox::outbox();
     let shared = Arc::new(Shared::new(flags, keep, outbox));
     let (service, socket) = LspService::build(|client| Backend {
@@ -61,12 +72,12 @@ pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
     let (sieved, pipe) = tokio::io::duplex(PIPE_BYTES);
     let reading = shared.clone();
     tokio::spawn(async move {
-        if let Err(error) = framing::sieve(tokio::io::stdin(), pipe).await {
+        if let Err(error) = framing::sieve(input, pipe).await {
             tracing::warn!("the client's messages cannot be read any more: {error}");
         }
         reading.lock().end();
     });
-    Server::new(sieved, tokio::io::stdout(), socket)
+    Server::new(sieved, output, socket)
         .concurrency_level(CONCURRENCY)
         .serve(service)
         .await;

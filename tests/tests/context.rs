@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use codegemma_tests::{Client, MODEL, complete, position, uri};
+use codegemma_tests::{Client, MODEL, command, complete, position, uri};
 use serde_json::{Value, json};
 
 const MAIN: &str = "from shapes import square\n\n\ndef main():\n    print(square(3))\n";
@@ -246,6 +246,40 @@ fn the_command_line_explains_a_place() {
         "{}",
         elsewhere.stderr
     );
+}
+
+#[test]
+fn what_git_ignores_in_all_repositories_is_not_shown() {
+    let folder = workspace(&[("app/main.py", MAIN), ("app/shapes.py", SHAPES)]);
+    let app = folder.path().join("app");
+    git_init(&app);
+    let target = format!("{}:5:5", app.join("main.py").display());
+    let check = |expected: &[(&str, &str)], what: &str| {
+        let mut command = command("codegemma-complete");
+        command
+            .args(["explain", &target, "--json"])
+            .env("HOME", folder.path())
+            .env("XDG_CONFIG_HOME", folder.path().join("settings"))
+            .env("GIT_CONFIG_SYSTEM", folder.path().join("none"));
+        let output = command.env_remove("GIT_CONFIG_GLOBAL").output().unwrap();
+        assert!(output.status.success(), "{what}: {output:?}");
+        let explanation = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(shown(&explanation), expected, "{what}");
+    };
+    let write = |path: &str, text: &str| {
+        fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(path), text).unwrap();
+    };
+    let imported = [("imported", "shapes.py")];
+    check(&imported, "no settings of git");
+    write("settings/git/ignore", "shapes.*\n");
+    check(&[], "git's own place for them");
+    write(".gitconfig", "[core]\n\texcludesFile = ~/mine\n");
+    check(&imported, "a file that is not there");
+    write("mine", "/shapes.py\n");
+    check(&[], "core.excludesFile");
+    write("app/.gitignore", "!shapes.py\n");
+    check(&imported, "the repository says otherwise");
 }
 
 #[test]

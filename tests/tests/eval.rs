@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use codegemma_tests::{GEMMA, Output, complete_with};
+use codegemma_tests::{GEMMA, MODEL, Output, complete_with};
 use serde_json::{Value, json};
 
 const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,edit_similarity,kept_rate,\
@@ -170,6 +170,7 @@ fn the_truth_is_a_perfect_table_and_nothing_an_empty_one() {
         "{table}"
     );
     assert!(shown.contains("100.0 %") && shown.contains("statement_end"), "{shown}");
+    assert!(shown.contains("\nredacted: 0 values in "), "{shown}");
 
     // What is missing is empty; the table is worse, and each count is named.
     let nothing = corpus.write("nothing.jsonl", "");
@@ -218,6 +219,15 @@ fn json_lists_every_hole() {
     let args = [&HOLES[..], &["--completions", &completions, "--json"]].concat();
     let answer = corpus.eval(&args).json();
     assert_eq!((&answer["model"], &answer["seed"]), (&Value::Null, &json!(1)));
+    // What looks like a key is counted in all of the code, whether there is a hole in it or not.
+    let password = format!("def connect():\n    db_{} = 'k3{}'\n", "password", "vHx81Lq2");
+    fs::write(corpus.path("src/h.py"), password).unwrap();
+    let nothing = corpus.write("nothing.jsonl", "");
+    let counted = corpus
+        .eval(&["--holes", "1", "--completions", &nothing, "--json"])
+        .json();
+    assert_eq!(counted["redacted"]["values"], 1);
+    fs::remove_file(corpus.path("src/h.py")).unwrap();
     assert_eq!(answer["rows"].as_array().unwrap().len(), 27);
     let listed = answer["holes"].as_array().unwrap();
     assert_eq!(listed.len(), holes.len());
@@ -238,6 +248,118 @@ fn json_lists_every_hole() {
             "{hole}"
         );
     }
+}
+
+/// Tasks in the form of HumanEval-Infilling: a line, two lines, and a span within one.
+fn infilling_tasks() -> Vec<Value> {
+    let task = |id: &str, prompt: &str, suffix: &str, solution: &str| {
+        json!({"task_id": id, "entry_point": "add", "prompt": prompt, "suffix": suffix,
+               "canonical_solution": solution, "test": "def check(candidate):\n    assert candidate(1, 2) == 3\n"})
+    };
+    let head = "def add(first, second):\n";
+    vec![
+        task(
+            "SingleLineInfilling/1/L0",
+            &format!("{head}    total = first\n"),
+            "    return total\n",
+            "    total += second\n",
+        ),
+        task(
+            "MultiLineInfilling/1/L0_L1",
+            &format!("{head}    total = first\n"),
+            "",
+            "    total += second\n    return total\n",
+        ),
+        task(
+            "RandomSpanInfilling/1/1",
+            &format!("{head}    return (first + sec"),
+            ")\n",
+            "ond",
+        ),
+    ]
+}
+
+#[test]
+fn samples_are_what_goes_between_prompt_and_suffix() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let tasks = infilling_tasks();
+    let lines: Vec<String> = tasks.iter().map(Value::to_string).collect();
+    let (file, out) = (path("tasks.jsonl"), path("samples.jsonl"));
+    fs::write(&file, lines.join("\n")).unwrap();
+    let samples = |more: &[&str]| -> Vec<String> {
+        let args = [&["eval", &file, "--samples", &out], more].concat();
+        let said = complete_with(&args, Some(MODEL), b"").success();
+        assert!(said.starts_with("3 samples, "), "{said}");
+        let text = fs::read_to_string(&out).unwrap();
+        let samples: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(samples.len(), tasks.len(), "{text}");
+        for (sample, task) in samples.iter().zip(&tasks) {
+            let keys: Vec<&String> = sample.as_object().unwrap().keys().collect();
+            assert_eq!(keys, ["completion", "task_id"]);
+            assert_eq!(sample["task_id"], task["task_id"]);
+        }
+        let completion = |sample: &Value| sample["completion"].as_str().unwrap().to_owned();
+        samples.iter().map(completion).collect()
+    };
+    let suggested = samples(&[]);
+    // Whole lines end with their line, and what the suffix has is not there twice.
+    for lines in &suggested[..2] {
+        assert!(lines.is_empty() || lines.ends_with('\n'), "{suggested:?}");
+    }
+    let opened = suggested[2].matches('(').count();
+    assert!(
+        !suggested[2].is_empty() && !suggested[2].contains('\n'),
+        "{suggested:?}"
+    );
+    assert_eq!(suggested[2].matches(')').count(), opened, "{suggested:?}");
+    let raw = samples(&["--raw"]);
+    assert!(
+        raw.iter().all(|text| !text.is_empty()) && raw[2].len() > suggested[2].len(),
+        "{raw:?}"
+    );
+}
+
+#[test]
+fn tasks_that_cannot_be_read_are_named_by_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let good = infilling_tasks()[0].to_string();
+    let check = |name: &str, lines: &[&str], part: &str| {
+        fs::write(path(name), lines.join("\n")).unwrap();
+        let args = ["eval", &path(name), "--samples", &path("samples.jsonl")];
+        refused(&complete_with(&args, None, b""), 1, &[part]);
+        assert!(!folder.path().join("samples.jsonl").exists());
+    };
+    check("a.jsonl", &[&good, "", "{"], "a.jsonl:3: not a task");
+    check(
+        "a.jsonl",
+        &[&good.replace("suffix", "rest")],
+        "a.jsonl:1: not a task (missing field `suffix`",
+    );
+    check(
+        "a.jsonl",
+        &[&good.replace("\"add\"", "5"), "[]"],
+        "a.jsonl:2: not a task",
+    );
+    check(
+        "a.jsonl",
+        &[&good, &good],
+        "a.jsonl:2: a second task SingleLineInfilling/1/L0",
+    );
+    check("a.jsonl", &[""], "a.jsonl: there is no task in it");
+    check("a.jsonl.gz", &["x"], "gunzip --keep");
+    fs::write(path("b.jsonl"), good).unwrap();
+    refused(
+        &complete_with(&["eval", &path("b.jsonl")], None, b""),
+        1,
+        &["--samples FILE"],
+    );
+    refused(
+        &complete_with(&["eval", &path("b.jsonl"), "--raw"], None, b""),
+        2,
+        &["--samples"],
+    );
 }
 
 #[test]

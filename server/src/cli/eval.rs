@@ -7,6 +7,7 @@ mod exchange;
 mod judged;
 mod live;
 mod report;
+mod samples;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::language::Language;
 
 #[derive(clap::Args)]
 pub(super) struct Flags {
-    /// The code: a folder, which is searched, or a file
+    /// The code: a folder, which is searched, or a file; with --samples a file of tasks
     dir: PathBuf,
 
     /// How many holes to cut, spread evenly over languages, kinds and files
@@ -49,6 +50,15 @@ pub(super) struct Flags {
     /// Judge the completions in a file, lines of JSON with id, text and perhaps bits, instead of running a model
     #[arg(long, value_name = "FILE")]
     completions: Option<PathBuf>,
+
+    /// Complete HumanEval-Infilling's tasks in DIR, lines of JSON, into a file of samples that its own scorer takes
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "json"])]
+    samples: Option<PathBuf>,
+
+    /// With --samples, take what the model writes as it is, not what would be suggested
+    #[arg(long, requires = "samples")]
+    raw: bool,
 
     /// Show only what the model finds at least so likely, line by line, as when nobody asked
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
@@ -88,6 +98,13 @@ struct Task<'a> {
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    if let Some(samples) = &flags.samples {
+        let way = samples::Way {
+            raw: flags.raw,
+            confidence: flags.confidence,
+        };
+        return samples::run(&flags.dir, samples, &way, &flags.engine);
+    }
     let files = corpus::read(&flags.dir)?;
     let holes = eval::sample(&files, flags.holes, flags.seed);
     let completed = holes.iter().filter(|hole| hole.kind != Kind::Text).count();
@@ -127,11 +144,14 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if let Some(path) = &flags.csv {
         output::write_file(path, &eval::csv(&rows))?;
     }
+    let redacted = report::Redacted::of(&files);
     if flags.json {
-        output::print_json(&report::Report::new(model.as_ref(), flags.seed, &rows, &tasks, &judged))?;
+        let report = report::Report::new(model.as_ref(), flags.seed, &rows, redacted, &tasks, &judged);
+        output::print_json(&report)?;
     } else {
         let heading = report::heading(model.as_ref(), flags);
-        output::print(&format!("{heading}\n{}", eval::readable(&rows, &outcomes)))?;
+        let table = eval::readable(&rows, &outcomes);
+        output::print(&format!("{heading}\n{table}{}", redacted.readable()))?;
     }
     let Some(baseline) = baseline else { return Ok(()) };
     let changes = baseline.changes(&rows);

@@ -89,10 +89,15 @@ fn first_line(text: &str) -> &str {
 /// Whether a text at a place repeats what follows: its last line is one of the next two, or its end what they begin with.
 fn repeats(text: &str, before: &str, after: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
-    let whole = format!("{line}{text}");
+    // What stays right of the cursor is part of the line.
+    let rest = after.split('\n').next().unwrap_or_default();
+    let whole = format!("{line}{text}{rest}");
     let solid = |line: &str| line.chars().filter(|c| !c.is_whitespace()).count() >= 3;
     let last = whole.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    let mut below = after.lines().filter(|line| !line.trim().is_empty()).take(2);
+    let mut below = after[rest.len()..]
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(2);
     let again = solid(last) && below.any(|line| line.trim() == last.trim());
     let text = text.trim_end();
     let after = after.trim_start();
@@ -200,6 +205,7 @@ mod tests {
         check(Block, "f {⟦\n  a⟧\n\n  foo();\n}\n", "\n  a\n}", 0, "first_line");
         check(Block, "f {⟦\n  a⟧\n\n  foo();\n}\n", "\n  b\n}", 0, "");
         // The line would be another one.
+        check(Node, "a\n  | ⟦b⟧ 'c' \\\n  | fail\n", "fail", 0, "");
         check(Line, "a = ⟦c;⟧\nb();\n", "b();", 0, "");
         check(Node, "f(⟦abc⟧, something)\n", "x, something", 0, "duplicated");
         // The truth does it too.

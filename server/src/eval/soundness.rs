@@ -12,7 +12,7 @@ use crate::syntax::Parsed;
 /// What a suggestion adds to its document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Soundness {
-    /// A closing bracket that closes nothing, there or further down.
+    /// A closing bracket that closes nothing, or takes from one further down what that closed.
     pub(super) unmatched: bool,
     /// An error of syntax, though it leaves nothing open that would have to be written first.
     pub(super) misparsed: bool,
@@ -27,10 +27,12 @@ pub(super) fn soundness(language: &'static Language, cut: &Cut<'_>, text: &str, 
         return Soundness::default();
     };
     let unmatched = |parsed: &Parsed| parsed.brackets(0..usize::MAX).orphans.len();
-    let open = new.brackets(before.len()..before.len() + text.len()).open;
+    // Without a closing one that looks beyond the text, what closes nothing elsewhere did so before: in a document with
+    // errors a parser sees more or fewer brackets.
+    let own = new.brackets(before.len()..before.len() + text.len());
     Soundness {
-        unmatched: unmatched(&new) > unmatched(&old),
-        misparsed: open.is_empty() && new.errors() > old.errors(),
+        unmatched: !own.orphans.is_empty() && unmatched(&new) > unmatched(&old),
+        misparsed: own.open.is_empty() && new.errors() > old.errors(),
     }
 }
 
@@ -60,5 +62,8 @@ mod tests {
         check("rust", "fn f() {\n    $0\n}\n", "if a {", false, false);
         check("rust", "fn f() {\n    $0\n}\n", "let let a;", false, true);
         check("python", "a = ($0\n", "b)", false, false);
+        // It takes away what opens, and closes nothing itself.
+        let below = "int f(void) {\n  $0\n  if (a) { /* b */\n  }\n}\n";
+        check("c", below, "g(); /*", false, true);
     }
 }

@@ -10,25 +10,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
 
 use super::Shut;
 
-/// The ignore files, the strongest first: the model's own, that of search tools, git's, and the private one of a
-/// repository, which is in git's folder.
-const KINDS: [(&str, Shut); 4] = [
+/// The ignore files, the strongest first: the model's own, that of search tools, git's, the private one of a repository,
+/// which is in git's folder, and the user's for all repositories, which git's settings name.
+const KINDS: [(&str, Shut); 5] = [
     (".codegemmaignore", Shut::CodegemmaIgnore),
     (".ignore", Shut::Ignore),
     (".gitignore", Shut::GitIgnore),
     ("info/exclude", Shut::GitExclude),
+    ("", Shut::GitGlobal),
 ];
 
 /// The longest ignore file that is read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// All ignore files that were read so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct IgnoreFiles {
+    /// The user's for all repositories: `core.excludesFile`, or where git has it by default.
+    pub(super) global: Option<PathBuf>,
     parsed: Mutex<HashMap<PathBuf, Parsed>>,
 }
 
@@ -43,6 +46,14 @@ struct Parsed {
 type Level = (PathBuf, [Option<Arc<Gitignore>>; KINDS.len()]);
 
 impl IgnoreFiles {
+    /// Those of the user who runs this: git's settings are read now.
+    pub(super) fn new() -> Self {
+        Self {
+            global: gitconfig_excludes_path(),
+            parsed: Mutex::default(),
+        }
+    }
+
     /// Whether the ignore files let the file at `path` pass, from the top of the repository around `root`, or else from
     /// `root`, down to the file's folder. Whether git tracks the file makes no difference. A repository inside of another
     /// obeys both.
@@ -68,13 +79,15 @@ impl IgnoreFiles {
         let git = git_folder(folder);
         let mut rules = [const { None }; KINDS.len()];
         for (place, (name, shut)) in rules.iter_mut().zip(KINDS) {
-            let base = if shut == Shut::GitExclude {
-                git.as_deref()
-            } else {
-                Some(folder)
+            let file = match (shut, &git) {
+                (Shut::GitExclude, git) => git.as_ref().map(|git| git.join(name)),
+                // It says something of repositories only, as seen from the top of each.
+                (Shut::GitGlobal, Some(_)) => self.global.clone(),
+                (Shut::GitGlobal, None) => None,
+                _ => Some(folder.join(name)),
             };
-            if let Some(base) = base {
-                *place = self.rules(base.join(name)).map_err(|_| Shut::UnreadableRules)?;
+            if let Some(file) = file {
+                *place = self.rules(file).map_err(|_| Shut::UnreadableRules)?;
             }
         }
         Ok((folder.to_path_buf(), rules))

@@ -21,9 +21,11 @@ fn write(folder: &Path, name: &str, text: &str) {
     written.unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
-/// The gate of one workspace folder and no settings.
+/// The gate of one workspace folder and no settings, git's own included.
 fn gate(root: &Path) -> Gate {
-    Gate::new(&[root.to_path_buf()], &[]).0
+    let mut gate = Gate::new(&[root.to_path_buf()], &[]).0;
+    gate.ignore_files.global = None;
+    gate
 }
 
 #[test]
@@ -211,6 +213,33 @@ fn each_ignore_file_is_named() {
         assert_eq!(gate.admits(&folder.path().join(name)), expected, "{name}");
     }
     assert_eq!(Shut::CodegemmaIgnore.as_str(), "ignored by .codegemmaignore");
+}
+
+#[test]
+fn the_users_rules_for_all_repositories_hold_in_each_and_are_the_weakest() {
+    let folder = tree(&[
+        ("rules", "*.log\n/top\n"),
+        ("repo/.git/info/exclude", "!kept.log\n"),
+        ("repo/inner/.git/HEAD", ""),
+        ("none/a.txt", ""),
+    ]);
+    let gate_of = |root: &str| {
+        let mut gate = gate(&folder.path().join(root));
+        gate.ignore_files.global = Some(folder.path().join("rules"));
+        gate
+    };
+    let (repository, inner) = (gate_of("repo"), gate_of("repo/inner"));
+    for (gate, name, expected) in [
+        (&repository, "repo/d/a.log", Err(Shut::GitGlobal)),
+        (&repository, "repo/d/kept.log", Ok(())),
+        (&repository, "repo/top", Err(Shut::GitGlobal)),
+        (&repository, "repo/d/top", Ok(())),
+        (&inner, "repo/inner/top", Err(Shut::GitGlobal)),
+        // There is no repository.
+        (&gate_of("none"), "none/a.log", Ok(())),
+    ] {
+        assert_eq!(gate.admits(&folder.path().join(name)), expected, "{name}");
+    }
 }
 
 #[test]

@@ -8,7 +8,11 @@ fn place(marked: &str, extent: Extent) -> Place {
         above: before.rsplit('\n').nth(1).map(str::to_owned),
         before: before.rsplit('\n').next().unwrap_or_default().to_owned(),
         after: rest.to_owned(),
-        next_line: below.find(|line| !line.trim().is_empty()).map(str::to_owned),
+        next_lines: below
+            .filter(|line| !line.trim().is_empty())
+            .take(2)
+            .map(str::to_owned)
+            .collect(),
         newline: if marked.contains("\r\n") { "\r\n" } else { "\n" },
         extent,
         runs_on: false,
@@ -82,6 +86,7 @@ fn what_follows_on_the_line_is_not_repeated() {
     check_extent(Extent::Line, "f(a$0, b)", ", b)", "repeats-what-follows");
     check_extent(Extent::Line, "f($0) + g(1)", "x) + g(1)", "f(x) + g(1)");
     check("foo($0)", ")", "repeats-what-follows");
+    check("f(a$0 = \"b\")", "c = \"d\", e = \"b\"", "f(ac = \"d\", e = \"b\")");
     // Were each beginning of the line tried, this would take hours.
     let long = "x, ".repeat(1_000_000);
     check_extent(
@@ -98,6 +103,17 @@ fn the_next_line_is_not_repeated() {
     check("    $0\n    b();\n", "a();\n    b();\n    c();", "    a();\n    b();\n");
     check("$0\nreturn x\n", "return x", "repeats-what-follows");
     check("    $0\n    return x\n", "return x\n", "repeats-what-follows");
+    // Nor is what the line after it says, unless more follows.
+    check("  $0\nelse\n  a = 1\nend\n", "a = 1\n", "repeats-what-follows");
+    check(
+        "  $0\nelse\n  a = 1\nend\n",
+        "a = 1\n  b()",
+        "  a = 1\n  b()\nelse\n  a = 1\nend\n",
+    );
+    check("  $0\nx\n}\n", "if y {\n}", "  if y {\n}\nx\n}\n");
+    // Nor is its beginning, where that is long enough to be no accident.
+    check("f(g$0\n  get_it(1),\n", "(0), get_it", "f(g(0),\n  get_it(1),\n");
+    check("a = $0\nword.b()\n", "word", "a = word\nword.b()\n");
     // The same words at another depth are another line.
     check(
         "    $0\n}",

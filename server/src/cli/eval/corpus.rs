@@ -39,8 +39,12 @@ pub(super) fn read(root: &Path) -> Result<Vec<SourceFile>, Failure> {
     if found.is_empty() {
         let mut known: Vec<&str> = LANGUAGES.iter().map(|language| language.id).collect();
         known.dedup();
+        let tasks = match root.extension() {
+            Some(end) if end == "jsonl" => ", or write samples for its tasks with --samples FILE",
+            _ => "",
+        };
         return Err(Failure::Message(format!(
-            "{name}: no source file is here; name a folder with code in {}",
+            "{name}: no source file is here; name a folder with code in {}{tasks}",
             known.join(", ")
         )));
     }

@@ -78,7 +78,7 @@ pub(super) fn judge(path: &Path, tasks: &[Task<'_>]) -> Result<Vec<Judged>, Fail
                 text: completion.map(|completion| completion.text).unwrap_or_default(),
                 pieces: Vec::new(),
             };
-            let plan: Result<_, Reason> = plan(task, &model, 0.0);
+            let plan: Result<_, Reason> = plan(task.path, &task.prefix, task.after, &model, 0.0);
             judged.suggest(task, plan.as_ref().map_err(|reason| *reason), &written, Finish::Stop);
         }
         judged

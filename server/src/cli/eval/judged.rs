@@ -23,16 +23,16 @@ pub(super) struct Judged {
     pub(super) suggestion: (String, usize),
 }
 
-/// What to ask `model` at a hole, as the product does where the user asks for a completion.
-pub(super) fn plan(task: &Task<'_>, model: &ModelInfo, confidence: f64) -> Result<Plan, Reason> {
-    let text = Rope::from_str(&format!("{}{}", task.prefix, task.after));
-    let language = language::of_path(Path::new(task.path));
+/// What to ask `model` between two texts of a file, as the product does where the user asks for a completion.
+pub(super) fn plan(path: &str, before: &str, after: &str, model: &ModelInfo, confidence: f64) -> Result<Plan, Reason> {
+    let text = Rope::from_str(&format!("{before}{after}"));
+    let language = language::of_path(Path::new(path));
     let snapshot = Snapshot {
         language,
         parsed: language.and_then(|language| Parsed::new(language, &text)),
         text,
-        offset: task.prefix.len(),
-        path: Some(task.path.to_owned()),
+        offset: before.len(),
+        path: Some(path.to_owned()),
         files: Vec::new(),
     };
     let wanted = Wanted {

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::written::Written;
 
 /// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
-const DEADLINE: Duration = Duration::from_secs(120);
+pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Loads the model and completes every hole, one after the other.
 pub(super) fn run(
@@ -25,10 +25,7 @@ pub(super) fn run(
     tasks: &[Task<'_>],
     confidence: f64,
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
-    let engine = model::load(&model::choice(flags))?;
-    if !engine.info().fill_in_the_middle {
-        output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
-    }
+    let engine = load(flags)?;
     let progress = Progress::new(tasks.len());
     let mut judged = Vec::with_capacity(tasks.len());
     for (at, task) in tasks.iter().enumerate() {
@@ -39,13 +36,22 @@ pub(super) fn run(
     Ok((engine.info().clone(), judged))
 }
 
+/// Loads the model.
+pub(super) fn load(flags: &EngineFlags) -> Result<Engine, Failure> {
+    let engine = model::load(&model::choice(flags))?;
+    if !engine.info().fill_in_the_middle {
+        output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
+    }
+    Ok(engine)
+}
+
 fn one(engine: &Engine, task: &Task<'_>, confidence: f64) -> Result<Judged, RequestError> {
     let mut judged = Judged::new(task);
     if task.hole.kind == Kind::Text {
         judged.outcome.bits = loss(engine, task, Prompt::Plain(task.prefix.clone()), false)?;
         return Ok(judged);
     }
-    let plan = match plan(task, engine.info(), confidence) {
+    let plan = match plan(task.path, &task.prefix, task.after, engine.info(), confidence) {
         Ok(plan) => plan,
         Err(reason) => {
             judged.outcome.empty = Some(reason.as_str());
@@ -82,20 +88,20 @@ fn loss(engine: &Engine, task: &Task<'_>, prompt: Prompt, ends: bool) -> Result<
 }
 
 /// How far it is, for whoever watches.
-struct Progress {
+pub(super) struct Progress {
     total: usize,
     watched: bool,
 }
 
 impl Progress {
-    fn new(total: usize) -> Self {
+    pub(super) fn new(total: usize) -> Self {
         Self {
             total,
             watched: std::io::stderr().is_terminal(),
         }
     }
 
-    fn show(&self, done: usize) {
+    pub(super) fn show(&self, done: usize) {
         if self.watched {
             // What cannot be shown is not worth failing for.
             let _ = write!(std::io::stderr().lock(), "\r{done}/{} holes", self.total);

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::judged::Judged;
 use super::{Flags, Task};
-use crate::eval::Row;
+use crate::eval::{Row, SourceFile};
+use crate::secrets;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -16,7 +17,29 @@ pub(super) struct Report<'a> {
     model: Option<&'a ModelInfo>,
     seed: u64,
     rows: &'a [Row],
+    redacted: Redacted,
     holes: Vec<Entry<'a>>,
+}
+
+/// How much of the code looks like a key or a password. In published code hardly anything is one.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Redacted {
+    values: usize,
+    lines: usize,
+}
+
+impl Redacted {
+    pub(super) fn of(files: &[SourceFile]) -> Self {
+        Self {
+            values: files.iter().map(|file| secrets::find(&file.text).len()).sum(),
+            lines: files.iter().map(|file| file.text.lines().count()).sum(),
+        }
+    }
+
+    /// The line below the table.
+    pub(super) fn readable(self) -> String {
+        format!("redacted: {} values in {} lines of code\n", self.values, self.lines)
+    }
 }
 
 /// A hole in `--json`. What there is no sense in for a text is `null`.
@@ -52,6 +75,7 @@ impl<'a> Report<'a> {
         model: Option<&'a ModelInfo>,
         seed: u64,
         rows: &'a [Row],
+        redacted: Redacted,
         tasks: &'a [Task<'a>],
         judged: &'a [Judged],
     ) -> Self {
@@ -85,6 +109,7 @@ impl<'a> Report<'a> {
             model,
             seed,
             rows,
+            redacted,
             holes: tasks.iter().zip(judged).map(entry).collect(),
         }
     }
