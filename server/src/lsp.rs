@@ -21,10 +21,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
-    CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
-    InlineCompletionList, InlineCompletionParams, TextDocumentIdentifier,
+    CompletionItem, CompletionList, CompletionParams, CompletionResponse, CompletionTriggerKind,
+    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
+    InitializedParams, InlineCompletionList, InlineCompletionParams, TextDocumentIdentifier,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
@@ -32,11 +32,15 @@ use crate::config::{EngineFlags, FILE_NAME};
 use crate::flight::Arrival;
 use crate::trigger::Trigger;
 use outbox::Courier;
-use shared::Shared;
+use shared::{Late, Shared};
 use statistics::Outcome;
 
 /// A popup that comes later than this disturbs: what exists by then is shown.
 const POPUP_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Where nothing exists by then, a popup that did not follow from an earlier one is waited for so much longer: whoever
+/// asks for it would only ask again.
+const MORE_PATIENCE: Duration = Duration::from_millis(750);
 
 /// Requests that may be under way at once. With tower-lsp's default of four, that many slow ones keep edits and
 /// cancellations from being read.
@@ -96,7 +100,7 @@ impl Backend {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
         let answer = passenger.landed().await;
-        let suggestions = waiting.judge(Arrival::Landed(answer));
+        let suggestions = waiting.judge(Arrival::Landed(answer), Late::Nothing);
         let item = |suggestion| {
             let (document, text) = (waiting.document(), waiting.text());
             convert::inline_item(document, text, suggestion, waiting.encoding())
@@ -224,11 +228,21 @@ impl LanguageServer for Backend {
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
         // Popups come while typing, whatever the client calls it: most cannot tell.
         let boarded = self.shared.board(&params.text_document_position, Trigger::Automatic);
+        let invoked = params
+            .context
+            .is_some_and(|context| context.trigger_kind == CompletionTriggerKind::INVOKED);
         let mut items = Vec::new();
         if let Some((mut waiting, passenger)) = boarded {
-            let arrival = passenger.arrives_within(POPUP_PATIENCE).await;
-            if let Some(suggestion) = waiting.judge(arrival).first() {
-                items.push(convert::popup_item(waiting.text(), suggestion, waiting.encoding()));
+            let arrival = passenger.clone().arrives_within(POPUP_PATIENCE).await;
+            let underway = matches!(arrival, Arrival::Underway(_));
+            let mut suggestions = waiting.judge(arrival, Late::TypedAlong);
+            if suggestions.is_empty() && underway && invoked {
+                let arrival = passenger.arrives_within(MORE_PATIENCE).await;
+                suggestions = waiting.judge(arrival, Late::TypedAlong);
+            }
+            if let Some(suggestion) = suggestions.first() {
+                let (text, since) = (waiting.text(), waiting.since());
+                items.push(convert::popup_item(text, suggestion, since, waiting.encoding()));
             }
         }
         Ok(Some(CompletionResponse::List(CompletionList {

@@ -49,7 +49,19 @@ pub(super) struct Waiting {
     along: Along,
     moved: Option<Moved>,
     plan: Plan,
+    /// What has been typed since, which the suggestion begins with.
+    since: String,
     last_request: Option<LastRequest>,
+}
+
+/// What an answer is good for that comes when the document has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// Nothing: the client asks again at each key.
+    Nothing,
+    /// As long as it begins with what was typed since, the place that was asked for: a client whose popup is not there yet
+    /// does not ask again.
+    TypedAlong,
 }
 
 impl Shared {
@@ -176,6 +188,7 @@ impl Shared {
                     along: boarding.along,
                     moved: boarding.moved,
                     plan: boarding.plan,
+                    since: String::new(),
                     last_request: None,
                 };
                 Some((waiting, boarding.passenger))
@@ -201,16 +214,27 @@ impl Waiting {
         &self.document
     }
 
+    /// What has been typed there since.
+    pub(super) fn since(&self) -> &str {
+        &self.since
+    }
+
     /// How the client counts columns.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
     /// Makes suggestions of what arrived, the best first, unless the document is not what it was.
-    pub(super) fn judge(&mut self, arrival: Arrival) -> Vec<Suggestion> {
-        let current = {
+    pub(super) fn judge(&mut self, arrival: Arrival, late: Late) -> Vec<Suggestion> {
+        let (current, since) = {
             let session = self.shared.lock();
-            session.is_revision(self.revision) && session.is_at(&self.document, self.version)
+            let renewed = !session.is_revision(self.revision);
+            let current = !renewed && session.is_at(&self.document, self.version);
+            let since = match late {
+                Late::TypedAlong if !renewed && !current => session.typed_since(&self.document, &self.snapshot),
+                _ => Vec::new(),
+            };
+            (current, since)
         };
         let landed = matches!(arrival, Arrival::Landed(_));
         let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
@@ -229,7 +253,24 @@ impl Waiting {
             }
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
-        let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
+        let suggestion = if current {
+            suggestion
+        } else {
+            let goes_on = |suggestion: &Suggestion| {
+                let begins = |since: &String| suggestion.text.len() > since.len() && suggestion.text.starts_with(since);
+                since.into_iter().find(begins)
+            };
+            match suggestion
+                .ok()
+                .and_then(|suggestion| Some((goes_on(&suggestion)?, suggestion)))
+            {
+                Some((since, suggestion)) => {
+                    self.since = since;
+                    Ok(suggestion)
+                }
+                None => Err(Reason::Outdated),
+            }
+        };
         if landed && let Ok(suggestion) = &suggestion {
             let mut session = self.shared.lock();
             session.look_ahead(&self.document, &self.snapshot, suggestion);

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import binary, debian, picture, runner
+from harness import binary, debian, picture, runner, rust
 from harness.terminal import Terminal
 
 EDITOR = binary.REPOSITORY / "editors" / "helix"
@@ -55,7 +55,7 @@ func (r Rectangle) Perimeter() int {
 class Helix:
     """A running Helix in a home of its own, with our languages.toml, in which `codegemma-lsp` is on the PATH."""
 
-    def __init__(self, program, runtime, server, others, arguments):
+    def __init__(self, program, runtime, server, others, arguments, path):
         self.home = Path(tempfile.mkdtemp(prefix="codegemma-helix-"))
         self.folder = self.home / "project"
         self.folder.mkdir()
@@ -74,7 +74,7 @@ class Helix:
             (bin_folder / name).chmod(0o755)
         self._program = str(program)
         self._environment = {
-            "PATH": f"{bin_folder}:/usr/bin:/bin",
+            "PATH": f"{bin_folder}:{path}",
             "HOME": str(self.home),
             "HELIX_RUNTIME": str(runtime),
             "LANG": "C.UTF-8",
@@ -87,11 +87,12 @@ class Helix:
     def open(self, name, text, row=1, column=1):
         """Starts the editor with a file that has this text, at a place in it."""
         path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(text.encode())
         command = [self._program, "-vv", "--log", str(self.log), f"{path}:{row}:{column}"]
         self.begin = time.monotonic()
         self.terminal = Terminal(command, self.folder, self._environment, lines=28)
-        self.terminal.wait("the file", lambda frame: name in frame.text())
+        self.terminal.wait("the file", lambda frame: path.name in frame.text())
 
     def open_at(self, name, marked):
         """Starts the editor with a file, and inserts where `$0` stands in it."""
@@ -205,6 +206,20 @@ def beside_another_server(editor):
 beside_another_server.others = ["pylsp"]
 
 
+def beside_rust_analyzer(editor):
+    (editor.folder / "Cargo.toml").write_text(rust.MANIFEST)
+    before, after = editor.open_at("src/main.rs", rust.MAIN)
+    editor.logged('"state":"ready"')
+    editor.terminal.wait("its diagnostics", lambda frame: "expected u32" in frame.text(), 90)
+    editor.terminal.type("he")
+    # Theirs is a field, ours text below it.
+    both = re.compile(r"height +field\b.*\n.* {8,}(height.*?) +text\b")
+    frame = editor.terminal.wait("an item of each", lambda frame: both.search(frame.text()))
+    label = both.search(frame.text())[1]
+    editor.terminal.type(TAB + TAB)
+    assert editor.saved("src/main.rs").decode() == before + label + after
+
+
 def a_file_with_carriage_returns_keeps_them(editor):
     before, after = editor.open_at("rectangle.py", PYTHON.replace("\n", "\r\n"))
     editor.logged('"state":"ready"')
@@ -284,6 +299,7 @@ SCENARIOS = [
     a_body_gets_lines_of_its_own_and_a_label_of_one,
     it_goes_on_while_it_is_typed,
     beside_another_server,
+    beside_rust_analyzer,
     a_file_with_carriage_returns_keeps_them,
     emoji_left_of_the_cursor,
     tabs_stay_tabs,
@@ -299,6 +315,7 @@ def main():
     parser.add_argument("--only")
     flags = parser.parse_args()
     server = binary.server()
+    with_analyzer = f"{rust.analyzer()}:/usr/bin:/bin"
     folder = debian.cache() / "helix-sid"
     try:
         [program] = debian.install("sid", ["hx"], ["lib/hx/hx"], folder).values()
@@ -307,7 +324,8 @@ def main():
 
     def start(scenario):
         others, arguments = getattr(scenario, "others", []), getattr(scenario, "arguments", [])
-        return Helix(program, folder / "root/usr/lib/hx/runtime", server, others, arguments)
+        path = with_analyzer if scenario is beside_rust_analyzer else "/usr/bin:/bin"
+        return Helix(program, folder / "root/usr/lib/hx/runtime", server, others, arguments, path)
 
     failures = runner.run("Helix", SCENARIOS, start, flags.only)
     if failures:
