@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -55,19 +56,21 @@ func (r Rectangle) Perimeter() int {
 class Helix:
     """A running Helix in a home of its own, with our languages.toml, in which `codegemma-lsp` is on the PATH."""
 
-    def __init__(self, program, runtime, server, others, arguments, path):
+    def __init__(self, program, runtime, server, others, table, path):
         self.home = Path(tempfile.mkdtemp(prefix="codegemma-helix-"))
         self.folder = self.home / "project"
         self.folder.mkdir()
         configuration = self.home / ".config/helix"
         configuration.mkdir(parents=True)
         languages = (EDITOR / "languages.toml").read_text()
-        if arguments:
-            languages = languages.replace('# args = ["--model", "/path/to/codegemma-2b.gguf"]', f"args = {arguments}")
+        given = '# args = ["--model", "/path/to/codegemma-2b.gguf"]'
+        assert given in languages
+        languages = languages.replace(given, table) if table else languages
         (configuration / "languages.toml").write_text(languages)
         bin_folder = self.home / "bin"
         bin_folder.mkdir()
-        (bin_folder / "codegemma-lsp").symlink_to(server)
+        if server:
+            (bin_folder / "codegemma-lsp").symlink_to(server)
         for name in others:
             flags = f"--name {name} --item hello_from_{name}"
             (bin_folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SCRIPTED}" {flags}\n')
@@ -87,12 +90,25 @@ class Helix:
     def open(self, name, text, row=1, column=1):
         """Starts the editor with a file that has this text, at a place in it."""
         path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(text.encode())
+        if not path.exists():
+            self.write(name, text)
         command = [self._program, "-vv", "--log", str(self.log), f"{path}:{row}:{column}"]
         self.begin = time.monotonic()
         self.terminal = Terminal(command, self.folder, self._environment, lines=28)
         self.terminal.wait("the file", lambda frame: path.name in frame.text())
+
+    def write(self, name, text):
+        """Makes a file in the project."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode())
+        return path
+
+    def run(self, *arguments):
+        """What Helix says with these arguments, without a screen."""
+        command = [self._program, *arguments]
+        done = subprocess.run(command, env=self._environment, cwd=self.folder, check=True, capture_output=True, text=True)
+        return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
 
     def open_at(self, name, marked):
         """Starts the editor with a file, and inserts where `$0` stands in it."""
@@ -266,7 +282,56 @@ def a_missing_model_is_told_with_its_remedy(editor):
     editor.terminal.wait("the message", lambda frame: "/nowhere/model.gguf" in frame.text())
 
 
-a_missing_model_is_told_with_its_remedy.arguments = ["--model", "/nowhere/model.gguf"]
+a_missing_model_is_told_with_its_remedy.table = 'args = ["--model", "/nowhere/model.gguf"]'
+
+
+def a_setting_of_the_wrong_type_is_named(editor):
+    editor.open_at("rectangle.py", PYTHON)
+    editor.terminal.wait("the message", lambda frame: "codegemma.maxTokens: expected a number" in frame.text())
+    editor.terminal.type("he")
+    editor.popup("height)")
+
+
+a_setting_of_the_wrong_type_is_named.table = 'config.codegemma = { maxTokens = "many" }'
+
+
+def a_missing_server_is_seen_in_the_health_check(editor):
+    health = editor.run("--health", "python")
+    assert re.search(r"✘ .*codegemma-lsp.* not found in \$PATH", health), health
+    editor.open_at("rectangle.py", PYTHON)
+    editor.terminal.type("height)")
+    assert editor.saved("rectangle.py").decode() == PYTHON.replace("$0", "height)")
+    assert "codegemma" in editor.log.read_text()
+
+
+a_missing_server_is_seen_in_the_health_check.is_missing = True
+
+
+def the_health_check_finds_the_server(editor):
+    health = editor.run("--health", "python")
+    assert re.search(r"✓ .*codegemma-lsp", health), health
+
+
+def a_read_only_workspace_is_served(editor):
+    editor.write("rectangle.py", PYTHON.replace("$0", "")).chmod(0o444)
+    editor.folder.chmod(0o555)
+    editor.open_at("rectangle.py", PYTHON)
+    editor.logged('"state":"ready"')
+    editor.terminal.type("he")
+    editor.popup("height)")
+    editor.terminal.type(TAB)
+    editor.command("write")
+    editor.terminal.wait("Helix's message", lambda frame: "read only" in frame.text())
+    editor.folder.chmod(0o755)
+    assert os.listdir(editor.folder) == ["rectangle.py"]
+
+
+def a_file_of_ten_megabytes_is_served(editor):
+    before = "# " + ("y" * 97 + "\n# ") * 100_000 + "\n"
+    editor.open_at("large.py", before + PYTHON)
+    editor.logged('"state":"ready"', 30)
+    editor.terminal.type("he")
+    editor.popup("height)")
 
 
 def quitting_leaves_no_process(editor):
@@ -305,6 +370,11 @@ SCENARIOS = [
     tabs_stay_tabs,
     a_killed_server_can_be_started_again,
     a_missing_model_is_told_with_its_remedy,
+    a_setting_of_the_wrong_type_is_named,
+    a_missing_server_is_seen_in_the_health_check,
+    the_health_check_finds_the_server,
+    a_read_only_workspace_is_served,
+    a_file_of_ten_megabytes_is_served,
     quitting_leaves_no_process,
     the_picture_in_the_readme_is_made,
 ]
@@ -323,9 +393,10 @@ def main():
         raise SystemExit(error) from error
 
     def start(scenario):
-        others, arguments = getattr(scenario, "others", []), getattr(scenario, "arguments", [])
+        others, table = getattr(scenario, "others", []), getattr(scenario, "table", None)
         path = with_analyzer if scenario is beside_rust_analyzer else "/usr/bin:/bin"
-        return Helix(program, folder / "root/usr/lib/hx/runtime", server, others, arguments, path)
+        found = None if hasattr(scenario, "is_missing") else server
+        return Helix(program, folder / "root/usr/lib/hx/runtime", found, others, table, path)
 
     failures = runner.run("Helix", SCENARIOS, start, flags.only)
     if failures:

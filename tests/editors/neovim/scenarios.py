@@ -324,6 +324,23 @@ def a_file_that_is_only_viewed_is_served(editor):
     editor.settled_ghost()
 
 
+def a_read_only_workspace_is_served(editor):
+    before, after = LINE.split("$0")
+    path = editor.write("rectangle.py", before + after)
+    path.chmod(0o444)
+    editor.folder.chmod(0o555)
+    editor.start(path)
+    editor.insert_at(before)
+    ghost = editor.settled_ghost()
+    editor.terminal.type(TAB)
+    editor.until("the text", lambda: editor.text() == before + ghost + after)
+    editor.terminal.type(ESCAPE + ":write\r")
+    editor.sees("E45: 'readonly' option is set")
+    assert editor.status()["state"] == "ready"
+    editor.folder.chmod(0o755)
+    assert os.listdir(editor.folder) == ["rectangle.py"] and path.read_text() == before + after
+
+
 def what_the_model_sees_is_explained(editor):
     editor.open_at("rectangle.py", LINE)
     editor.settled_ghost()
