@@ -68,7 +68,7 @@ fn fill_in_the_middle(prompt: &FimPrompt, tokenizer: &Tokenizer, fim: FimTokens,
     typed.heal(tokenizer);
 
     // The suffix gets a quarter where both do not fit, and more, in large steps, where the prefix is short.
-    let whole_prefix = Window::of_end(&prompt.prefix, tokenizer, usize::MAX / 2);
+    let whole_prefix = Window::near_end(&prompt.prefix, tokenizer, room);
     let left_by_prefix = room.saturating_sub(whole_prefix.tokens.len());
     let suffix = Window::of_start(&prompt.suffix, tokenizer, room);
     let suffix_room = match suffix.tokens.len() <= left_by_prefix {
@@ -130,6 +130,11 @@ type Window = Rendered;
 impl Window {
     /// The end of a text.
     fn of_end(text: &str, tokenizer: &Tokenizer, room: usize) -> Self {
+        Self::near_end(text, tokenizer, room).without_beginning(room)
+    }
+
+    /// At least as much of the end of a text as so many tokens are: all of it, unless it is long.
+    fn near_end(text: &str, tokenizer: &Tokenizer, room: usize) -> Self {
         let most = room.saturating_mul(BYTES_A_TOKEN);
         let mut start = text.len().saturating_sub(most);
         if start > 0 {
@@ -141,12 +146,11 @@ impl Window {
                 .map_or(0, |at| at + 1);
             start = text.ceil_char_boundary(start);
         }
-        let whole = Self {
+        Self {
             tokens: tokenizer.encode(&text[start..]),
             healed: Vec::new(),
             truncated: usize::from(start > 0),
-        };
-        whole.without_beginning(room)
+        }
     }
 
     /// The beginning of a text.

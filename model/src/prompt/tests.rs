@@ -1,4 +1,4 @@
-use super::{Rendered, render};
+use super::{BYTES_A_TOKEN, Rendered, Window, render};
 use crate::request::{FimPrompt, Prompt, PromptFile};
 use crate::testing::{CONTROL, tokenizer};
 
@@ -127,6 +127,13 @@ fn the_window_s_start_stays_while_typing() {
         starts.insert(200 + typed - (rendered.tokens.len() - 4));
     }
     assert!(starts.len() <= 3, "40 characters moved it to {starts:?}");
+}
+
+#[test]
+fn of_a_long_text_only_the_end_becomes_tokens() {
+    let end = Window::near_end(&"line of text\n".repeat(100_000), &tokenizer(true), 10);
+    assert!(end.tokens.len() <= 10 * BYTES_A_TOKEN && end.tokens.len() >= 10);
+    assert_eq!(end.truncated, 1);
 }
 
 #[test]
