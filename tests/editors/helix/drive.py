@@ -207,6 +207,22 @@ def it_goes_on_while_it_is_typed(editor):
     editor.popup("height)")
 
 
+def what_is_typed_before_the_popup_is_there_does_no_harm(editor):
+    before, after = editor.open_at("rectangle.py", PYTHON)
+    editor.logged('"state":"ready"')
+    [server] = editor.servers()
+    os.kill(server, signal.SIGSTOP)
+    editor.terminal.type("he")
+    editor.logged("textDocument/completion")
+    editor.terminal.type("i")
+    editor.logged('"text":"i"')
+    os.kill(server, signal.SIGCONT)
+    editor.popup("height)")
+    assert editor.log.read_text().count('"method":"textDocument/completion"') == 1
+    editor.terminal.type(TAB)
+    assert editor.saved("rectangle.py").decode() == before + "height)" + after
+
+
 def beside_another_server(editor):
     before, after = editor.open_at("rectangle.py", PYTHON)
     editor.logged('"state":"ready"')
@@ -327,8 +343,7 @@ def a_read_only_workspace_is_served(editor):
 
 
 def a_file_of_ten_megabytes_is_served(editor):
-    before = "# " + ("y" * 97 + "\n# ") * 100_000 + "\n"
-    editor.open_at("large.py", before + PYTHON)
+    editor.open_at("large.py", "value = compute(seed=17, limit=1000)\n" * 280_000 + "\n" + PYTHON)
     editor.logged('"state":"ready"', 30)
     editor.terminal.type("he")
     editor.popup("height)")
@@ -363,6 +378,7 @@ SCENARIOS = [
     tab_accepts,
     a_body_gets_lines_of_its_own_and_a_label_of_one,
     it_goes_on_while_it_is_typed,
+    what_is_typed_before_the_popup_is_there_does_no_harm,
     beside_another_server,
     beside_rust_analyzer,
     a_file_with_carriage_returns_keeps_them,
