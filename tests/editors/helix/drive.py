@@ -128,6 +128,19 @@ class Helix:
         entry = re.compile(rf" {{8,}}{re.escape(label)}(?: +text)?$", re.MULTILINE)
         return self.terminal.wait(f"{label!r} in the popup", lambda frame: entry.search(frame.text()))
 
+    def asked_for(self, label):
+        """Asks for a popup until it has an item whose label is like this, and returns that label. Helix does not ask again
+        by itself where the model needed more than the server's patience."""
+        entry = re.compile(rf" {{8,}}({label})…? +text$", re.MULTILINE)
+
+        def found(frame):
+            if not entry.search(frame.text()):
+                self.terminal.type(CTRL_X)
+                time.sleep(1.5)
+            return entry.search(frame.text())
+
+        return entry.search(self.terminal.wait("an item", found, 30).text())[1]
+
     def command(self, line):
         """Goes to normal mode and runs a command there. Escape and a key that follow at once would be one with Alt."""
         self.terminal.type(ESCAPE)
@@ -182,16 +195,7 @@ def tab_accepts(editor):
 def a_body_gets_lines_of_its_own_and_a_label_of_one(editor):
     before, after = editor.open_at("rectangle.py", PYTHON.partition("\n        return 2")[0] + "$0\n")
     editor.logged('"state":"ready"')
-    entry = re.compile(r" {8,}(return .*?)…? +text$", re.MULTILINE)
-
-    def item(frame):
-        # Helix does not ask again by itself where the model needed more than its patience.
-        if not entry.search(frame.text()):
-            editor.terminal.type(CTRL_X)
-            time.sleep(1)
-        return entry.search(frame.text())
-
-    [label] = entry.findall(editor.terminal.wait("an item", item).text())
+    label = editor.asked_for(r"return .*?")
     editor.terminal.type(TAB)
     editor.terminal.wait("the preview", lambda frame: frame.text().count(label) > 1)
     text = editor.saved("rectangle.py").decode()
@@ -346,7 +350,7 @@ def a_file_of_ten_megabytes_is_served(editor):
     editor.open_at("large.py", "value = compute(seed=17, limit=1000)\n" * 280_000 + "\n" + PYTHON)
     editor.logged('"state":"ready"', 30)
     editor.terminal.type("he")
-    editor.popup("height)")
+    editor.asked_for(r"height\)")
 
 
 def quitting_leaves_no_process(editor):

@@ -111,7 +111,7 @@ export class Editor {
         await this.page?.close();
         this.page = await this.browser.newPage({ viewport: { width: 1100, height: 700 } });
         this.page.setDefaultTimeout(10_000);
-        await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`);
+        await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`, { timeout: 60_000 });
         await this.page.waitForSelector('.monaco-workbench .explorer-folders-view .monaco-list-row', { timeout: 60_000 });
         await this.page.waitForSelector('.statusbar-item[id*="codegemma"]', { timeout: 60_000 });
         await this.page.evaluate(PROBE);
