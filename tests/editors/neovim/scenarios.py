@@ -348,7 +348,11 @@ def what_the_model_sees_is_explained(editor):
     editor.until("normal mode", lambda: editor.mode() == "n")
     editor.nvim.command("CodeGemma explain")
     editor.until("the window", lambda: "What the model sees:" in editor.text())
-    assert re.search(r"^\+ rectangle.py, ", editor.text(), re.MULTILINE), editor.text()
+    report = editor.text()
+    assert re.search(r"^in +tokens  source +path +why\nyes +\d+ +path +rectangle.py  \S", report, re.MULTILINE), report
+    assert "return self.width * self.height" in report.partition("What the model sees:")[2], report
+    assert editor.nvim.current.buffer.options["buftype"] == "nofile"
+    return report.partition("\n\nWhat")[0].partition("\n\n")[2].replace("\n", " | ")
 
 
 def checkhealth_finds_no_fault(editor):
