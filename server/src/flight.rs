@@ -56,9 +56,21 @@ struct Progress {
     so_far: Completion,
     /// The whole answer, once it is there.
     landed: Option<Arc<Completion>>,
+    /// What may have been typed since it began: more than one text where an editor may have paired in what ends it.
+    typed: Vec<String>,
+}
+
+impl Progress {
+    /// Whether what is written goes on as something that may have been typed, or is not so far yet.
+    fn agrees(&self) -> bool {
+        let so_far = &self.so_far.text;
+        let agrees = |typed: &String| so_far.starts_with(typed) || typed.starts_with(so_far);
+        self.typed.is_empty() || self.typed.iter().any(agrees)
+    }
 }
 
 /// One who waits.
+#[derive(Clone)]
 pub struct Passenger {
     progress: Arc<Mutex<Progress>>,
     answer: Shared<BoxFuture<'static, Answer>>,
@@ -103,8 +115,14 @@ impl Flight {
         let cancel = request.cancel.clone();
         let progress = Arc::new(Mutex::new(Progress::default()));
         request.progress = Some(Box::new({
-            let progress = progress.clone();
-            move |completion| completion.clone_into(&mut lock(&progress).so_far)
+            let (progress, cancel) = (progress.clone(), cancel.clone());
+            move |completion| {
+                let mut progress = lock(&progress);
+                completion.clone_into(&mut progress.so_far);
+                if !progress.agrees() {
+                    cancel.cancel();
+                }
+            }
         }));
         let (landed, landing) = oneshot::channel();
         let reply = {
@@ -176,15 +194,9 @@ impl Flight {
 
     /// The document was changed: a run whose text cannot be used any more is stopped.
     pub fn changed(&self, text: &Rope) {
-        let progress = lock(&self.progress);
-        let begin = self.key.offset;
-        let end = begin + text.len_bytes().saturating_sub(self.text.len_bytes());
-        // An editor may have paired closers in behind the cursor, wherever that is.
-        let agrees = (begin.max(end.saturating_sub(PAIRED))..=end).rev().any(|cursor| {
-            let typed = follows(&self.text, self.key.offset, text, cursor);
-            typed.is_some_and(|typed| progress.so_far.text.starts_with(&unix_lines(typed.into())))
-        });
-        if !agrees {
+        let mut progress = lock(&self.progress);
+        progress.typed = typed_since(&self.text, self.key.offset, text).map(unix_lines).collect();
+        if progress.typed.is_empty() || !progress.agrees() {
             self.cancel.cancel();
         }
     }
@@ -217,6 +229,14 @@ impl Passenger {
             }
         }
     }
+}
+
+/// What may have been typed at a cursor since, the longest first. An editor may have paired closers in behind the cursor,
+/// wherever that is now.
+pub fn typed_since(earlier: &Rope, cursor: usize, text: &Rope) -> impl Iterator<Item = String> {
+    let end = cursor + text.len_bytes().saturating_sub(earlier.len_bytes());
+    let cursors = (cursor.max(end.saturating_sub(PAIRED))..=end).rev();
+    cursors.filter_map(move |now| follows(earlier, cursor, text, now).map(String::from))
 }
 
 /// Nothing that can panic happens under the lock.
@@ -350,6 +370,7 @@ mod tests {
             ("f(a;", false),
             ("f(a);", false),
             ("f(;", false),
+            ("f(ab;", false),
             ("f(b;", true),
             ("f", true),
             ("", true),

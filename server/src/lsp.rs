@@ -22,21 +22,26 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
-    CompletionItem, CompletionList, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
-    InlineCompletionList, InlineCompletionParams, TextDocumentIdentifier,
+    CompletionItem, CompletionList, CompletionParams, CompletionResponse, CompletionTriggerKind,
+    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
+    InitializedParams, InlineCompletionList, InlineCompletionParams, TextDocumentIdentifier,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
 use crate::config::{EngineFlags, FILE_NAME};
+use crate::flight::Arrival;
 use crate::trigger::Trigger;
 use outbox::Courier;
-use shared::Shared;
+use shared::{Late, Shared};
 use statistics::Outcome;
 
 /// A popup that comes later than this disturbs: what exists by then is shown.
 const POPUP_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Where nothing exists by then, a popup that did not follow from an earlier one is waited for so much longer: whoever
+/// asks for it would only ask again.
+const MORE_PATIENCE: Duration = Duration::from_millis(750);
 
 /// Requests that may be under way at once. With tower-lsp's default of four, that many slow ones keep edits and
 /// cancellations from being read.
@@ -106,7 +111,7 @@ impl Backend {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
         let arrival = passenger.arrives_within(waiting.deadline()).await;
-        let suggestions = waiting.judge(arrival);
+        let suggestions = waiting.judge(arrival, Late::Nothing);
         let item = |suggestion| {
             let (document, text) = (waiting.document(), waiting.text());
             convert::inline_item(document, text, suggestion, waiting.encoding())
@@ -234,11 +239,23 @@ impl LanguageServer for Backend {
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
         // Popups come while typing, whatever the client calls it: most cannot tell.
         let boarded = self.shared.board(&params.text_document_position, Trigger::Automatic);
+        let invoked = params
+            .context
+            .is_some_and(|context| context.trigger_kind == CompletionTriggerKind::INVOKED);
         let mut items = Vec::new();
         if let Some((mut waiting, passenger)) = boarded {
-            let arrival = passenger.arrives_within(waiting.deadline().min(POPUP_PATIENCE)).await;
-            if let Some(suggestion) = waiting.judge(arrival).first() {
-                items.push(convert::popup_item(waiting.text(), suggestion, waiting.encoding()));
+            let patience = POPUP_PATIENCE.min(waiting.deadline());
+            let arrival = passenger.clone().arrives_within(patience).await;
+            let underway = matches!(arrival, Arrival::Underway(_));
+            let mut suggestions = waiting.judge(arrival, Late::TypedAlong);
+            if suggestions.is_empty() && underway && invoked {
+                let patience = MORE_PATIENCE.min(waiting.deadline() - patience);
+                let arrival = passenger.arrives_within(patience).await;
+                suggestions = waiting.judge(arrival, Late::TypedAlong);
+            }
+            if let Some(suggestion) = suggestions.first() {
+                let (text, since) = (waiting.text(), waiting.since());
+                items.push(convert::popup_item(text, suggestion, since, waiting.encoding()));
             }
         }
         Ok(Some(CompletionResponse::List(CompletionList {

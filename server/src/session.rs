@@ -15,7 +15,7 @@ use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Wanted};
 use crate::context::Choice;
 use crate::document::{Change, ChangeError, Document};
-use crate::flight::{Along, Flight, Key, Passenger};
+use crate::flight::{self, Along, Flight, Key, Passenger};
 use crate::gate::Gate;
 use crate::language;
 use crate::position::{self, Encoding, LineColumn};
@@ -296,6 +296,15 @@ impl Session {
         self.documents
             .get(name)
             .is_some_and(|document| document.version == version && document.is_current())
+    }
+
+    /// What may have been typed at the place of a request since, the longest first; nothing where the document was changed
+    /// in another way.
+    pub fn typed_since(&self, name: &str, snapshot: &Snapshot) -> Vec<String> {
+        let document = self.documents.get(name).filter(|document| document.is_current());
+        document.map_or_else(Vec::new, |document| {
+            flight::typed_since(&snapshot.text, snapshot.offset, &document.text).collect()
+        })
     }
 
     /// What a completion would ask the model for, or why there is none.

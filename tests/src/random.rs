@@ -19,7 +19,7 @@ impl Random {
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self {
             state: 0,
-            chosen: Some(bytes.to_vec().into_iter()),
+            chosen: Some(Vec::from(bytes).into_iter()),
         }
     }
 

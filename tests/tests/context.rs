@@ -148,7 +148,10 @@ fn a_document_is_shown_as_it_is_in_the_editor() {
 #[test]
 fn the_context_stays_while_the_user_types() {
     let folder = workspace(&[("main.py", MAIN), ("shapes.py", SHAPES)]);
-    let mut client = Client::ready_in(folder.path(), settings());
+    let mut settings = settings();
+    // What idle time reads would be missing from the first request.
+    settings["idleShare"] = json!(0);
+    let mut client = Client::ready_in(folder.path(), settings);
     let main = uri(&folder.path().join("main.py"));
     let shapes = uri(&folder.path().join("shapes.py"));
     client.open(&shapes, SHAPES);

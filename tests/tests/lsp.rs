@@ -109,6 +109,35 @@ fn the_popup_has_one_line_and_the_whole_text() {
     assert_eq!(client.call("completionItem/resolve", item.clone()), *item);
 }
 
+/// What a popup says that was asked for at `self.he` when `key` is typed before it is there.
+fn popup_and_then(key: &str) -> (Vec<Value>, Value) {
+    const RECTANGLE: &str = include_str!("../../examples/rectangle.py");
+    let mut client = Client::ready(Encoding::Utf16, few_tokens());
+    let cursor = position(14, 40);
+    client.open(URI, RECTANGLE.trim_end());
+    let place = json!({"textDocument": {"uri": URI}, "position": cursor, "context": {"triggerKind": 1}});
+    let id = client.request("textDocument/completion", place);
+    client.insert(URI, 2, &cursor, key);
+    (items(&client.result(id)), client.last_request()["reason"].clone())
+}
+
+#[test]
+fn a_popup_is_good_for_what_was_typed_before_it_came() {
+    // A machine that is too slow for any popup gets a few tries.
+    let (found, _) = (0..20)
+        .map(|_| popup_and_then("i"))
+        .find(|(found, _)| !found.is_empty())
+        .expect("a popup with an item");
+    let item = &found[0];
+    let text = item["textEdit"]["newText"].as_str().unwrap();
+    assert!(text.starts_with("height"), "{item}");
+    assert_eq!(item["filterText"], "hei");
+    let range = json!({"start": position(14, 38), "end": position(14, 40)});
+    assert_eq!(item["textEdit"]["range"], range);
+    let (found, reason) = popup_and_then("x");
+    assert_eq!((found.len(), reason), (0, json!("outdated")));
+}
+
 #[test]
 fn the_popup_and_ghost_text_of_one_keystroke_share_the_work() {
     let mut client = Client::ready(Encoding::Utf16, few_tokens());

@@ -121,8 +121,9 @@ pub(super) fn inline_item(
     }
 }
 
-/// The item for a popup. It begins at the word before the cursor, because that is what clients filter by.
-pub(super) fn popup_item(text: &Rope, suggestion: &Suggestion, encoding: Encoding) -> CompletionItem {
+/// The item for a popup. It begins at the word before the cursor, because that is what clients filter by, with what has
+/// been typed `since` the client asked.
+pub(super) fn popup_item(text: &Rope, suggestion: &Suggestion, since: &str, encoding: Encoding) -> CompletionItem {
     let cursor = suggestion.range.start;
     let typed = word_before(text, cursor);
     let whole = format!("{typed}{}", suggestion.text);
@@ -140,7 +141,7 @@ pub(super) fn popup_item(text: &Rope, suggestion: &Suggestion, encoding: Encodin
             kind: MarkupKind::Markdown,
             value: preview(&whole),
         })),
-        filter_text: Some(typed),
+        filter_text: Some(typed + since),
         insert_text_format: Some(InsertTextFormat::PLAIN_TEXT),
         insert_text_mode: Some(InsertTextMode::AS_IS),
         text_edit: Some(CompletionTextEdit::Edit(TextEdit {
@@ -180,7 +181,7 @@ mod tests {
             text: new.to_owned(),
             range: before.len()..before.len() + replaces,
         };
-        popup_item(&text, &suggestion, Encoding::Utf16)
+        popup_item(&text, &suggestion, "", Encoding::Utf16)
     }
 
     fn edit(item: &CompletionItem) -> (u32, u32, &str) {

@@ -51,7 +51,19 @@ pub(super) struct Waiting {
     moved: Option<Moved>,
     plan: Plan,
     deadline: Duration,
+    /// What has been typed since, which the suggestion begins with.
+    since: String,
     last_request: Option<LastRequest>,
+}
+
+/// What an answer is good for that comes when the document has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// Nothing: the client asks again at each key.
+    Nothing,
+    /// As long as it begins with what was typed since, the place that was asked for: a client whose popup is not there yet
+    /// does not ask again.
+    TypedAlong,
 }
 
 impl Shared {
@@ -179,6 +191,7 @@ impl Shared {
                     moved: boarding.moved,
                     plan: boarding.plan,
                     deadline: session.settings.deadline,
+                    since: String::new(),
                     last_request: None,
                 };
                 Some((waiting, boarding.passenger))
@@ -209,16 +222,27 @@ impl Waiting {
         self.deadline
     }
 
+    /// What has been typed there since.
+    pub(super) fn since(&self) -> &str {
+        &self.since
+    }
+
     /// How the client counts columns.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
     /// Makes suggestions of what arrived, the best first, unless the document is not what it was.
-    pub(super) fn judge(&mut self, arrival: Arrival) -> Vec<Suggestion> {
-        let current = {
+    pub(super) fn judge(&mut self, arrival: Arrival, late: Late) -> Vec<Suggestion> {
+        let (current, since) = {
             let session = self.shared.lock();
-            session.is_revision(self.revision) && session.is_at(&self.document, self.version)
+            let renewed = !session.is_revision(self.revision);
+            let current = !renewed && session.is_at(&self.document, self.version);
+            let since = match late {
+                Late::TypedAlong if !renewed && !current => session.typed_since(&self.document, &self.snapshot),
+                _ => Vec::new(),
+            };
+            (current, since)
         };
         let landed = matches!(arrival, Arrival::Landed(_));
         let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
@@ -244,8 +268,12 @@ impl Waiting {
             }
             Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
         };
-        let suggestion = if current { suggestion } else { Err(Reason::Outdated) };
-        if landed && current {
+        let suggestion = match suggestion {
+            suggestion if current => suggestion,
+            Ok(suggestion) => self.follow(suggestion, since),
+            Err(_) => Err(Reason::Outdated),
+        };
+        if landed && (current || suggestion.is_ok()) {
             let mut session = self.shared.lock();
             let moves = session.move_anchor_ahead(&self.document, &self.snapshot);
             if let (Ok(suggestion), false) = (&suggestion, moves) {
@@ -268,6 +296,13 @@ impl Waiting {
             }
         }
         suggestions
+    }
+
+    /// A suggestion for an earlier text is good for the text of now where it begins with what was typed since.
+    fn follow(&mut self, suggestion: Suggestion, since: Vec<String>) -> Result<Suggestion, Reason> {
+        let begins = |since: &String| suggestion.text.len() > since.len() && suggestion.text.starts_with(since);
+        self.since = since.into_iter().find(begins).ok_or(Reason::Outdated)?;
+        Ok(suggestion)
     }
 }
 

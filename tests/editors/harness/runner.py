@@ -5,8 +5,8 @@ import signal
 import time
 import traceback
 
-# An editor that waits for a key does not answer; no scenario takes so many seconds.
-LIMIT = 60
+# An editor that waits for a key does not answer; no scenario takes so many seconds, on a slow machine either.
+LIMIT = 180
 
 
 def _late(_signal, _frame):

@@ -7,6 +7,7 @@
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import prediction  # noqa: F401 (it adds a scenario to the scripted ones)
 import scenarios
 import scripted
 from editor import Neovim
-from harness import binary, debian, runner
+from harness import binary, debian, runner, rust
 
 FLOOR = "0.11"
 SUITES = {"0.12": "sid", "0.10": "trixie"}
@@ -34,6 +35,7 @@ def editor(version):
 def drive(version, only):
     """Plays all scenarios with one version, and returns how many have failed."""
     server = binary.server()
+    os.environ["PATH"] = f"{rust.analyzer()}:{os.environ['PATH']}"
     program, runtime = editor(version)
 
     def start(scenario):
@@ -54,6 +56,7 @@ def main():
     if flags.version:
         raise SystemExit(drive(flags.version, flags.only) > 0)
     binary.server()
+    rust.analyzer()
     versions = [FLOOR] if flags.floor_only else [FLOOR, *SUITES]
     try:
         for version in versions:

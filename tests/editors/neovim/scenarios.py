@@ -6,7 +6,7 @@ import signal
 import time
 
 from editor import GHOST, PLUGIN
-from harness import picture
+from harness import picture, rust
 
 # The rest of the line is clear here, and a body belongs here.
 LINE = '''class Rectangle:
@@ -285,11 +285,60 @@ def it_can_be_offered_in_the_menu_too(editor):
 it_can_be_offered_in_the_menu_too.setup = "require('codegemma').setup({ CMD, menu = true })"
 
 
+def beside_rust_analyzer(editor):
+    editor.write("Cargo.toml", rust.MANIFEST)
+    before, after = editor.open_at("src/main.rs", rust.MAIN)
+    ghost = editor.settled_ghost()
+    diagnostics = "return vim.tbl_map(function(it) return it.message end, vim.diagnostic.get(0))"
+    editor.until("its diagnostics", lambda: any("u32" in message for message in editor.lua(diagnostics)), 90)
+    editor.terminal.type("he")
+    ghost = editor.settled_ghost()
+    editor.terminal.type(OMNI)
+    editor.until("the menu", lambda: editor.nvim.funcs.pumvisible() == 1)
+    words = [item["word"] for item in editor.nvim.funcs.complete_info(["items"])["items"]]
+    assert words == ["height"], words
+    editor.terminal.type(CTRL_E)
+    assert editor.settled_ghost() == ghost
+    editor.terminal.type(TAB)
+    editor.until("the text", lambda: editor.text() == before + "he" + ghost + after)
+    names = editor.lua("return vim.tbl_map(function(it) return it.name end, vim.lsp.get_clients({ bufnr = 0 }))")
+    assert sorted(names) == ["codegemma", "rust-analyzer"], names
+
+
+beside_rust_analyzer.setup = """
+vim.o.completeopt = 'menuone,noselect'
+vim.api.nvim_create_autocmd('FileType', {
+  pattern = 'rust',
+  callback = function(event)
+    vim.lsp.start({ name = 'rust-analyzer', cmd = { 'rust-analyzer' }, root_dir = vim.fs.root(event.buf, 'Cargo.toml') })
+  end,
+})
+require('codegemma').setup({ CMD })
+"""
+
+
 def a_file_that_is_only_viewed_is_served(editor):
     path = editor.write("rectangle.py", LINE.replace("$0", ""))
     editor.start("-R", path)
     editor.insert_at(LINE.split("$0")[0])
     editor.settled_ghost()
+
+
+def a_read_only_workspace_is_served(editor):
+    before, after = LINE.split("$0")
+    path = editor.write("rectangle.py", before + after)
+    path.chmod(0o444)
+    editor.folder.chmod(0o555)
+    editor.start(path)
+    editor.insert_at(before)
+    ghost = editor.settled_ghost()
+    editor.terminal.type(TAB)
+    editor.until("the text", lambda: editor.text() == before + ghost + after)
+    editor.terminal.type(ESCAPE + ":write\r")
+    editor.sees("E45: 'readonly' option is set")
+    assert editor.status()["state"] == "ready"
+    editor.folder.chmod(0o755)
+    assert os.listdir(editor.folder) == ["rectangle.py"] and path.read_text() == before + after
 
 
 def what_the_model_sees_is_explained(editor):
@@ -299,7 +348,11 @@ def what_the_model_sees_is_explained(editor):
     editor.until("normal mode", lambda: editor.mode() == "n")
     editor.nvim.command("CodeGemma explain")
     editor.until("the window", lambda: "What the model sees:" in editor.text())
-    assert re.search(r"^\+ rectangle.py, ", editor.text(), re.MULTILINE), editor.text()
+    report = editor.text()
+    assert re.search(r"^in +tokens  source +path +why\nyes +\d+ +path +rectangle.py  \S", report, re.MULTILINE), report
+    assert "return self.width * self.height" in report.partition("What the model sees:")[2], report
+    assert editor.nvim.current.buffer.options["buftype"] == "nofile"
+    return report.partition("\n\nWhat")[0].partition("\n\n")[2].replace("\n", " | ")
 
 
 def checkhealth_finds_no_fault(editor):

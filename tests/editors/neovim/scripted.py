@@ -238,8 +238,8 @@ def a_server_that_keeps_crashing_is_left_alone(editor):
 
 @scenario()
 def files_that_are_left_alone_are_named(editor):
-    editor.open_at("big.txt", "x" * 99 + "\n" + ("y" * 99 + "\n") * 20000 + "@0$0\n")
-    editor.sees("big.txt has 1953 KiB; nothing is suggested in files of more than 1024 KiB (max_file_kib)")
+    editor.open_at("big.txt", "x" * 99 + "\n" + ("y" * 99 + "\n") * 100_000 + "@0$0\n")
+    editor.sees("big.txt has 9765 KiB; nothing is suggested in files of more than 1024 KiB (max_file_kib)")
     editor.no_ghost()
     assert editor.status()["state"] == "off" and "max_file_kib" in editor.status()["message"]
     editor.terminal.type(ESCAPE)

@@ -11,6 +11,10 @@ const { CACHE, CHROMIUM } = process.env;
 const { chromium } = createRequire(join(CACHE, 'driver/'))('playwright-core');
 const ENTRY = join(CACHE, 'code-server/node_modules/code-server/out/node/entry.js');
 
+/** Root may write what nobody may write, and so finds nothing read-only; an editor's user is not root. */
+const ORDINARY =
+    process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override', '--inh-caps=-dac_override'] : [];
+
 /** Settings of the editor itself, without which a picture and a test would see other things than the extension. */
 const EDITOR_SETTINGS = {
     'workbench.startupEditor': 'none',
@@ -20,7 +24,6 @@ const EDITOR_SETTINGS = {
     'extensions.autoCheckUpdates': false,
     'chat.disableAIFeatures': true,
     'chat.commandCenter.enabled': false,
-    'security.workspace.trust.enabled': false,
     'files.simpleDialog.enable': true,
     'git.enabled': false,
     'editor.minimap.enabled': false,
@@ -60,9 +63,9 @@ export async function until(what, probe, { patience = 10_000, every = 50 } = {})
 
 export class Editor {
     /** Installs the extension and starts VS Code in an empty home of its own under `folder`. */
-    static async start(folder, vsix, workspace) {
+    static async start(folder, vsix, workspace, { asksForTrust = false } = {}) {
         const editor = new Editor();
-        Object.assign(editor, { folder, workspace, extensions: join(folder, 'extensions') });
+        Object.assign(editor, { folder, workspace, asksForTrust, extensions: join(folder, 'extensions') });
         rmSync(folder, { recursive: true, force: true });
         mkdirSync(join(folder, 'data/User'), { recursive: true });
         mkdirSync(join(folder, 'data/Machine'));
@@ -82,10 +85,12 @@ export class Editor {
         editor.settings({});
         const port = await freePort();
         const log = createWriteStream(join(folder, 'code-server.log'));
+        const [program, ...words] = [...ORDINARY, process.execPath];
         editor.process = spawn(
-            process.execPath,
-            [ENTRY, ...flags, '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--disable-telemetry']
-                .concat(['--disable-update-check', '--disable-getting-started-override', '--disable-workspace-trust']),
+            program,
+            [...words, ENTRY, ...flags, '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--disable-telemetry']
+                .concat(['--disable-update-check', '--disable-getting-started-override'])
+                .concat(asksForTrust ? [] : ['--disable-workspace-trust']),
             { env: { ...process.env, CODEGEMMA_MODEL: '', HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') } },
         );
         editor.process.stdout.pipe(log);
@@ -106,7 +111,7 @@ export class Editor {
         await this.page?.close();
         this.page = await this.browser.newPage({ viewport: { width: 1100, height: 700 } });
         this.page.setDefaultTimeout(10_000);
-        await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`);
+        await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`, { timeout: 60_000 });
         await this.page.waitForSelector('.monaco-workbench .explorer-folders-view .monaco-list-row', { timeout: 60_000 });
         await this.page.waitForSelector('.statusbar-item[id*="codegemma"]', { timeout: 60_000 });
         await this.page.evaluate(PROBE);
@@ -123,7 +128,8 @@ export class Editor {
 
     /** Sets these settings, which VS Code takes over live. In a browser it watches the file of the machine's settings only. */
     settings(own) {
-        const all = { ...EDITOR_SETTINGS, 'codegemma.serverPath': this.logging ?? '', ...own };
+        const trust = { 'security.workspace.trust.enabled': this.asksForTrust, 'security.workspace.trust.startupPrompt': 'never' };
+        const all = { ...EDITOR_SETTINGS, ...trust, 'codegemma.serverPath': this.logging ?? '', ...own };
         writeFileSync(join(this.folder, 'data/Machine/settings.json'), JSON.stringify(all, null, 4));
     }
 
@@ -199,6 +205,16 @@ export class Editor {
             return same && now;
         };
         return until('a suggestion is on the screen', settled, options);
+    }
+
+    /** Types an `i` until it is followed by a suggestion: in a new window VS Code asks nobody for some seconds. */
+    async firstSuggestion() {
+        const shown = async () => {
+            await this.type('i');
+            const ghost = await this.suggestion({ patience: 500 }).catch(() => '');
+            return ghost !== '' || (await this.press('Backspace'));
+        };
+        await until('VS Code shows inline suggestions', shown, { patience: 30_000 });
     }
 
     /** Saves the document that is shown, and gives its text as it is on the disk. */

@@ -4,27 +4,34 @@ import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Editor, until } from './editor.mjs';
+import { restricted, writeRestricted } from './restricted.mjs';
 import { FILES, scenarios, write } from './scenarios.mjs';
 
 const { CACHE } = process.env;
 const only = process.argv[2] === '--only' ? process.argv[3] : '';
 const folder = join(CACHE, 'run');
 const workspace = join(CACHE, 'workspace');
+const untrusted = join(CACHE, 'untrusted');
 const failures = join(CACHE, 'failures');
 const vsix = join(import.meta.dirname, '../../../editors/vscode', `codegemma-${process.platform}-${process.arch}.vsix`);
-for (const each of [workspace, failures]) {
+for (const each of [workspace, untrusted, failures]) {
     rmSync(each, { recursive: true, force: true });
     mkdirSync(each, { recursive: true });
 }
 for (const name of Object.keys(FILES)) {
     write(workspace, name);
 }
+writeRestricted(untrusted);
 
 const failed = [];
-const run = async (name, scenario) => {
+let count = 0;
+
+/** Runs one scenario, and says what it saw. */
+async function run(editor, name, scenario) {
     const begin = Date.now();
+    count += 1;
     try {
-        const note = await scenario();
+        const note = await scenario(editor);
         console.log(`ok    ${name}${note ? `: ${note}` : ''} (${((Date.now() - begin) / 1000).toFixed(1)} s)`);
     } catch (error) {
         failed.push(name);
@@ -34,28 +41,33 @@ const run = async (name, scenario) => {
         copyFileSync(editor.log, log);
         console.log(`FAIL  ${name}: ${error.message}\n      screenshot: ${picture}\n      the server's log: ${log}`);
     }
-};
-
-const editor = await Editor.start(folder, vsix, workspace);
-let count = 0;
-try {
-    for (const [name, scenario] of Object.entries(scenarios)) {
-        if (name.includes(only)) {
-            await run(name, () => scenario(editor));
-            await editor.rest();
-            count += 1;
-        }
-    }
-} finally {
-    const before = editor.servers().length;
-    await editor.stop();
-    await run('quit leaves no process behind', async () => {
-        if (before === 0) {
-            throw new Error('no server ran before the end, so that it left nothing says nothing');
-        }
-        await until('no server runs any more', () => editor.servers().length === 0, { patience: 15_000 });
-    });
-    count += 1;
 }
+
+/** Starts VS Code with a workspace, runs those scenarios that are wanted, and ends it. */
+async function drive(workspace, scenarios, options) {
+    const wanted = Object.entries(scenarios).filter(([name]) => name.includes(only));
+    if (wanted.length === 0) {
+        return;
+    }
+    const editor = await Editor.start(folder, vsix, workspace, options);
+    try {
+        for (const [name, scenario] of wanted) {
+            await run(editor, name, scenario);
+            await editor.rest();
+        }
+    } finally {
+        const before = editor.servers().length;
+        await editor.stop();
+        await run(editor, 'quit leaves no process behind', async () => {
+            if (before === 0) {
+                throw new Error('no server ran before the end, so that it left nothing says nothing');
+            }
+            await until('no server runs any more', () => editor.servers().length === 0, { patience: 15_000 });
+        });
+    }
+}
+
+await drive(workspace, scenarios);
+await drive(untrusted, restricted, { asksForTrust: true });
 console.log(`${count} scenarios, ${failed.length} failed`);
-process.exit(failed.length > 0 ? 1 : 0);
+process.exit(failed.length > 0 || count === 0 ? 1 : 0);

@@ -81,6 +81,8 @@ export const FILES = {
     'explained.py': PYTHON,
     'beside.ts': TYPESCRIPT,
     'readonly.py': PYTHON,
+    'locked.py': PYTHON,
+    'large.py': `${'value = compute(seed=17, limit=1000)\n'.repeat(280_000)}\n${PYTHON}`,
 };
 
 export function write(workspace, name) {
@@ -88,7 +90,7 @@ export function write(workspace, name) {
 }
 
 /** The line of `rectangle.py` that is not finished. */
-const OPEN_LINE = 15;
+export const OPEN_LINE = 15;
 
 /** Opens a copy of `rectangle.py`, types an `i`, and gives the suggestion: some of `ght)`. */
 async function begin(editor, name) {
@@ -107,12 +109,7 @@ export const scenarios = {
         await editor.statusHas('CodeGemma: ready');
         const ready = Date.now();
         await editor.open('window.py', OPEN_LINE);
-        const shown = async () => {
-            await editor.type('i');
-            const ghost = await editor.suggestion({ patience: 500 }).catch(() => '');
-            return ghost !== '' || (await editor.press('Backspace'));
-        };
-        await until('VS Code shows inline suggestions', shown, { patience: 30_000 });
+        await editor.firstSuggestion();
         return `the server was ready ${ready - drawn} ms after the window, and ghost text came after ${Date.now() - drawn} ms`;
     },
 
@@ -252,11 +249,19 @@ export const scenarios = {
         await editor.press('Escape');
         await until('it is dismissed', async () => (await editor.ghost()) === '');
         await editor.press('Control+Alt+t');
-        await editor.suggestion();
-        await editor.press('Alt+]', 'Alt+[', 'Tab');
-        const text = await editor.saved('invoked.py');
-        assert.ok(text.length > typed('invoked.py', 'i').length, text);
-        return `"${suggestion}" at first`;
+        assert.equal(await editor.suggestion(), suggestion);
+        await editor.press('Alt+]');
+        const next = await until('another candidate is shown', async () => {
+            const ghost = await editor.suggestion();
+            return ghost !== suggestion && ghost;
+        });
+        await editor.press('Alt+[');
+        await until('the first one is back', async () => (await editor.ghost()) === suggestion);
+        await editor.press('Alt+]');
+        await until('the other one is back', async () => (await editor.ghost()) === next);
+        await editor.press('Tab');
+        assert.equal(await editor.saved('invoked.py'), typed('invoked.py', `i${next}`));
+        return `"${suggestion}" at first, then "${next}"`;
     },
 
     'settings change live': async (editor) => {
@@ -412,6 +417,29 @@ export const scenarios = {
         await editor.type('i');
         await editor.page.locator('.monaco-editor-overlaymessage', { hasText: 'read-only' }).waitFor();
         editor.settings({});
+    },
+
+    'a file and a folder that cannot be written': async (editor) => {
+        const file = join(editor.workspace, 'locked.py');
+        chmodSync(file, 0o444);
+        chmodSync(editor.workspace, 0o555);
+        try {
+            const suggestion = await begin(editor, 'locked.py');
+            await editor.press('Tab', 'Control+s');
+            await editor.message("Failed to save 'locked.py'");
+            await editor.statusHas('CodeGemma: ready');
+            return `"${suggestion}" is suggested, and VS Code says that it cannot save`;
+        } finally {
+            chmodSync(editor.workspace, 0o755);
+        }
+    },
+
+    'a file of 10 MB': async (editor) => {
+        const line = FILES['large.py'].trimEnd().split('\n').length;
+        const opened = await editor.open('large.py', line);
+        await editor.type('i');
+        assert.match(await editor.suggestion({ patience: 30_000 }), /^ght/);
+        return `${Date.now() - opened} ms from opening it to ghost text`;
     },
 
     'a huge file': async (editor) => {

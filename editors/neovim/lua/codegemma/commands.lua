@@ -16,14 +16,34 @@ local function show(name, lines)
   vim.bo.modifiable = false
 end
 
+---@param rows string[][] each as long as the first
+---@return string[] # their cells below one another
+local function columns(rows)
+  local lines = {}
+  for number, row in ipairs(rows) do
+    lines[number] = ''
+    for column, cell in ipairs(row) do
+      local width = 0
+      for _, other in ipairs(rows) do
+        width = math.max(width, vim.fn.strdisplaywidth(other[column]))
+      end
+      local padding = column < #row and (' '):rep(width - vim.fn.strdisplaywidth(cell) + 2) or ''
+      lines[number] = lines[number] .. cell .. padding
+    end
+  end
+  return lines
+end
+
 ---@param told table what the server says of a place
 ---@return string[]
 local function explanation(told)
-  local lines = { 'How much is completed: ' .. told.trigger, 'Anchor: ' .. told.anchor, '' }
+  local rows = { { 'in', 'tokens', 'source', 'path', 'why' } }
   for _, piece in ipairs(told.pieces) do
-    local sign = piece.included and '+' or '-'
-    table.insert(lines, ('%s %s, %s: %d tokens, %s'):format(sign, piece.path, piece.source, piece.tokens, piece.reason))
+    local included = piece.included and 'yes' or 'no'
+    table.insert(rows, { included, tostring(piece.tokens), piece.source, piece.path, piece.reason })
   end
+  local lines = { 'How much is completed: ' .. told.trigger, 'Anchor: ' .. told.anchor, '' }
+  vim.list_extend(lines, columns(rows))
   vim.list_extend(lines, { '', 'What the model sees:', '' })
   return vim.list_extend(lines, vim.split(told.prompt, '\n', { plain = true }))
 end
