@@ -140,7 +140,7 @@ impl Anchor {
         cursor.saturating_sub(self.at) > most(context_tokens) / 4 * 3
     }
 
-    /// Whether it still holds for a later state of the document.
+    /// Whether it still holds for a later state of the document, in which there may be nothing where the cursor was.
     pub fn holds(&self, text: &Rope, cursor: usize, context_tokens: usize) -> bool {
         self.why_not(text, cursor, context_tokens).is_none()
     }
@@ -179,7 +179,9 @@ pub fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: us
 
 /// Whether a suffix follows a cursor, perhaps after what an editor paired in.
 fn has_suffix(text: &Rope, cursor: usize, suffix: RopeSlice<'_>) -> bool {
-    let after = text.byte_slice(cursor..);
+    let Some(after) = text.get_byte_slice(cursor..) else {
+        return false;
+    };
     let Some(paired) = after.len_bytes().checked_sub(suffix.len_bytes()) else {
         return false;
     };
@@ -291,6 +293,15 @@ mod tests {
             (moved, other.shown(show, show).suffix.as_str()),
             (Some(Moved::After), "D")
         );
+    }
+
+    #[test]
+    fn it_holds_nowhere_where_there_is_no_cursor() {
+        let (text, cursor) = split("a$0b");
+        let anchor = Anchor::new(&text, cursor, CONTEXT);
+        for (text, cursor, holds) in [("acb", 2, true), ("aéb", 2, false), ("ab", 3, false), ("", 1, false)] {
+            assert_eq!(anchor.holds(&text.into(), cursor, CONTEXT), holds, "{text} {cursor}");
+        }
     }
 
     #[test]

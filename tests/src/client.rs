@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,9 +23,12 @@ pub enum Encoding {
     Utf16,
 }
 
-/// A server process and the conversation with it. Dropping it kills the process.
+/// A server process and the conversation with it. Dropping it kills the process, and fails the test if a thread of the
+/// server had panicked: the server itself goes on.
 pub struct Client {
     child: Child,
+    /// Shows what the server logs, and gives the panics in it.
+    log: Option<JoinHandle<Vec<String>>>,
     stdin: Option<ChildStdin>,
     incoming: Receiver<Value>,
     /// What came in and nobody has asked for yet.
@@ -82,9 +86,17 @@ impl Client {
         let mut child = server
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the binary was just built");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let log = std::thread::spawn(|| {
+            let lines = stderr.lines().map_while(Result::ok);
+            lines
+                .inspect(|line| eprintln!("{line}"))
+                .filter(|line| line.contains(" panicked at "))
+                .collect()
+        });
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let (sender, incoming) = mpsc::channel();
         std::thread::spawn(move || {
@@ -97,6 +109,7 @@ impl Client {
         Self {
             stdin: child.stdin.take(),
             child,
+            log: Some(log),
             incoming,
             inbox: Vec::new(),
             next_id: 1,
@@ -391,6 +404,10 @@ impl Drop for Client {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let panics = self.log.take().map(JoinHandle::join);
+        if !std::thread::panicking() {
+            assert_eq!(panics.expect("a client is dropped once").unwrap(), [""; 0]);
+        }
     }
 }
 

@@ -76,8 +76,8 @@ impl Session {
         let (text, language) = (document.text.clone(), document.language.clone());
         let anchor = self.anchors.get(name).and_then(|anchor| {
             let cursor = text.len_bytes().checked_sub(anchor.suffix().len_bytes())?;
-            let (anchor, moved) = anchor.follow(&text, cursor, context_tokens);
-            moved.is_none().then_some((anchor, cursor))
+            let holds = anchor.holds(&text, cursor, context_tokens);
+            holds.then(|| (anchor.clone(), cursor))
         });
         let (anchor, cursor) = match anchor {
             Some(found) => found,
