@@ -42,7 +42,11 @@ const REACH: usize = 8 << 10;
 impl<'a> Fit<'a> {
     /// A place at a byte offset of a text with its tree.
     pub fn new(parsed: &'a Parsed, text: &'a Rope, offset: usize) -> Self {
-        let near = parsed.outermost(offset);
+        // In a document with errors the piece may end too early.
+        let near = match parsed.errors() {
+            0 => parsed.outermost(offset),
+            _ => 0..text.len_bytes(),
+        };
         let near = near.start.max(offset.saturating_sub(REACH))..near.end.min(offset + REACH);
         Self {
             errors: parsed.errors(),
@@ -128,6 +132,9 @@ mod tests {
         check("typescript", "f($0);\n", "a)", 1, Some(1));
         check("c", "void f(A$0 *a) {\n}\n", " *b, int)", 2, Some(8));
         check("c", "int f(void) {\n  g$0\n}\n", "(a, b", 0, None);
+        // The one that it takes away belongs to a call further out, which errors hide.
+        let call = "if (s) {\n  return p(s, e => {\n    if (e && f('x')) c.g($0\n  })\n}\n\nb = 1\nif (!r) {\n  c()\n}\nd(b)\n";
+        check("javascript", call, "body)) {", 1, Some(5));
         // An assignment without a value was an error already.
         check("python", "a = $0\n", "b]", 0, Some(1));
     }
