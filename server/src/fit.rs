@@ -37,7 +37,7 @@ pub struct Verdict {
 }
 
 /// How far from the cursor brackets are matched, in bytes.
-const REACH: usize = 8 << 10;
+const REACH: usize = 32 << 10;
 
 impl<'a> Fit<'a> {
     /// A place at a byte offset of a text with its tree.
@@ -134,7 +134,7 @@ mod tests {
         check("c", "int f(void) {\n  g$0\n}\n", "(a, b", 0, None);
         // The one that it takes away belongs to a call further out, which errors hide.
         let call = "if (s) {\n  return p(s, e => {\n    if (e && f('x')) c.g($0\n  })\n}\n\nb = 1\nif (!r) {\n  c()\n}\nd(b)\n";
-        check("javascript", call, "body)) {", 1, Some(5));
+        check("javascript", call, "body)) {", 0, Some(5));
         // An assignment without a value was an error already.
         check("python", "a = $0\n", "b]", 0, Some(1));
     }

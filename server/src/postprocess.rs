@@ -270,7 +270,8 @@ fn indentation(line: &str) -> usize {
 }
 
 /// Where in `text` the line begins that stands below the cursor already, with the same indentation. The line after the next
-/// may well be written again, but not as the last one: then the text leads up to what is there. A closer or two are no such line.
+/// may well be written again, but not as the last one: then the text leads up to what is there. A closer or two are no such
+/// line, nor is one that the user has begun.
 fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
     let mut below = place.next_lines.iter().map(|line| line.trim_end());
     let next = below.next()?;
@@ -283,7 +284,8 @@ fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
         let before = if i == 0 { place.before.as_str() } else { "" };
         let same = |below: &str| below.strip_prefix(before) == Some(line.trim_end());
         let is_last = start + line.len() >= text.trim_end().len();
-        if same(next) || is_last && after_next.is_some_and(same) {
+        let leads_up = is_last && before.trim().is_empty();
+        if same(next) || leads_up && after_next.is_some_and(same) {
             return Some(start);
         }
         start += line.len();
