@@ -65,6 +65,8 @@ pub fn kernels(
             continue;
         }
         for (form, ops) in &forms {
+            // Sleeping threads would leave it all to this one.
+            let _awake = ops.awake();
             let time = time(options, || (case.run)(ops)).map_err(|error| failed(error.to_string()))?;
             tell(&KernelTime {
                 kernel: case.kernel.clone(),

@@ -13,6 +13,9 @@ pub(super) struct Activations {
     pub(super) scale: Vec<f32>,
     /// Sums of `q`: over each group of 32, or over each run of a K format.
     pub(super) sum: Vec<i16>,
+    /// For each group of 32, what the products of the stored bytes of weights have to begin with to become those of the
+    /// weights: less the sum, times what stored bytes are above the weights. Empty for K formats.
+    pub(super) start: Vec<i32>,
     /// Numbers in a sum.
     pub(super) run: usize,
     /// Numbers in a group.
@@ -24,9 +27,11 @@ impl Activations {
     /// a scale that is not finite, so that the fault shows in the result.
     pub(super) fn new(cpu: &Cpu, scaling: Scaling, x: &[f32], cols: usize) -> Self {
         let group = scaling.block();
-        let run = match scaling {
-            Scaling::Super { run, .. } => run,
-            _ => 32,
+        let (run, above) = match scaling {
+            Scaling::Super { run, .. } => (run, None),
+            Scaling::Offset(offset) => (32, Some(offset)),
+            Scaling::Added => (32, Some(0)),
+            Scaling::Signed => (32, Some(cpu.isa.raises_signed_bytes())),
         };
         let groups = x.len() / group;
         let (mut q, mut scale, mut sum) = (vec![0; x.len()], vec![0.0; groups], vec![0; x.len() / run]);
@@ -45,42 +50,43 @@ impl Activations {
                         put_sum.slice(at * (group / run), group / run),
                     )
                 };
-                scale[0] = quantize(cpu.isa, &x[at * group..][..group], q);
-                for (sum, q) in sum.iter_mut().zip(q.chunks_exact(run)) {
-                    *sum = q.iter().map(|&q| i16::from(q)).sum();
-                }
+                scale[0] = quantize(cpu.isa, &x[at * group..][..group], q, sum);
             }
         });
+        let start = above.map_or_else(Vec::new, |above| sum.iter().map(|sum| -above * i32::from(*sum)).collect());
         Self {
             cols,
             q,
             scale,
             sum,
+            start,
             run,
             group,
         }
     }
 }
 
-/// Quantizes a group and gives its scale.
-fn quantize(isa: Isa, x: &[f32], q: &mut [i8]) -> f32 {
+/// Quantizes a group into `q` and gives its scale. `sum` gets the sums of its runs, all as long as one another.
+fn quantize(isa: Isa, x: &[f32], q: &mut [i8], sum: &mut [i16]) -> f32 {
     match isa {
+        Isa::Portable => generic(x, q, sum),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2.
-        Isa::Avx2 => unsafe { avx2(x, q) },
+        // SAFETY: every other form exists only where the processor has AVX2.
+        _ => unsafe { avx2(x, q, sum) },
         // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
-        _ => generic(x, q),
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => generic(x, q, sum),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2(x: &[f32], q: &mut [i8]) -> f32 {
-    generic(x, q)
+fn avx2(x: &[f32], q: &mut [i8], sum: &mut [i16]) -> f32 {
+    generic(x, q, sum)
 }
 
 #[inline(always)]
-fn generic(x: &[f32], q: &mut [i8]) -> f32 {
+fn generic(x: &[f32], q: &mut [i8], sum: &mut [i16]) -> f32 {
     // The bits of absolute values order as the values do, with NaN above infinity.
     let mut largest = 0;
     for x in x {
@@ -91,6 +97,10 @@ fn generic(x: &[f32], q: &mut [i8]) -> f32 {
     for (q, x) in q.iter_mut().zip(x) {
         // At most 127 where the scale is a number; where it is not, any byte will do.
         *q = (x * inverse).round_ties_even() as i32 as i8;
+    }
+    let run = q.len() / sum.len();
+    for (sum, q) in sum.iter_mut().zip(q.chunks_exact(run)) {
+        *sum = q.iter().map(|&q| i16::from(q)).sum();
     }
     scale
 }

@@ -39,6 +39,12 @@ pub(super) fn accumulate(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
         Isa::Avx2 => unsafe { wide::accumulate::<wide::Pairs>(format, panel, x, column, cols, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::AvxVnni => unsafe { wide::accumulate::<wide::Fours<wide::Vex>>(format, panel, x, column, cols, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512Vnni => unsafe { wide::accumulate::<wide::Fours<wide::Evex>>(format, panel, x, column, cols, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         Isa::Neon => unsafe { wide::accumulate::<wide::Widened>(format, panel, x, column, cols, sums) },
@@ -71,6 +77,12 @@ pub(super) fn few(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
         Isa::Avx2 => unsafe { wide::few::<wide::Pairs>(format, stored, panel, x, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::AvxVnni => unsafe { wide::few::<wide::Fours<wide::Vex>>(format, stored, panel, x, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512Vnni => unsafe { wide::few::<wide::Fours<wide::Evex>>(format, stored, panel, x, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         Isa::Neon => unsafe { wide::few::<wide::Widened>(format, stored, panel, x, sums) },

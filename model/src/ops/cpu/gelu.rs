@@ -38,10 +38,12 @@ impl CustomOp2 for GeluMul<'_> {
 
 fn part_of(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
     match isa {
+        Isa::Portable => generic(gate, up, out),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA.
-        Isa::Avx2 => unsafe { avx2(gate, up, out) },
+        // SAFETY: every other form exists only where the processor has AVX2 and FMA.
+        _ => unsafe { avx2(gate, up, out) },
         // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
+        #[cfg(not(target_arch = "x86_64"))]
         _ => generic(gate, up, out),
     }
 }

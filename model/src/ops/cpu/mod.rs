@@ -62,6 +62,12 @@ pub(crate) enum Isa {
     /// [`Isa::available`].
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// As above, with AVX-VNNI: bytes are multiplied and summed by fours.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    /// The same with the AVX-512 form of that instruction (AVX512_VNNI and AVX512VL).
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
     /// NEON.
     #[cfg(target_arch = "aarch64")]
     Neon,
@@ -76,12 +82,25 @@ impl Isa {
         *Self::available().last().expect("the portable form is always there")
     }
 
+    /// By how much the form raises signed bytes of weights to multiply them as unsigned ones.
+    fn raises_signed_bytes(self) -> i32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni | Self::Avx512Vnni => 128,
+            _ => 0,
+        }
+    }
+
     /// For people.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Portable => "plain code",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2, FMA and F16C",
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "AVX2 with AVX-VNNI",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => "AVX2 with AVX-512 VNNI",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "NEON",
             #[cfg(target_arch = "aarch64")]
@@ -93,7 +112,13 @@ impl Isa {
     pub(crate) fn available() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
-            return &[Self::Portable, Self::Avx2];
+            let evex = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni");
+            return match (is_x86_feature_detected!("avxvnni"), evex) {
+                (false, false) => &[Self::Portable, Self::Avx2],
+                (true, false) => &[Self::Portable, Self::Avx2, Self::AvxVnni],
+                (false, true) => &[Self::Portable, Self::Avx2, Self::Avx512Vnni],
+                (true, true) => &[Self::Portable, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni],
+            };
         }
         // The vectors' lanes are taken to lie in memory from the lowest byte on.
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]

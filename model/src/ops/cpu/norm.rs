@@ -41,10 +41,12 @@ impl CustomOp2 for RmsNorm<'_> {
 
 fn normalize(isa: Isa, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     match isa {
+        Isa::Portable => generic(x, weight, epsilon, out),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA.
-        Isa::Avx2 => unsafe { avx2(x, weight, epsilon, out) },
+        // SAFETY: every other form exists only where the processor has AVX2 and FMA.
+        _ => unsafe { avx2(x, weight, epsilon, out) },
         // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
+        #[cfg(not(target_arch = "x86_64"))]
         _ => generic(x, weight, epsilon, out),
     }
 }

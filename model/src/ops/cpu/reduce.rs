@@ -6,10 +6,12 @@ use super::math::exp;
 /// `ln(sum(e^x))` without overflow. NaN where any `x` is.
 pub(crate) fn log_sum_exp(isa: Isa, x: &[f32]) -> f32 {
     match isa {
+        Isa::Portable => generic(x),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Isa::Avx2` exists only where the processor has AVX2 and FMA.
-        Isa::Avx2 => unsafe { avx2(x) },
+        // SAFETY: every other form exists only where the processor has AVX2 and FMA.
+        _ => unsafe { avx2(x) },
         // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
+        #[cfg(not(target_arch = "x86_64"))]
         _ => generic(x),
     }
 }

@@ -54,9 +54,9 @@ unsafe fn rows<P: Products, const N: usize>(
     // SAFETY: passed on to the caller; the depths are those of the widths of the weights, see `tile`.
     unsafe {
         match format {
-            Format::Q4_0 => plain::<P, Q4_0, N, 8>(stored, x, 8, sums),
-            Format::Q5_0 => plain::<P, Q5_0, N, 4>(stored, x, 16, sums),
-            Format::Q8_0 => plain::<P, Q8_0, N, 0>(stored, x, 0, sums),
+            Format::Q4_0 => plain::<P, Q4_0, N, 8>(stored, x, sums),
+            Format::Q5_0 => plain::<P, Q5_0, N, 4>(stored, x, sums),
+            Format::Q8_0 => plain::<P, Q8_0, N, 0>(stored, x, sums),
             Format::Q4_K => runs_of_32::<P, Q4K, N, 8>(stored, panel, x, sums),
             Format::Q5_K => runs_of_32::<P, Q5K, N, 4>(stored, panel, x, sums),
             Format::Q6_K => runs_of_16::<P, Q6K, N, 2>(stored, panel, x, sums),
@@ -71,7 +71,6 @@ unsafe fn rows<P: Products, const N: usize>(
 unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     x: Rows<'_, N>,
-    offset: i32,
     sums: &mut [[f32; ROWS]],
 ) {
     let bytes = F::FORMAT.block_bytes();
@@ -83,7 +82,7 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
             ahead.fetch(ROWS * bytes);
             let block = Blocks::new(stored, at * bytes);
             let w = F::vectors(block);
-            let mut whole = [simd::zero_ints(); N];
+            let mut whole = x.start(at);
             if DEPTH == 0 {
                 P::signed(x, &w, 32 * at, &mut whole);
             } else if DEPTH == 8 {
@@ -92,7 +91,7 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
                 P::unsigned::<8, 4, N>(x, &w, 32 * at, None, &mut whole);
             }
             let scale = block.halves(0);
-            x.add_plain::<false>(at, whole, offset, scale, scale, &mut acc);
+            x.add_plain::<false>(at, whole, scale, scale, &mut acc);
         }
         store(acc, sums);
     }
@@ -125,7 +124,7 @@ unsafe fn runs_of_32<P: Products, F: Super, const N: usize, const DEPTH: usize>(
                 }
             }
             let (d, d_min) = F::factors(block);
-            x.add_super::<32, false>(at, products, panel.run_min.get_unchecked(..4), d, d_min, &mut acc);
+            x.add_super::<P, 32, false>(at, products, panel.run_min.get_unchecked(..4), d, d_min, &mut acc);
         }
         store(acc, sums);
     }
@@ -167,7 +166,7 @@ unsafe fn runs_of_16<P: Products, F: Super, const N: usize, const DEPTH: usize>(
                 }
             }
             let (d, d_min) = F::factors(block);
-            x.add_super::<16, true>(at, products, panel.run_min.get_unchecked(..8), d, d_min, &mut acc);
+            x.add_super::<P, 16, true>(at, products, panel.run_min.get_unchecked(..8), d, d_min, &mut acc);
         }
         store(acc, sums);
     }

@@ -9,6 +9,8 @@ use super::super::simd::{self, Floats, Ints};
 pub(super) mod avx2;
 #[cfg(target_arch = "aarch64")]
 pub(super) mod neon;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod vnni;
 
 /// How an instruction set multiplies bytes and sums the products. The sums are exact.
 pub(in super::super) trait Products {
@@ -25,11 +27,26 @@ pub(in super::super) trait Products {
         whole: &mut [Ints; N],
     );
 
-    /// The same for 32 signed columns.
+    /// The same for 32 signed columns, without a scale. What [`Isa::raises_signed_bytes`] says is added to each weight.
+    ///
+    /// [`Isa::raises_signed_bytes`]: super::super::Isa
     ///
     /// # Safety
     /// As for [`Products::unsigned`].
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]);
+
+    /// Adds to `sums` the products of numbers of two bytes, in each lane of two with the two at `x`.
+    ///
+    /// # Safety
+    /// Needs the instruction set; two numbers must be at `x`.
+    #[inline(always)]
+    unsafe fn add_pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let x = simd::all_ints(x.cast::<i32>().read_unaligned());
+            simd::add(sums, simd::pair_products(w, x))
+        }
+    }
 }
 
 /// `N` activation rows from a column on.
@@ -65,14 +82,24 @@ impl<'a, const N: usize> Rows<'a, N> {
         }
     }
 
+    /// What the whole products of block `block` of a plain format begin with.
+    ///
+    /// # Safety
+    /// As for [`Products::unsigned`].
     #[inline(always)]
-    unsafe fn sum(self, row: usize, block: usize) -> i32 {
-        // SAFETY: as above.
-        unsafe { i32::from(*self.x.sum.get_unchecked((self.begin + row * self.x.cols) / 32 + block)) }
+    pub(super) unsafe fn start(self, block: usize) -> [Ints; N] {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let mut whole = [simd::zero_ints(); N];
+            for (row, whole) in whole.iter_mut().enumerate() {
+                let at = (self.begin + row * self.x.cols) / 32 + block;
+                *whole = simd::all_ints(*self.x.start.get_unchecked(at));
+            }
+            whole
+        }
     }
 
-    /// Adds block `block` of a plain format to `acc`: its whole products less `offset` times the activations' sum, and
-    /// what the format adds.
+    /// Adds block `block` of a plain format to `acc`: its whole products and what the format adds.
     ///
     /// # Safety
     /// As for [`Products::unsigned`].
@@ -81,7 +108,6 @@ impl<'a, const N: usize> Rows<'a, N> {
         self,
         block: usize,
         whole: [Ints; N],
-        offset: i32,
         w_scale: Floats,
         w_added: Floats,
         acc: &mut [Floats; N],
@@ -90,13 +116,10 @@ impl<'a, const N: usize> Rows<'a, N> {
         unsafe {
             for (row, acc) in acc.iter_mut().enumerate() {
                 let x_scale = self.scale(row, block, 32);
-                let mut whole = whole[row];
-                if offset != 0 {
-                    whole = simd::sub(whole, simd::all_ints(offset * self.sum(row, block)));
-                }
-                *acc = simd::mul_add(simd::to_floats(whole), simd::mul(w_scale, x_scale), *acc);
+                *acc = simd::mul_add(simd::to_floats(whole[row]), simd::mul(w_scale, x_scale), *acc);
                 if ADDED {
-                    let x_sum = simd::all_floats(self.sum(row, block) as f32);
+                    let at = (self.begin + row * self.x.cols) / 32 + block;
+                    let x_sum = simd::all_floats(f32::from(*self.x.sum.get_unchecked(at)));
                     *acc = simd::mul_add(x_sum, simd::mul(w_added, x_scale), *acc);
                 }
             }
@@ -108,7 +131,7 @@ impl<'a, const N: usize> Rows<'a, N> {
     /// # Safety
     /// As for [`Products::unsigned`]; `minima` has a vector for every two of the block's runs of `RUN`.
     #[inline(always)]
-    pub(super) unsafe fn add_super<const RUN: usize, const OFFSET: bool>(
+    pub(super) unsafe fn add_super<P: Products, const RUN: usize, const OFFSET: bool>(
         self,
         block: usize,
         products: [Ints; N],
@@ -123,9 +146,8 @@ impl<'a, const N: usize> Rows<'a, N> {
                 let mut minimum = simd::zero_ints();
                 let runs = (self.begin + row * self.x.cols + 256 * block) / RUN;
                 for pair in 0..128 / RUN {
-                    let x_sums = self.x.sum.as_ptr().add(runs + 2 * pair).cast::<i32>().read_unaligned();
                     let minima = simd::load_ints(minima.get_unchecked(pair));
-                    minimum = simd::add(minimum, simd::pair_products(minima, simd::all_ints(x_sums)));
+                    minimum = P::add_pairs(minimum, minima, self.x.sum.as_ptr().add(runs + 2 * pair));
                 }
                 let x_scale = self.scale(row, block, 256);
                 let scale = simd::mul(d, x_scale);

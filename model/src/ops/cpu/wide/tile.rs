@@ -50,10 +50,10 @@ unsafe fn rows<P: Products, const N: usize>(
     // SAFETY: passed on to the caller.
     unsafe {
         match format {
-            Format::Q4_0 => plain::<P, N, 8, false>(panel, x, blocks, 8, sums),
-            Format::Q5_0 => plain::<P, N, 4, false>(panel, x, blocks, 16, sums),
-            Format::Q4_1 => plain::<P, N, 8, true>(panel, x, blocks, 0, sums),
-            Format::Q5_1 => plain::<P, N, 4, true>(panel, x, blocks, 0, sums),
+            Format::Q4_0 => plain::<P, N, 8, false>(panel, x, blocks, sums),
+            Format::Q5_0 => plain::<P, N, 4, false>(panel, x, blocks, sums),
+            Format::Q4_1 => plain::<P, N, 8, true>(panel, x, blocks, sums),
+            Format::Q5_1 => plain::<P, N, 4, true>(panel, x, blocks, sums),
             Format::Q8_0 => signed::<P, N>(panel, x, blocks, sums),
             Format::Q2_K => superblocks::<P, N, 16, 4, 4, false>(panel, x, blocks, sums),
             Format::Q3_K => superblocks::<P, N, 16, 4, 4, true>(panel, x, blocks, sums),
@@ -83,18 +83,17 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
     panel: &Panel,
     x: Rows<'_, N>,
     blocks: usize,
-    offset: i32,
     sums: &mut [[f32; ROWS]],
 ) {
     // SAFETY: 32 columns and a scale for each block.
     unsafe {
         let mut acc = load::<N>(sums);
         for block in 0..blocks {
-            let mut whole = [simd::zero_ints(); N];
+            let mut whole = x.start(block);
             P::unsigned::<8, DEPTH, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
             let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
             let added = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
-            x.add_plain::<ADDED>(block, whole, offset, scale, added, &mut acc);
+            x.add_plain::<ADDED>(block, whole, scale, added, &mut acc);
         }
         store(acc, sums);
     }
@@ -106,10 +105,10 @@ unsafe fn signed<P: Products, const N: usize>(panel: &Panel, x: Rows<'_, N>, blo
     unsafe {
         let mut acc = load::<N>(sums);
         for block in 0..blocks {
-            let mut whole = [simd::zero_ints(); N];
+            let mut whole = x.start(block);
             P::signed(x, &weights(panel, 8 * block), 32 * block, &mut whole);
             let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
-            x.add_plain::<false>(block, whole, 0, scale, scale, &mut acc);
+            x.add_plain::<false>(block, whole, scale, scale, &mut acc);
         }
         store(acc, sums);
     }
@@ -143,7 +142,7 @@ unsafe fn superblocks<
             let minima = panel.run_min.get_unchecked(runs / 2 * block..runs / 2 * (block + 1));
             let d = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
             let d_min = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
-            x.add_super::<RUN, OFFSET>(block, products, minima, d, d_min, &mut acc);
+            x.add_super::<P, RUN, OFFSET>(block, products, minima, d, d_min, &mut acc);
         }
         store(acc, sums);
     }

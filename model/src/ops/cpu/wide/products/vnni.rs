@@ -1,0 +1,177 @@
+//! VNNI multiplies unsigned bytes by signed ones and adds four products to a sum in 32 bits at once (`vpdpbusd`). It
+//! comes encoded in two ways, for processors with AVX-512 and for those without.
+//!
+//! The instruction is named for the assembler only here, so that nothing else is compiled for processors that have it.
+
+use std::arch::asm;
+use std::arch::x86_64::*;
+
+use super::{Products, Rows};
+use crate::ops::cpu::simd::{self, Ints};
+
+/// Sums of four products.
+pub(in crate::ops::cpu) struct Fours<E>(std::marker::PhantomData<E>);
+
+/// How the instruction is encoded.
+pub(in crate::ops::cpu) trait Encoding {
+    /// Adds to each lane of `sums` the products of 16 columns: the lane's four bytes of each vector of `w` with four of the
+    /// activations at `x`.
+    ///
+    /// # Safety
+    /// Needs the instruction; 16 bytes must be at `x`.
+    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], sums: Ints) -> Ints;
+
+    /// Adds to each lane of `sums` the products of its two numbers of two bytes with the two at `x` (`vpdpwssd`).
+    ///
+    /// # Safety
+    /// Needs the instruction; two numbers must be at `x`.
+    unsafe fn pairs(sums: Ints, w: Ints, x: *const i16) -> Ints;
+}
+
+/// As AVX-512 encodes it, which repeats four activations in all lanes while it reads them.
+pub(in crate::ops::cpu) struct Evex;
+
+/// As AVX-VNNI encodes it.
+pub(in crate::ops::cpu) struct Vex;
+
+impl Encoding for Evex {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
+        // SAFETY: the instructions read 16 bytes from `x` and the named registers, write `sums` only, and leave flags
+        // and the stack alone; the caller has them.
+        unsafe {
+            asm!(
+                "vpdpbusd {sums}, {a}, dword ptr [{x}]{{1to8}}",
+                "vpdpbusd {sums}, {b}, dword ptr [{x} + 4]{{1to8}}",
+                "vpdpbusd {sums}, {c}, dword ptr [{x} + 8]{{1to8}}",
+                "vpdpbusd {sums}, {d}, dword ptr [{x} + 12]{{1to8}}",
+                sums = inout(ymm_reg) sums,
+                a = in(ymm_reg) w[0],
+                b = in(ymm_reg) w[1],
+                c = in(ymm_reg) w[2],
+                d = in(ymm_reg) w[3],
+                x = in(reg) x,
+                options(pure, readonly, nostack, preserves_flags)
+            );
+        }
+        sums
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn pairs(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: as above, for the four bytes at `x`.
+        unsafe {
+            asm!(
+                "vpdpwssd {sums}, {w}, dword ptr [{x}]{{1to8}}",
+                sums = inout(ymm_reg) sums,
+                w = in(ymm_reg) w,
+                x = in(reg) x,
+                options(pure, readonly, nostack, preserves_flags)
+            );
+        }
+        sums
+    }
+}
+
+impl Encoding for Vex {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
+        for (at, w) in w.iter().enumerate() {
+            // SAFETY: as above; four of the 16 bytes are read here.
+            unsafe {
+                let x = _mm256_set1_epi32(x.add(4 * at).cast::<i32>().read_unaligned());
+                asm!(
+                    "{{vex}} vpdpbusd {sums}, {w}, {x}",
+                    sums = inout(ymm_reg) sums,
+                    w = in(ymm_reg) *w,
+                    x = in(ymm_reg) x,
+                    options(pure, nomem, nostack, preserves_flags)
+                );
+            }
+        }
+        sums
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn pairs(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: as above, for the four bytes at `x`.
+        unsafe {
+            let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
+            asm!(
+                "{{vex}} vpdpwssd {sums}, {w}, {x}",
+                sums = inout(ymm_reg) sums,
+                w = in(ymm_reg) w,
+                x = in(ymm_reg) x,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        sums
+    }
+}
+
+impl<E: Encoding> Products for Fours<E> {
+    #[inline(always)]
+    unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
+        x: Rows<'_, N>,
+        w: &[Ints; V],
+        column: usize,
+        scale: Option<Ints>,
+        whole: &mut [Ints; N],
+    ) {
+        for (row, whole) in whole.iter_mut().enumerate() {
+            // SAFETY: passed on to the caller. The sums are exact whatever the bytes are, so that no depth counts.
+            unsafe {
+                let x = x.at(row, column);
+                *whole = match scale {
+                    None => fours::<E, V>(x, w, *whole),
+                    Some(scale) => scaled(fours::<E, V>(x, w, simd::zero_ints()), scale, *whole),
+                };
+            }
+        }
+    }
+
+    /// Signed bytes are raised by 128.
+    #[inline(always)]
+    unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let mut raised = *w;
+            for w in &mut raised {
+                *w = _mm256_xor_si256(*w, _mm256_set1_epi8(-128));
+            }
+            for (row, whole) in whole.iter_mut().enumerate() {
+                *whole = fours::<E, 8>(x.at(row, column), &raised, *whole);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: passed on to the caller.
+        unsafe { E::pairs(sums, w, x) }
+    }
+}
+
+/// Adds the products of `4 * V` columns to `sums`.
+#[inline(always)]
+unsafe fn fours<E: Encoding, const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
+    for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
+        // SAFETY: the caller gives as many activations, and has the instruction.
+        sums = unsafe { E::sixteen(x.add(16 * part), w, sums) };
+    }
+    sums
+}
+
+/// `whole + sums * scale`; a lane of `scale` has the row's number twice, in 16 bits.
+#[inline(always)]
+unsafe fn scaled(sums: Ints, scale: Ints, whole: Ints) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let scale = _mm256_srai_epi32::<16>(scale);
+        _mm256_add_epi32(whole, _mm256_mullo_epi32(sums, scale))
+    }
+}
