@@ -53,7 +53,9 @@ impl Activations {
                 scale[0] = quantize(cpu.isa, &x[at * group..][..group], q, sum);
             }
         });
-        let start = above.map_or_else(Vec::new, |above| sum.iter().map(|sum| -above * i32::from(*sum)).collect());
+        let start = above.map_or_else(Vec::new, |above| {
+            sum.iter().map(|sum| -above * i32::from(*sum)).collect()
+        });
         Self {
             cols,
             q,

@@ -14,12 +14,12 @@ mod unpack;
 pub(super) use few::few;
 pub(super) use floats::floats;
 use products::Products;
+#[cfg(target_arch = "aarch64")]
+pub(super) use products::neon::{Fours, Widened};
 #[cfg(target_arch = "x86_64")]
 pub(super) use products::{
     avx2::Pairs,
     vnni::{Evex, Fours, Vex},
 };
-#[cfg(target_arch = "aarch64")]
-pub(super) use products::neon::{Fours, Widened};
 pub(super) use tile::accumulate;
 pub(super) use unpack::unpack;

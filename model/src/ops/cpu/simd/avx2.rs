@@ -6,8 +6,6 @@ use half::f16;
 
 /// Whole numbers: 32 bytes, 16 of two bytes or eight of four.
 pub(in crate::ops::cpu) type Ints = __m256i;
-/// Eight numbers of two bytes.
-pub(in crate::ops::cpu) type Shorts = __m128i;
 /// Eight `f32` numbers.
 pub(in crate::ops::cpu) type Floats = __m256;
 
@@ -77,18 +75,56 @@ pub(in crate::ops::cpu) unsafe fn masked(v: Ints, mask: i8) -> Ints {
     unsafe { _mm256_and_si256(v, _mm256_set1_epi8(mask)) }
 }
 
-/// Every byte `>> by`; what comes in at its top is anything.
+/// Every number of four bytes `>> by`, as an unsigned one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
     // SAFETY: the caller has AVX2.
-    unsafe { _mm256_srl_epi16(v, _mm_cvtsi32_si128(by as i32)) }
+    unsafe { _mm256_srl_epi32(v, _mm_cvtsi32_si128(by as i32)) }
 }
 
-/// Every byte `<< by`; what comes in at its bottom is anything.
+/// The same as a signed one.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn shifted_right_signed(v: Ints, by: usize) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_sra_epi32(v, _mm_cvtsi32_si128(by as i32)) }
+}
+
+/// Every number of four bytes `<< by`.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_left(v: Ints, by: usize) -> Ints {
     // SAFETY: the caller has AVX2.
-    unsafe { _mm256_sll_epi16(v, _mm_cvtsi32_si128(by as i32)) }
+    unsafe { _mm256_sll_epi32(v, _mm_cvtsi32_si128(by as i32)) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_and_si256(a, b) }
+}
+
+/// Four bytes at each of eight places.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {
+    // SAFETY: the caller gives places of four bytes and has AVX2.
+    unsafe {
+        let mut dwords = [0; 8];
+        for (dword, row) in dwords.iter_mut().zip(rows) {
+            *dword = row.cast::<i32>().read_unaligned();
+        }
+        let [a, b, c, d, e, f, g, h] = dwords;
+        _mm256_setr_epi32(a, b, c, d, e, f, g, h)
+    }
+}
+
+/// The lower two bytes of each number of four as a half-precision number, widened.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn widen_halves(v: Ints) -> Floats {
+    // SAFETY: the caller has AVX2 and F16C.
+    unsafe {
+        let v = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
+        let v = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+        _mm256_cvtph_ps(v)
+    }
 }
 
 /// 16 bytes at each of eight places: vector `i` holds bytes `4 i` to `4 i + 3` of each, in order.
@@ -137,42 +173,6 @@ pub(in crate::ops::cpu) unsafe fn fifth_bits(bits: Ints) -> [Ints; 8] {
             *out = _mm256_and_si256(set, sixteen);
         }
         out
-    }
-}
-
-/// Eight unsigned bytes, the lowest first.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn widen_unsigned(bytes: u64) -> Shorts {
-    // SAFETY: the caller has AVX2.
-    unsafe { _mm_cvtepu8_epi16(_mm_cvtsi64_si128(bytes.cast_signed())) }
-}
-
-/// Eight signed bytes.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn widen_signed(from: *const u8) -> Shorts {
-    // SAFETY: the caller gives eight bytes and has AVX2.
-    unsafe { _mm_cvtepi8_epi16(_mm_loadl_epi64(from.cast())) }
-}
-
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn times_32(v: Shorts) -> Shorts {
-    // SAFETY: the caller has AVX2.
-    unsafe { _mm_slli_epi16::<5>(v) }
-}
-
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn store_shorts(to: *mut i16, v: Shorts) {
-    // SAFETY: the caller gives room for eight numbers and has AVX2.
-    unsafe { _mm_storeu_si128(to.cast(), v) }
-}
-
-/// Writes each number twice.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn store_twice(to: *mut i16, v: Shorts) {
-    // SAFETY: the caller gives room for sixteen numbers and has AVX2.
-    unsafe {
-        _mm_storeu_si128(to.cast(), _mm_unpacklo_epi16(v, v));
-        _mm_storeu_si128(to.add(8).cast(), _mm_unpackhi_epi16(v, v));
     }
 }
 
@@ -243,4 +243,11 @@ pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
 pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
     // SAFETY: a hint that reads nothing.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+}
+
+/// The same for the second-level cache.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn prefetch_second_level(at: *const u8) {
+    // SAFETY: a hint that reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
 }

@@ -10,8 +10,6 @@ use half::f16;
 
 /// Whole numbers: 32 bytes, 16 of two bytes or eight of four.
 pub(in crate::ops::cpu) type Ints = int32x4x2_t;
-/// Eight numbers of two bytes.
-pub(in crate::ops::cpu) type Shorts = int16x8_t;
 /// Eight `f32` numbers.
 pub(in crate::ops::cpu) type Floats = float32x4x2_t;
 
@@ -100,27 +98,68 @@ pub(in crate::ops::cpu) unsafe fn masked(v: Ints, mask: i8) -> Ints {
     }
 }
 
-/// Every byte `>> by`; what comes in at its top is anything.
+/// Every number of four bytes `>> by`, as an unsigned one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
-    shifted(v, -(by as i8))
-}
-
-/// Every byte `<< by`; what comes in at its bottom is anything.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn shifted_left(v: Ints, by: usize) -> Ints {
-    shifted(v, by as i8)
-}
-
-#[inline(always)]
-fn shifted(v: Ints, by: i8) -> Ints {
     // SAFETY: NEON is always there.
     unsafe {
-        let by = vdupq_n_s8(by);
+        let by = vdupq_n_s32(-(by as i32));
+        let (low, high) = (vreinterpretq_u32_s32(v.0), vreinterpretq_u32_s32(v.1));
         int32x4x2_t(
-            vreinterpretq_s32_u8(vshlq_u8(vreinterpretq_u8_s32(v.0), by)),
-            vreinterpretq_s32_u8(vshlq_u8(vreinterpretq_u8_s32(v.1), by)),
+            vreinterpretq_s32_u32(vshlq_u32(low, by)),
+            vreinterpretq_s32_u32(vshlq_u32(high, by)),
         )
+    }
+}
+
+/// The same as a signed one.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn shifted_right_signed(v: Ints, by: usize) -> Ints {
+    shifted(v, -(by as i32))
+}
+
+/// Every number of four bytes `<< by`.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn shifted_left(v: Ints, by: usize) -> Ints {
+    shifted(v, by as i32)
+}
+
+#[inline(always)]
+fn shifted(v: Ints, by: i32) -> Ints {
+    // SAFETY: NEON is always there.
+    unsafe { int32x4x2_t(vshlq_s32(v.0, vdupq_n_s32(by)), vshlq_s32(v.1, vdupq_n_s32(by))) }
+}
+
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
+    // SAFETY: NEON is always there.
+    unsafe { int32x4x2_t(vandq_s32(a.0, b.0), vandq_s32(a.1, b.1)) }
+}
+
+/// Four bytes at each of eight places.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {
+    let mut dwords = [0_i32; 8];
+    // SAFETY: the caller gives places of four bytes.
+    unsafe {
+        for (dword, row) in dwords.iter_mut().zip(rows) {
+            *dword = row.cast::<i32>().read_unaligned();
+        }
+        load_ints(dwords.as_ptr())
+    }
+}
+
+/// The lower two bytes of each number of four as a half-precision number, widened.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn widen_halves(v: Ints) -> Floats {
+    // SAFETY: NEON is always there.
+    unsafe {
+        let (low, high) = (vreinterpretq_u32_s32(v.0), vreinterpretq_u32_s32(v.1));
+        let (low, high) = (
+            vreinterpret_f16_u16(vmovn_u32(low)),
+            vreinterpret_f16_u16(vmovn_u32(high)),
+        );
+        float32x4x2_t(vcvt_f32_f16(low), vcvt_f32_f16(high))
     }
 }
 
@@ -186,42 +225,6 @@ fn sixteens(bits: int32x4_t, byte: uint8x16_t, mask: uint32x4_t) -> int32x4_t {
         let spread = vqtbl1q_u8(vreinterpretq_u8_s32(bits), byte);
         let set = vtstq_u8(spread, vreinterpretq_u8_u32(mask));
         vreinterpretq_s32_u8(vandq_u8(set, vdupq_n_u8(16)))
-    }
-}
-
-/// Eight unsigned bytes, the lowest first.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn widen_unsigned(bytes: u64) -> Shorts {
-    // SAFETY: NEON is always there.
-    unsafe { vreinterpretq_s16_u16(vmovl_u8(vcreate_u8(bytes))) }
-}
-
-/// Eight signed bytes.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn widen_signed(from: *const u8) -> Shorts {
-    // SAFETY: the caller gives eight bytes; NEON is always there.
-    unsafe { vmovl_s8(vld1_s8(from.cast())) }
-}
-
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn times_32(v: Shorts) -> Shorts {
-    // SAFETY: NEON is always there.
-    unsafe { vshlq_n_s16::<5>(v) }
-}
-
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn store_shorts(to: *mut i16, v: Shorts) {
-    // SAFETY: the caller gives room for eight numbers.
-    unsafe { vst1q_s16(to, v) }
-}
-
-/// Writes each number twice.
-#[inline(always)]
-pub(in crate::ops::cpu) unsafe fn store_twice(to: *mut i16, v: Shorts) {
-    // SAFETY: the caller gives room for sixteen numbers.
-    unsafe {
-        vst1q_s16(to, vzip1q_s16(v, v));
-        vst1q_s16(to.add(8), vzip2q_s16(v, v));
     }
 }
 
@@ -297,4 +300,11 @@ pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
 pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
     // SAFETY: a hint that changes no register and no memory, and faults at no address.
     unsafe { asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags)) };
+}
+
+/// The same for the second-level cache.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn prefetch_second_level(at: *const u8) {
+    // SAFETY: as above.
+    unsafe { asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags)) };
 }

@@ -9,7 +9,7 @@ use super::super::panel::{Panel, ROWS, Stored};
 use super::super::simd;
 use super::Products;
 use super::products::{Rows, load, store};
-use super::transpose::{Ahead, Blocks};
+use super::transpose::{Blocks, RowsAhead};
 use super::unpack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
 use crate::weights::Format;
 
@@ -74,12 +74,12 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
     sums: &mut [[f32; ROWS]],
 ) {
     let bytes = F::FORMAT.block_bytes();
-    let mut ahead = Ahead::new(stored, bytes);
+    let ahead = RowsAhead::new(stored);
     // SAFETY: the blocks of the eight rows are there, and the activations' columns.
     unsafe {
         let mut acc = load::<N>(sums);
         for at in 0..stored.blocks {
-            ahead.fetch(ROWS * bytes);
+            ahead.fetch(ROWS * bytes * at, ROWS * bytes);
             let block = Blocks::new(stored, at * bytes);
             let w = F::vectors(block);
             let mut whole = x.start(at);
@@ -90,7 +90,7 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
             } else {
                 P::unsigned::<8, 4, N>(x, &w, 32 * at, None, &mut whole);
             }
-            let scale = block.halves(0);
+            let scale = block.first_halves();
             x.add_plain::<false>(at, whole, scale, scale, &mut acc);
         }
         store(acc, sums);
@@ -105,25 +105,24 @@ unsafe fn runs_of_32<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     sums: &mut [[f32; ROWS]],
 ) {
     let bytes = F::FORMAT.block_bytes();
-    let mut ahead = Ahead::new(stored, bytes);
+    let ahead = RowsAhead::new(stored);
     // SAFETY: as above; the panel has room for a block's runs.
     unsafe {
         let mut acc = load::<N>(sums);
         for at in 0..stored.blocks {
             let block = Blocks::new(stored, at * bytes);
-            F::runs(block, panel, 0);
+            let (d, d_min) = F::runs(block, panel, 0);
             let mut products = [simd::zero_ints(); N];
             for half in 0..2 {
                 let shared = F::shared(block, half);
                 for pair in 2 * half..2 * half + 2 {
-                    ahead.fetch(ROWS * bytes / 4);
+                    ahead.fetch(ROWS * bytes * at + ROWS * bytes / 4 * pair, ROWS * bytes / 4);
                     for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
                         let scale = simd::load_ints(panel.run_scale.get_unchecked(run));
                         P::unsigned::<8, DEPTH, N>(x, &w, 256 * at + 32 * run, Some(scale), &mut products);
                     }
                 }
             }
-            let (d, d_min) = F::factors(block);
             x.add_super::<P, 32, false>(at, products, panel.run_min.get_unchecked(..4), d, d_min, &mut acc);
         }
         store(acc, sums);
@@ -138,18 +137,18 @@ unsafe fn runs_of_16<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     sums: &mut [[f32; ROWS]],
 ) {
     let bytes = F::FORMAT.block_bytes();
-    let mut ahead = Ahead::new(stored, bytes);
+    let ahead = RowsAhead::new(stored);
     // SAFETY: as above.
     unsafe {
         let mut acc = load::<N>(sums);
         for at in 0..stored.blocks {
             let block = Blocks::new(stored, at * bytes);
-            F::runs(block, panel, 0);
+            let (d, d_min) = F::runs(block, panel, 0);
             let mut products = [simd::zero_ints(); N];
             for half in 0..2 {
                 let shared = F::shared(block, half);
                 for pair in 2 * half..2 * half + 2 {
-                    ahead.fetch(ROWS * bytes / 4);
+                    ahead.fetch(ROWS * bytes * at + ROWS * bytes / 4 * pair, ROWS * bytes / 4);
                     for (run, w) in F::runs_of(pair).into_iter().zip(F::pair(block, pair, shared)) {
                         let [a, b, c, d, e, f, g, h] = w;
                         for (part, w) in [[a, b, c, d], [e, f, g, h]].iter().enumerate() {
@@ -165,7 +164,6 @@ unsafe fn runs_of_16<P: Products, F: Super, const N: usize, const DEPTH: usize>(
                     }
                 }
             }
-            let (d, d_min) = F::factors(block);
             x.add_super::<P, 16, true>(at, products, panel.run_min.get_unchecked(..8), d, d_min, &mut acc);
         }
         store(acc, sums);

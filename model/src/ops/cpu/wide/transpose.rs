@@ -1,11 +1,46 @@
 //! Eight stored rows transposed: where their blocks lie, and what is read from the same place of each.
 
-use half::f16;
-
 use super::super::panel::{Panel, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 
-/// Fetches what will be unpacked next into the cache, row after row as it lies in memory, in step with the unpacking.
+/// Fetches what comes after eight whole rows into a cache, in step with their use. The rows lie one after the other, so
+/// that it does not matter which bytes are of which.
+#[derive(Clone, Copy)]
+pub(super) struct RowsAhead {
+    begin: *const u8,
+    /// Whether they fit the first-level cache beside the rows in use. Where they do not, they are fetched to the second:
+    /// in the first they would be gone when they are needed, and fewer can be on their way to it at a time.
+    near: bool,
+}
+
+impl RowsAhead {
+    #[inline(always)]
+    pub(super) fn new(stored: Stored<'_>) -> Self {
+        Self {
+            begin: stored.bytes.as_ptr().wrapping_add(stored.ahead),
+            near: stored.ahead <= 12 << 10,
+        }
+    }
+
+    /// Fetches `bytes` from byte `at` on.
+    #[inline(always)]
+    pub(super) fn fetch(self, at: usize, bytes: usize) {
+        for line in 0..bytes.div_ceil(64) {
+            let line = self.begin.wrapping_add(at + 64 * line);
+            // SAFETY: an address past the end does no harm.
+            unsafe {
+                if self.near {
+                    simd::prefetch(line);
+                } else {
+                    simd::prefetch_second_level(line);
+                }
+            }
+        }
+    }
+}
+
+/// Fetches what will be unpacked next into the cache, row after row as it lies in memory, in step with the unpacking of
+/// pieces of rows.
 pub(super) struct Ahead {
     next: *const u8,
     /// The end of the row's piece.
@@ -60,115 +95,96 @@ impl Blocks {
         }
     }
 
+    /// Where byte `at` of each block is.
     #[inline(always)]
-    unsafe fn row(self, row: usize) -> *const u8 {
-        // SAFETY: the block of every row lies within the stored bytes.
-        unsafe { self.first.add(row * self.stride) }
+    unsafe fn places(self, at: usize) -> [*const u8; ROWS] {
+        let mut places = [self.first; ROWS];
+        for (row, place) in places.iter_mut().enumerate() {
+            // SAFETY: the block of every row lies within the stored bytes, and the byte within the block.
+            *place = unsafe { self.first.add(row * self.stride + at) };
+        }
+        places
     }
 
-    /// The scales and minima of the 8 runs of a Q4_K or Q5_K block: 6 bits each, packed into the 12 bytes at 4.
+    /// The first 16 bytes of a Q4_K or Q5_K block: its two factors, which are given, and the scales and minima of its 8
+    /// runs, 6 bits each, which go to the panel's block `at`.
     #[inline(always)]
-    pub(super) unsafe fn packed_runs(self, panel: &mut Panel, at: usize) {
-        let mut scales = [[0_i16; 16]; ROWS];
-        let mut minima = [[0_i16; 8]; ROWS];
-        // SAFETY: the bytes lie within the block; arrays are as long as what is stored; the caller has the
-        // instruction set.
+    pub(super) unsafe fn packed_runs(self, panel: &mut Panel, at: usize) -> (Floats, Floats) {
+        let run_scale = panel.run_scale[8 * at..][..8].as_mut_ptr();
+        let run_min = panel.run_min[4 * at..][..4].as_mut_ptr();
+        // SAFETY: the bytes lie within the block, and there is room for the vectors; the caller has the instruction set.
         unsafe {
-            for row in 0..ROWS {
-                let packed = self.row(row).add(4).cast::<u32>();
-                let (a, b, c) = (
-                    packed.read_unaligned(),
-                    packed.add(1).read_unaligned(),
-                    packed.add(2).read_unaligned(),
-                );
-                let low = |word: u32| u64::from(word & 0x3f3f_3f3f);
-                let high = |four: u32, two: u32| u64::from((four & 0x0f0f_0f0f) | (((two >> 6) & 0x0303_0303) << 4));
-                let scale = simd::widen_unsigned(low(a) | (high(c, a) << 32));
-                simd::store_twice(scales[row].as_mut_ptr(), scale);
-                let minimum = simd::widen_unsigned(low(b) | (high(c >> 4, b) << 32));
-                simd::store_shorts(minima[row].as_mut_ptr(), minimum);
+            // A lane has a row's numbers of four runs, a byte each.
+            let [factors, a, b, c] = self.transpose16(0);
+            let scales = [simd::masked(a, 0x3f), six_bits(c, a)];
+            let minima = [simd::masked(b, 0x3f), six_bits(simd::shifted_right(c, 4), b)];
+            for half in 0..2 {
+                for run in 0..4 {
+                    let scale = simd::and(simd::shifted_right(scales[half], 8 * run), simd::all_ints(0xff));
+                    simd::store_ints(run_scale.add(4 * half + run), twice(scale));
+                }
+                for pair in 0..2 {
+                    let two = simd::shifted_right(minima[half], 16 * pair);
+                    let first = simd::and(two, simd::all_ints(0xff));
+                    let second = simd::shifted_left(simd::and(two, simd::all_ints(0xff00)), 8);
+                    simd::store_ints(run_min.add(2 * half + pair), simd::or(first, second));
+                }
             }
-            store(
-                panel.run_scale[8 * at..][..8].as_mut_ptr(),
-                Self::of(&scales).transpose32(0),
-            );
-            store(
-                panel.run_min[4 * at..][..4].as_mut_ptr(),
-                Self::of(&minima).transpose16(0),
-            );
+            (
+                simd::widen_halves(factors),
+                simd::widen_halves(simd::shifted_right(factors, 16)),
+            )
         }
     }
 
     /// The scales of the 16 runs of a Q6_K block, signed bytes at 192. Minima are 32 times as large.
     #[inline(always)]
     pub(super) unsafe fn signed_runs(self, panel: &mut Panel, at: usize) {
-        let mut scales = [[0_i16; 32]; ROWS];
-        let mut minima = [[0_i16; 16]; ROWS];
+        let run_scale = panel.run_scale[16 * at..][..16].as_mut_ptr();
+        let run_min = panel.run_min[8 * at..][..8].as_mut_ptr();
         // SAFETY: as above.
         unsafe {
-            for row in 0..ROWS {
-                for half in 0..2 {
-                    let scale = simd::widen_signed(self.row(row).add(192 + 8 * half));
-                    simd::store_twice(scales[row].as_mut_ptr().add(16 * half), scale);
-                    simd::store_shorts(minima[row].as_mut_ptr().add(8 * half), simd::times_32(scale));
+            for (four, scales) in self.transpose16(192).into_iter().enumerate() {
+                let mut scale = [simd::zero_ints(); 4];
+                for (run, scale) in scale.iter_mut().enumerate() {
+                    *scale = simd::shifted_right_signed(simd::shifted_left(scales, 24 - 8 * run), 24);
+                    simd::store_ints(run_scale.add(4 * four + run), twice(*scale));
+                }
+                for pair in 0..2 {
+                    let first = simd::and(simd::shifted_left(scale[2 * pair], 5), simd::all_ints(0xffff));
+                    let second = simd::shifted_left(scale[2 * pair + 1], 16 + 5);
+                    simd::store_ints(run_min.add(2 * four + pair), simd::or(first, second));
                 }
             }
-            let run_scale = panel.run_scale[16 * at..][..16].as_mut_ptr();
-            store(run_scale, Self::of(&scales).transpose32(0));
-            store(run_scale.add(8), Self::of(&scales).transpose32(32));
-            store(
-                panel.run_min[8 * at..][..8].as_mut_ptr(),
-                Self::of(&minima).transpose32(0),
-            );
         }
     }
 
-    /// Rows of numbers, to be transposed.
+    /// The half-precision number at the beginning of each block, widened.
     #[inline(always)]
-    fn of<const N: usize>(rows: &[[i16; N]; ROWS]) -> Self {
-        Self {
-            first: rows.as_ptr().cast(),
-            stride: 2 * N,
-        }
+    pub(super) unsafe fn first_halves(self) -> Floats {
+        // SAFETY: blocks have more than four bytes; the caller has the instruction set.
+        unsafe { simd::widen_halves(self.dwords(0)) }
     }
 
-    /// Half-precision numbers at `at` of each block, widened.
+    /// The half-precision number after `at` and two more bytes of each block, widened.
     #[inline(always)]
-    pub(super) unsafe fn halves(self, at: usize) -> Floats {
-        let mut bits = [f16::ZERO; ROWS];
-        // SAFETY: the number lies within the block; the caller has the instruction set.
-        unsafe {
-            for (row, bits) in bits.iter_mut().enumerate() {
-                *bits = f16::from_bits(self.row(row).add(at).cast::<u16>().read_unaligned());
-            }
-            simd::load_halves(bits.as_ptr())
-        }
+    pub(super) unsafe fn halves_after(self, at: usize) -> Floats {
+        // SAFETY: passed on to the caller.
+        unsafe { simd::widen_halves(simd::shifted_right(self.dwords(at), 16)) }
     }
 
     /// Four bytes at `at` of each block.
     #[inline(always)]
     pub(super) unsafe fn dwords(self, at: usize) -> Ints {
-        let mut dwords = [0_u32; ROWS];
-        // SAFETY: the bytes lie within the block.
-        unsafe {
-            for (row, dword) in dwords.iter_mut().enumerate() {
-                *dword = self.row(row).add(at).cast::<u32>().read_unaligned();
-            }
-            simd::load_ints(dwords.as_ptr())
-        }
+        // SAFETY: the bytes lie within the block; the caller has the instruction set.
+        unsafe { simd::gather(self.places(at)) }
     }
 
     /// 16 bytes at `at` of each block: vector `i` holds bytes `4 i` to `4 i + 3` of each row.
     #[inline(always)]
     pub(super) unsafe fn transpose16(self, at: usize) -> [Ints; 4] {
-        let mut rows = [self.first; ROWS];
         // SAFETY: the bytes lie within the block; the caller has the instruction set.
-        unsafe {
-            for (row, place) in rows.iter_mut().enumerate() {
-                *place = self.row(row).add(at);
-            }
-            simd::transpose(rows)
-        }
+        unsafe { simd::transpose(self.places(at)) }
     }
 
     /// 32 bytes at `at` of each block.
@@ -181,6 +197,25 @@ impl Blocks {
             [a, b, c, d, e, f, g, h]
         }
     }
+}
+
+/// The lower four bits of each byte of `low`, and above them the upper two of `high`.
+#[inline(always)]
+unsafe fn six_bits(low: Ints, high: Ints) -> Ints {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        simd::or(
+            simd::masked(low, 0x0f),
+            simd::masked(simd::shifted_right(high, 2), 0x30),
+        )
+    }
+}
+
+/// Numbers of two bytes, each twice in its lane.
+#[inline(always)]
+unsafe fn twice(v: Ints) -> Ints {
+    // SAFETY: the caller has the instruction set.
+    unsafe { simd::or(simd::and(v, simd::all_ints(0xffff)), simd::shifted_left(v, 16)) }
 }
 
 /// Writes vectors one after the other.

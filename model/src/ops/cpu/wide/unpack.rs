@@ -39,7 +39,7 @@ unsafe fn plain<F: Plain>(panel: &mut Panel, stored: Stored<'_>) {
         unsafe {
             let block = Blocks::new(stored, at * bytes);
             store(q.add(256 * at), F::vectors(block));
-            simd::store_floats(panel.scale[at].as_mut_ptr(), block.halves(0));
+            simd::store_floats(panel.scale[at].as_mut_ptr(), block.first_halves());
         }
     }
 }
@@ -64,10 +64,9 @@ unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
                     }
                 }
             }
-            let (d, d_min) = F::factors(block);
+            let (d, d_min) = F::runs(block, panel, at);
             simd::store_floats(panel.scale[at].as_mut_ptr(), d);
             simd::store_floats(panel.min[at].as_mut_ptr(), d_min);
-            F::runs(block, panel, at);
         }
     }
 }
@@ -103,17 +102,11 @@ pub(super) trait Super {
     /// As for [`Super::shared`], which must have given `shared` for half `pair / 2`.
     unsafe fn pair(block: Blocks, pair: usize, shared: [Ints; 8]) -> [[Ints; 8]; 2];
 
-    /// The factors of scales and minima.
+    /// Writes the scales and minima of the runs to the panel's block `at`, and gives the factors of both.
     ///
     /// # Safety
     /// As for [`Super::shared`].
-    unsafe fn factors(block: Blocks) -> (Floats, Floats);
-
-    /// Writes the scales and minima of the runs to the panel's block `at`.
-    ///
-    /// # Safety
-    /// As for [`Super::shared`].
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize);
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats);
 }
 
 pub(super) struct Q4_0;
@@ -178,13 +171,7 @@ impl Super for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn factors(block: Blocks) -> (Floats, Floats) {
-        // SAFETY: as above.
-        unsafe { (block.halves(0), block.halves(2)) }
-    }
-
-    #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) {
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
         // SAFETY: as above.
         unsafe { block.packed_runs(panel, at) }
     }
@@ -219,13 +206,7 @@ impl Super for Q5K {
     }
 
     #[inline(always)]
-    unsafe fn factors(block: Blocks) -> (Floats, Floats) {
-        // SAFETY: as above.
-        unsafe { (block.halves(0), block.halves(2)) }
-    }
-
-    #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) {
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
         // SAFETY: as above.
         unsafe { block.packed_runs(panel, at) }
     }
@@ -264,16 +245,13 @@ impl Super for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn factors(block: Blocks) -> (Floats, Floats) {
+    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
         // SAFETY: as above.
-        let d = unsafe { block.halves(208) };
+        let d = unsafe {
+            block.signed_runs(panel, at);
+            block.halves_after(206)
+        };
         (d, d)
-    }
-
-    #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) {
-        // SAFETY: as above.
-        unsafe { block.signed_runs(panel, at) }
     }
 }
 
@@ -287,7 +265,7 @@ unsafe fn bits<const N: usize>(mut v: [Ints; N], right: usize, mask: i8) -> [Int
     v
 }
 
-/// `v << left`, byte by byte; what that brings in is the caller's to mask off.
+/// `v << left`; what that brings into a byte from the one below is the caller's to mask off.
 #[inline(always)]
 unsafe fn shifted(mut v: [Ints; 8], left: usize) -> [Ints; 8] {
     for v in &mut v {
