@@ -311,11 +311,10 @@ impl Angles {
             return Ok((cos.clone(), sin.clone()));
         }
         let half = self.head_dim / 2;
-        let angle = |position: usize, pair: usize| {
-            position as f64 / rope.factor * rope.base.powf(-2.0 * pair as f64 / self.head_dim as f64)
-        };
-        let rows = self.positions.iter();
-        let angles: Vec<f64> = rows.flat_map(|p| (0..half).map(move |i| angle(*p, i))).collect();
+        let frequency = |pair: usize| rope.base.powf(-2.0 * pair as f64 / self.head_dim as f64);
+        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+        let rows = self.positions.iter().map(|position| *position as f64 / rope.factor);
+        let angles: Vec<f64> = rows.flat_map(|row| frequencies.iter().map(move |f| row * f)).collect();
         let table = |f: fn(f64) -> f64| {
             let values = angles.iter().map(|angle| f(*angle) as f32);
             Tensor::from_iter(values, &Device::Cpu)?.reshape((self.positions.len(), half))
