@@ -269,28 +269,32 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Where in `text` the line begins that stands below the cursor already, with the same indentation. The line after the next
-/// may well be written again, but not as the last one: then the text leads up to what is there. A closer or two are no such
-/// line, nor is one that the user has begun.
+/// Where in `text` the line begins that stands below the cursor already. The last line, with what stays right of the cursor
+/// there, may be neither of the next two, at whatever depth: then the text leads up to what is there. Within the text only
+/// the next one counts, where it has the same indentation.
 fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
-    let mut below = place.next_lines.iter().map(|line| line.trim_end());
-    let next = below.next()?;
-    let after_next = below.next().filter(|line| line.trim().len() > 2);
-    if place.extent == Extent::Line && !place.after.trim().is_empty() {
-        return None;
-    }
+    let next = place.next_lines.first()?.trim_end();
+    let text = text.trim_end();
+    let rest = &place.after[covered(text, place.after.trim_end())..];
+    // What is one line in front of something else is judged as the whole line that it becomes.
+    let whole_only = place.extent == Extent::Line && !place.after.trim().is_empty();
     let mut start = 0;
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let before = if i == 0 { place.before.as_str() } else { "" };
-        let same = |below: &str| below.strip_prefix(before) == Some(line.trim_end());
-        let is_last = start + line.len() >= text.trim_end().len();
-        let leads_up = is_last && before.trim().is_empty();
-        if same(next) || leads_up && after_next.is_some_and(same) {
+        let same = next.strip_prefix(before) == Some(line.trim_end());
+        let is_last = start + line.len() == text.len();
+        if same && !whole_only || is_last && stands_below(&format!("{before}{line}{rest}"), place) {
             return Some(start);
         }
         start += line.len();
     }
     None
+}
+
+/// Whether one of the next two lines says the same. A closer or two say nothing.
+fn stands_below(line: &str, place: &Place) -> bool {
+    let solid = line.chars().filter(|c| !c.is_whitespace()).count() > 2;
+    solid && place.next_lines.iter().any(|below| below.trim() == line.trim())
 }
 
 /// The text without the beginning of the next line, where it ends with that: the model has gone on to what is there.
