@@ -104,7 +104,7 @@ fn no_model_is_read_while_completion_is_switched_off() {
     let mut client = user.start(&["--model", MODEL], json!({"enabled": false, "maxTokens": 2}));
     assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
     set(&mut client, json!({"enabled": true, "maxTokens": 2}));
-    client.wait_until_ready();
+    client.status(|status| status["state"] == "ready");
     assert!(suggestion(&mut client, &user).is_ok());
 }
 
