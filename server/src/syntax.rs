@@ -72,12 +72,18 @@ pub struct Syntax {
 pub struct Job {
     text: Rope,
     language: &'static Language,
+    /// What there is of it: a text that was torn apart takes longer than a request can wait, but most of it is known.
+    earlier: Option<Tree>,
 }
 
 impl Job {
     /// Makes it.
     pub fn run(&self) -> Option<Parsed> {
-        Parsed::new(self.language, &self.text)
+        Some(Parsed {
+            language: self.language,
+            tree: parse(self.language, &self.text, self.earlier.as_ref(), None)?,
+            patience: None,
+        })
     }
 }
 
@@ -138,6 +144,7 @@ impl Syntax {
         Some(Job {
             text: text.clone(),
             language: self.language,
+            earlier: self.tree.clone(),
         })
     }
 
