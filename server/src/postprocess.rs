@@ -79,7 +79,8 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Blank);
     }
-    if let Some(repeat) = repeats_lines_below(text, place) {
+    // Once it is cut there, the line before may be another.
+    while let Some(repeat) = repeats_lines_below(text, place) {
         text = text[..repeat].trim_end();
         if text.trim_start().is_empty() {
             return Err(Reason::Repeats);
@@ -90,7 +91,7 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
         return Err(Reason::Repeats);
     }
     let (text, replaces) = fitting(text, place, fits)?;
-    if text == &place.after[..replaces] {
+    if text == &place.after[..replaces] || repeats_lines_below(text, place).is_some() {
         return Err(Reason::Repeats);
     }
     Ok(Edit {

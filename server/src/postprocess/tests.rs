@@ -125,6 +125,11 @@ fn the_next_line_is_not_repeated() {
         "'c')",
         "repeats-what-follows",
     );
+    check(
+        "  $0\nexcept:\n  return a\n",
+        "return a\nexcept:\n  return a",
+        "repeats-what-follows",
+    );
     check_extent(Extent::Line, "a($0)\na(b)\n", "b, c)", "a(b, c)\na(b)\n");
     check(
         "for k in a {$0\n  }\n  return b;\n",
