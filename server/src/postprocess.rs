@@ -90,8 +90,16 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Repeats);
     }
-    let (text, replaces) = fitting(text, place, fits)?;
-    if text == &place.after[..replaces] || repeats_lines_below(text, place).is_some() {
+    let (mut text, mut replaces) = fitting(text, place, fits)?;
+    // What did not fit may have stood behind such a line.
+    while let Some(repeat) = repeats_lines_below(text, place) {
+        text = text[..repeat].trim_end();
+        if text.trim_start().is_empty() {
+            return Err(Reason::Repeats);
+        }
+        (text, replaces) = fitting(text, place, fits)?;
+    }
+    if text == &place.after[..replaces] {
         return Err(Reason::Repeats);
     }
     Ok(Edit {
