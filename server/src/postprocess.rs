@@ -291,7 +291,9 @@ fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let before = if i == 0 { place.before.as_str() } else { "" };
         let same = next.strip_prefix(before) == Some(line.trim_end());
-        let is_last = start + line.len() == text.len();
+        // A closer or two end a line that is the user's.
+        let solid = line.chars().filter(|c| !c.is_whitespace()).count() > 2;
+        let is_last = solid && start + line.len() == text.len();
         if same && !whole_only || is_last && stands_below(&format!("{before}{line}{rest}"), place) {
             return Some(start);
         }
@@ -300,10 +302,9 @@ fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
     None
 }
 
-/// Whether one of the next two lines says the same. A closer or two say nothing.
+/// Whether one of the next two lines says the same.
 fn stands_below(line: &str, place: &Place) -> bool {
-    let solid = line.chars().filter(|c| !c.is_whitespace()).count() > 2;
-    solid && place.next_lines.iter().any(|below| below.trim() == line.trim())
+    place.next_lines.iter().any(|below| below.trim() == line.trim())
 }
 
 /// The text without the beginning of the next line, where it ends with that: the model has gone on to what is there.

@@ -130,6 +130,7 @@ fn the_next_line_is_not_repeated() {
         "return a\nexcept:\n  return a",
         "repeats-what-follows",
     );
+    check("#[a$0\nmod b;\n#[a]\n", "]", "#[a]\nmod b;\n#[a]\n");
     check_extent(Extent::Line, "a($0)\na(b)\n", "b, c)", "a(b, c)\na(b)\n");
     check(
         "for k in a {$0\n  }\n  return b;\n",
