@@ -179,7 +179,14 @@ impl Plan {
         // Whoever asks for a few tokens wants those, however they end.
         let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
         let text = if as_it_is { text } else { closed };
-        match postprocess::refine(text, &self.place, !as_it_is) {
+        let refine = |fits| postprocess::refine(text, &self.place, fits);
+        // Half a line is not always the beginning of one that fits; it is not shown as a whole one either.
+        let half_a_line = !whole && !text.trim().contains('\n');
+        let refined = match refine(!as_it_is) {
+            Err(Reason::Misfit) if half_a_line => refine(false),
+            refined => refined,
+        };
+        match refined {
             Ok(edit) if self.is_secret(&edit.text) => Err(Reason::Secret),
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
@@ -249,6 +256,7 @@ pub fn unix_lines(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language;
 
     fn model(fill_in_the_middle: bool) -> ModelInfo {
         ModelInfo {
@@ -356,6 +364,27 @@ mod tests {
         assert_eq!(suggested("a = $0", "wor"), Err(Reason::Deadline));
         let whole = plan_of("a = $0", true).suggest(&wrote("wor"), Finish::Length);
         assert_eq!(whole.unwrap().text, "wor");
+    }
+
+    #[test]
+    fn what_was_cut_off_within_its_first_line_need_not_fit() {
+        let mut plan = plan_of("fn f() {\n    $0\n}\n", true);
+        let rust = language::of_id("rust").unwrap();
+        plan.place.parsed = Some(Parsed::new(rust, &plan.place.text).unwrap());
+        let suggested = |text, finish| plan.suggest(&wrote(text), finish).map(|suggestion| suggestion.text);
+        assert_eq!(suggested("let x = foo", Finish::Length), Ok("let x =".to_owned()));
+        assert_eq!(suggested("let x = foo", Finish::Deadline), Ok("let x =".to_owned()));
+        assert_eq!(suggested("let x = foo", Finish::Stop), Err(Reason::Misfit));
+        assert_eq!(
+            suggested("} } fo", Finish::Length),
+            Err(Reason::Misfit),
+            "closers that close nothing"
+        );
+        assert_eq!(
+            suggested("let let\nb();\nc", Finish::Length),
+            Err(Reason::Misfit),
+            "whole lines"
+        );
     }
 
     #[test]

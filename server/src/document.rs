@@ -15,7 +15,7 @@ use crate::syntax::{self, Job, Parsed, Syntax};
 pub struct Document {
     /// The text as the client has it.
     pub text: Rope,
-    /// The version that the client gave it.
+    /// The version that the client gave it, or another where that is no greater than the one before.
     pub version: i32,
     /// The client's name for the language, such as `rust`.
     pub language: Arc<str>,
@@ -96,8 +96,15 @@ impl Document {
     }
 
     /// Applies the edits in order, each to the result of the one before. After an error the document is stale.
+    ///
+    /// Messages come in the order in which they were sent, so that a version which skips some, repeats or goes back says
+    /// nothing of the text. But states of the text are told apart by it, so that no two that follow each other may share
+    /// one.
     pub fn apply(&mut self, version: i32, changes: &[Change], encoding: Encoding) -> Result<(), ChangeError> {
-        self.version = version;
+        self.version = match version > self.version {
+            true => version,
+            false => self.version.wrapping_add(1),
+        };
         for change in changes {
             if let Err(error) = self.apply_one(change, encoding) {
                 self.stale = true;
@@ -170,6 +177,20 @@ mod tests {
         assert_eq!((document.text.to_string().as_str(), document.version), ("one 2\n", 5));
         document.apply(6, &changes[2..], Encoding::Utf16).unwrap();
         assert_eq!(document.text, "xy");
+    }
+
+    #[test]
+    fn every_edit_has_a_version_of_its_own() {
+        let mut document = Document::new("", 7, "text", None);
+        let mut versions = vec![document.version];
+        for said in [9, 9, 9, 3, i32::MAX, i32::MAX] {
+            document
+                .apply(said, &[ranged((0, 0), (0, 0), "x")], Encoding::Utf8)
+                .unwrap();
+            assert!(!versions.contains(&document.version), "{said}: {versions:?}");
+            versions.push(document.version);
+        }
+        assert_eq!((document.text.to_string().as_str(), versions[1]), ("xxxxxx", 9));
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Blank);
     }
-    if let Some(repeat) = repeats_lines_below(text, place) {
+    // Once it is cut there, the line before may be another.
+    while let Some(repeat) = repeats_lines_below(text, place) {
         text = text[..repeat].trim_end();
         if text.trim_start().is_empty() {
             return Err(Reason::Repeats);
@@ -89,7 +90,15 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Repeats);
     }
-    let (text, replaces) = fitting(text, place, fits)?;
+    let (mut text, mut replaces) = fitting(text, place, fits)?;
+    // What did not fit may have stood behind such a line.
+    while let Some(repeat) = repeats_lines_below(text, place) {
+        text = text[..repeat].trim_end();
+        if text.trim_start().is_empty() {
+            return Err(Reason::Repeats);
+        }
+        (text, replaces) = fitting(text, place, fits)?;
+    }
     if text == &place.after[..replaces] {
         return Err(Reason::Repeats);
     }
@@ -269,28 +278,33 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Where in `text` the line begins that stands below the cursor already, with the same indentation. The line after the next
-/// may well be written again, but not as the last one: then the text leads up to what is there. A closer or two are no such
-/// line, nor is one that the user has begun.
+/// Where in `text` the line begins that stands below the cursor already. The last line, with what stays right of the cursor
+/// there, may be neither of the next two, at whatever depth: then the text leads up to what is there. Within the text only
+/// the next one counts, where it has the same indentation.
 fn repeats_lines_below(text: &str, place: &Place) -> Option<usize> {
-    let mut below = place.next_lines.iter().map(|line| line.trim_end());
-    let next = below.next()?;
-    let after_next = below.next().filter(|line| line.trim().len() > 2);
-    if place.extent == Extent::Line && !place.after.trim().is_empty() {
-        return None;
-    }
+    let next = place.next_lines.first()?.trim_end();
+    let text = text.trim_end();
+    let rest = &place.after[covered(text, place.after.trim_end())..];
+    // What is one line in front of something else is judged as the whole line that it becomes.
+    let whole_only = place.extent == Extent::Line && !place.after.trim().is_empty();
     let mut start = 0;
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let before = if i == 0 { place.before.as_str() } else { "" };
-        let same = |below: &str| below.strip_prefix(before) == Some(line.trim_end());
-        let is_last = start + line.len() >= text.trim_end().len();
-        let leads_up = is_last && before.trim().is_empty();
-        if same(next) || leads_up && after_next.is_some_and(same) {
+        let same = next.strip_prefix(before) == Some(line.trim_end());
+        // A closer or two end a line that is the user's.
+        let solid = line.chars().filter(|c| !c.is_whitespace()).count() > 2;
+        let is_last = solid && start + line.len() == text.len();
+        if same && !whole_only || is_last && stands_below(&format!("{before}{line}{rest}"), place) {
             return Some(start);
         }
         start += line.len();
     }
     None
+}
+
+/// Whether one of the next two lines says the same.
+fn stands_below(line: &str, place: &Place) -> bool {
+    place.next_lines.iter().any(|below| below.trim() == line.trim())
 }
 
 /// The text without the beginning of the next line, where it ends with that: the model has gone on to what is there.

@@ -312,6 +312,9 @@ impl Session {
         if self.ended {
             return Err(Reason::Cancelled);
         }
+        if self.settings.is_off() {
+            return Err(Reason::Disabled);
+        }
         let engine = match &self.engine {
             EngineState::Loading => return Err(Reason::Loading),
             EngineState::Failed(_) => return Err(Reason::NoModel),

@@ -14,8 +14,12 @@ use crate::language::Language;
 /// Longer texts have no tree: they are data, and a parse of one takes seconds.
 const MOST_BYTES: usize = 2 << 20;
 
-/// How long a request may wait for a tree; a later one has it.
-const PATIENCE: Duration = Duration::from_millis(4);
+/// How long a request may wait for the document's tree; a later one has it. Most trees take a tenth of that: what takes
+/// longer is a text that was torn apart, as where a line begins in the wrong column.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How long a tree with a suggestion in it may take.
+const PATIENCE_TO_JUDGE: Duration = Duration::from_millis(4);
 
 /// The most edits that are remembered for a tree which is being made elsewhere.
 const MOST_EDITS: usize = 4096;
@@ -68,12 +72,18 @@ pub struct Syntax {
 pub struct Job {
     text: Rope,
     language: &'static Language,
+    /// What there is of it: a text that was torn apart takes longer than a request can wait, but most of it is known.
+    earlier: Option<Tree>,
 }
 
 impl Job {
     /// Makes it.
     pub fn run(&self) -> Option<Parsed> {
-        Parsed::new(self.language, &self.text)
+        Some(Parsed {
+            language: self.language,
+            tree: parse(self.language, &self.text, self.earlier.as_ref(), None)?,
+            patience: None,
+        })
     }
 }
 
@@ -121,7 +131,7 @@ impl Syntax {
         Some(Parsed {
             language: self.language,
             tree: self.tree.clone()?,
-            patience: Some(PATIENCE),
+            patience: Some(PATIENCE_TO_JUDGE),
         })
     }
 
@@ -134,6 +144,7 @@ impl Syntax {
         Some(Job {
             text: text.clone(),
             language: self.language,
+            earlier: self.tree.clone(),
         })
     }
 

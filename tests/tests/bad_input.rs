@@ -55,6 +55,8 @@ fn a_bad_file_or_place_is_named() {
         model,
         &["no/such.h"],
     );
+    #[cfg(unix)]
+    check_fails(&["/dev/zero:1:1"], model, &["/dev/zero", "longer than 64 MiB"]);
     check_fails(&["raw", "--prompt-file", "no/such.txt"], model, &["no/such.txt"]);
     check_fails(&["tokens", &bad], model, &["b.py", "UTF-8"]);
 }

@@ -84,6 +84,30 @@ fn assert_quiet(client: &mut Client) {
     assert!(shown.is_empty(), "{shown:?}");
 }
 
+/// The settings, as a client sends them.
+fn set(client: &mut Client, settings: Value) {
+    client.notify(
+        "workspace/didChangeConfiguration",
+        json!({"settings": {"codegemma": settings}}),
+    );
+}
+
+#[test]
+fn no_model_is_read_while_completion_is_switched_off() {
+    let user = User::new(SLOW_IS_FINE, "");
+    let mut client = user.start(&["--model", "no-such-model"], json!({"enabled": false}));
+    assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
+    assert_quiet(&mut client);
+    set(&mut client, json!({"enabled": true}));
+    assert!(message(&mut client).contains("no-such-model"));
+
+    let mut client = user.start(&["--model", MODEL], json!({"enabled": false, "maxTokens": 2}));
+    assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
+    set(&mut client, json!({"enabled": true, "maxTokens": 2}));
+    client.status(|status| status["state"] == "ready");
+    assert!(suggestion(&mut client, &user).is_ok());
+}
+
 const SLOW_IS_FINE: &str = "deadlineMs = 60000\n";
 
 #[test]

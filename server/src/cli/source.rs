@@ -11,16 +11,18 @@ use super::failure::Failure;
 use super::target::Target;
 use crate::position;
 
+/// Nobody completes a longer file, and a device may have no end.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// Reads a text file; `-` is stdin.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let name = path.display();
     let bytes = if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        read_bytes(io::stdin().lock())
     } else if path.is_dir() {
         return Err(Failure::Message(format!("{name}: this is a folder; name a file in it")));
     } else {
-        std::fs::read(path)
+        std::fs::File::open(path).and_then(read_bytes)
     };
     let bytes = bytes.map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
@@ -31,10 +33,23 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
             ))
         }
     })?;
+    if bytes.len() as u64 > MOST_BYTES {
+        let most = MOST_BYTES >> 20;
+        return Err(Failure::Message(format!(
+            "{name}: the file is longer than {most} MiB; name a shorter one"
+        )));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::Message(format!("{name}: byte {at} is not UTF-8; convert the file to UTF-8"))
     })
+}
+
+/// All of a file, or more than [`MOST_BYTES`] of it.
+fn read_bytes(file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The byte offset of a place. Unlike an editor's, it must exist: a typing error must not complete elsewhere.

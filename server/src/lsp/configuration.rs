@@ -98,6 +98,7 @@ impl Shared {
         }
         let effective = configuration.config.effective();
         let settings = Settings::new(&effective);
+        let off = settings.is_off();
         {
             let mut session = self.lock();
             if session.settings != settings {
@@ -109,8 +110,11 @@ impl Shared {
                 self.tend(&mut session);
             }
         }
-        // Still under the lock of the configuration, so that what is loaded last is what was set last.
-        self.load(effective.engine(), anew);
+        // Who has switched completion off has no use for the model, until it is switched on.
+        if anew || !off {
+            // Still under the lock of the configuration, so that what is loaded last is what was set last.
+            self.load(effective.engine(), anew);
+        }
     }
 
     /// Asks the client for its settings, and waits neither for it here nor for ever.

@@ -54,6 +54,8 @@ pub(super) struct Waiting {
     /// What has been typed since, which the suggestion begins with.
     since: String,
     last_request: Option<LastRequest>,
+    /// Why nothing is suggested.
+    reason: Option<Reason>,
 }
 
 /// What an answer is good for that comes when the document has changed.
@@ -193,11 +195,13 @@ impl Shared {
                     deadline: session.settings.deadline,
                     since: String::new(),
                     last_request: None,
+                    reason: None,
                 };
                 Some((waiting, boarding.passenger))
             }
             Err(reason) => {
                 tracing::debug!("nothing is suggested: {}", reason.as_str());
+                self.statistics().count_answer(Some(reason));
                 self.outbox
                     .status(status::status(&session, Some(LastRequest::without_model(reason))));
                 None
@@ -284,6 +288,7 @@ impl Waiting {
         if let Some(reason) = reason {
             tracing::debug!("nothing is suggested: {}", reason.as_str());
         }
+        self.reason = reason;
         self.last_request = Some(match self.along.landed {
             true => LastRequest::typed_along(reason),
             false => LastRequest::new(stats.as_ref(), reason, self.moved),
@@ -320,6 +325,10 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut session = self.shared.lock();
         session.waiting -= 1;
+        // Without it the client did not wait for the answer.
+        if self.last_request.is_some() {
+            self.shared.statistics().count_answer(self.reason);
+        }
         self.shared
             .outbox
             .status(status::status(&session, self.last_request.take()));

@@ -1,9 +1,12 @@
-//! What became of suggestions, counted by language for as long as the server runs. Nothing of it is kept or sent.
+//! What became of requests, and by language of suggestions, counted for as long as the server runs. Nothing of it is
+//! kept or sent.
 //!
 //! It must not know what was suggested.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::reason::Reason;
 
 /// What a user did with a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +18,13 @@ pub(super) enum Outcome {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Statistics(BTreeMap<String, Counts>);
+pub(super) struct Statistics {
+    outcomes: BTreeMap<String, Counts>,
+    /// How many requests were answered with a suggestion.
+    answered: u64,
+    /// How many were answered with nothing, by the name of the reason.
+    nothing: BTreeMap<&'static str, u64>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -26,21 +35,35 @@ struct Counts {
 
 impl Statistics {
     pub(super) fn count(&mut self, outcome: Outcome, language: &str) {
-        let counts = self.0.entry(language.to_owned()).or_default();
+        let counts = self.outcomes.entry(language.to_owned()).or_default();
         *match outcome {
             Outcome::Accepted => &mut counts.accepted,
             Outcome::PartiallyAccepted => &mut counts.partially_accepted,
             Outcome::Dismissed => &mut counts.dismissed,
         } += 1;
     }
+
+    /// A request was answered, with nothing if there is a reason.
+    pub(super) fn count_answer(&mut self, nothing: Option<Reason>) {
+        match nothing {
+            None => self.answered += 1,
+            Some(reason) => *self.nothing.entry(reason.as_str()).or_default() += 1,
+        }
+    }
 }
 
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        write!(f, "{} requests were answered with a suggestion", self.answered)?;
+        for (at, (reason, count)) in self.nothing.iter().enumerate() {
+            let separator = if at == 0 { ", with nothing: " } else { ", " };
+            write!(f, "{separator}{reason} {count}")?;
+        }
+        f.write_str("; ")?;
+        if self.outcomes.is_empty() {
             return f.write_str("the client told of no suggestion that was accepted or dismissed");
         }
-        for (at, (language, counts)) in self.0.iter().enumerate() {
+        for (at, (language, counts)) in self.outcomes.iter().enumerate() {
             let Counts {
                 accepted,
                 partially_accepted,
@@ -63,14 +86,31 @@ mod tests {
     #[test]
     fn outcomes_are_counted_by_language() {
         let mut statistics = Statistics::default();
-        assert!(statistics.to_string().contains("no suggestion"));
+        assert!(statistics.to_string().contains("no suggestion that"));
         statistics.count(Outcome::Accepted, "rust");
         statistics.count(Outcome::Accepted, "rust");
         statistics.count(Outcome::Dismissed, "rust");
         statistics.count(Outcome::PartiallyAccepted, "go");
         assert_eq!(
             statistics.to_string(),
-            "go: 0 accepted, 1 in part, 0 dismissed; rust: 2 accepted, 0 in part, 1 dismissed"
+            "0 requests were answered with a suggestion; go: 0 accepted, 1 in part, 0 dismissed; rust: 2 accepted, 0 in part, 1 dismissed"
         );
+    }
+
+    #[test]
+    fn answers_are_counted_by_their_reason() {
+        let mut statistics = Statistics::default();
+        for nothing in [
+            None,
+            Some(Reason::Blank),
+            None,
+            Some(Reason::InsideWord),
+            Some(Reason::Blank),
+        ] {
+            statistics.count_answer(nothing);
+        }
+        let text = statistics.to_string();
+        let expected = "2 requests were answered with a suggestion, with nothing: blank 2, inside-word 1; ";
+        assert!(text.starts_with(expected), "{text}");
     }
 }

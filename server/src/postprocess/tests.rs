@@ -111,6 +111,32 @@ fn the_next_line_is_not_repeated() {
         "  a = 1\n  b()\nelse\n  a = 1\nend\n",
     );
     check("  $0\nx\n}\n", "if y {\n}", "  if y {\n}\nx\n}\n");
+    // That holds for a line that was begun, with what stays right of it, and at another depth.
+    check("impo$0\nimport a\nimport b\n", "rt b", "repeats-what-follows");
+    check_extent(
+        Extent::Line,
+        "char $0;\nchar b = 1;\n",
+        "b = 1;",
+        "repeats-what-follows",
+    );
+    check_extent(
+        Extent::Line,
+        "  .a($0)\n  .a('b')\n  .a('c')\n",
+        "'c')",
+        "repeats-what-follows",
+    );
+    check(
+        "  $0\nexcept:\n  return a\n",
+        "return a\nexcept:\n  return a",
+        "repeats-what-follows",
+    );
+    check("#[a$0\nmod b;\n#[a]\n", "]", "#[a]\nmod b;\n#[a]\n");
+    check_extent(Extent::Line, "a($0)\na(b)\n", "b, c)", "a(b, c)\na(b)\n");
+    check(
+        "for k in a {$0\n  }\n  return b;\n",
+        "\n    f(k);\n    return b;",
+        "for k in a {\n    f(k);\n  }\n  return b;\n",
+    );
     // Nor is its beginning, where that is long enough to be no accident.
     check("f(g$0\n  get_it(1),\n", "(0), get_it", "f(g(0),\n  get_it(1),\n");
     check("a = $0\nword.b()\n", "word", "a = word\nword.b()\n");
