@@ -123,6 +123,10 @@ class Helix:
         """Waits until words are in the log of what goes between editor and server."""
         self.terminal.wait(f"{words} in the log", lambda _: words in self.log.read_text(), seconds)
 
+    def says(self, words):
+        """Waits until words have stood on the screen: a message goes with the next key, also with one that is typed here."""
+        self.terminal.wait(f"{words!r} on the screen", lambda _: any(words in frame.text() for frame in self.terminal.frames))
+
     def popup(self, label):
         """Waits until the popup has an item with this label, with its kind or without. It stands below the text."""
         entry = re.compile(rf" {{8,}}{re.escape(label)}(?: +text)?$", re.MULTILINE)
@@ -299,7 +303,7 @@ def a_killed_server_can_be_started_again(editor):
 
 def a_missing_model_is_told_with_its_remedy(editor):
     editor.open("rectangle.py", PYTHON.replace("$0", ""))
-    editor.terminal.wait("the message", lambda frame: "/nowhere/model.gguf" in frame.text())
+    editor.says("/nowhere/model.gguf")
 
 
 a_missing_model_is_told_with_its_remedy.table = 'args = ["--model", "/nowhere/model.gguf"]'
@@ -307,7 +311,7 @@ a_missing_model_is_told_with_its_remedy.table = 'args = ["--model", "/nowhere/mo
 
 def a_setting_of_the_wrong_type_is_named(editor):
     editor.open_at("rectangle.py", PYTHON)
-    editor.terminal.wait("the message", lambda frame: "codegemma.maxTokens: expected a number" in frame.text())
+    editor.says("codegemma.maxTokens: expected a number")
     editor.terminal.type("he")
     editor.popup("height)")
 
