@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Editor, until } from './editor.mjs';
 import { restricted, writeRestricted } from './restricted.mjs';
 import { FILES, scenarios, write } from './scenarios.mjs';
+import { otherExtension, surroundings } from './surroundings.mjs';
 
 const { CACHE } = process.env;
 const only = process.argv[2] === '--only' ? process.argv[3] : '';
@@ -67,7 +68,8 @@ async function drive(workspace, scenarios, options) {
     }
 }
 
-await drive(workspace, scenarios);
+// What looks for traces in the workspace comes last.
+await drive(workspace, { ...surroundings, ...scenarios }, { others: [otherExtension(CACHE)] });
 await drive(untrusted, restricted, { asksForTrust: true });
 console.log(`${count} scenarios, ${failed.length} failed`);
 process.exit(failed.length > 0 || count === 0 ? 1 : 0);
