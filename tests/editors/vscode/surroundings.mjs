@@ -55,16 +55,24 @@ exports.activate = (context) => {
 /** Opens the menu in the status bar and chooses an entry. */
 async function choose(editor, label) {
     await editor.page.locator('.statusbar-item[id*="codegemma.status"] a').click();
-    const row = editor.page.locator('.quick-input-list .monaco-list-row', { hasText: label });
-    await row.first().click();
+    const rows = editor.page.locator('.quick-input-list .monaco-list-row');
+    let labels = [];
+    const found = async () => {
+        labels = (await rows.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+        return labels.includes(label);
+    };
+    await until(`the menu has "${label}"`, found).catch((error) => {
+        throw new Error(`${error.message}: it has ${JSON.stringify(labels)}`);
+    });
+    await rows.nth(labels.indexOf(label)).click();
 }
 
 export const surroundings = {
     'every entry of the menu': async (editor) => {
         await begin(editor, 'menu.py');
-        await choose(editor, /^\s*Pause$/);
+        await choose(editor, 'Pause');
         await editor.statusHas('Paused. Resume it');
-        await choose(editor, /^\s*Resume$/);
+        await choose(editor, 'Resume');
         await editor.statusHas('CodeGemma: ready');
         await choose(editor, 'Pause for python');
         await editor.statusHas('Paused for the language python');
@@ -87,7 +95,7 @@ export const surroundings = {
         writeFileSync(join(editor.folder, 'broken.gguf'), 'This is no model.');
         await begin(editor, 'menu.py');
         const rows = editor.page.locator('.quick-input-list .monaco-list-row');
-        await choose(editor, 'Choose model');
+        await choose(editor, 'Choose model…');
         await rows.filter({ hasText: 'A GGUF file' }).click();
         const path = editor.page.locator('.quick-input-widget input[type="text"]');
         await until('the dialog asks for a file', async () => (await path.inputValue()).startsWith('/'));
@@ -95,7 +103,7 @@ export const surroundings = {
         await rows.filter({ hasText: 'broken.gguf' }).click();
         await editor.message('broken.gguf');
         await editor.statusHas('CodeGemma: error');
-        await choose(editor, 'Choose model');
+        await choose(editor, 'Choose model…');
         await rows.filter({ hasText: 'The starter' }).click();
         await editor.statusHas('CodeGemma: ready');
         assert.ok(editor.commandLines().some((words) => words.join(' ').endsWith('--model starter')));
