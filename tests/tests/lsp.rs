@@ -1,6 +1,6 @@
 //! `codegemma-lsp` as an editor meets it: starting, ghost text, the popup, settings, leaving.
 
-use codegemma_tests::{Client, Encoding, GEMMA, items, position};
+use codegemma_tests::{Client, Encoding, GEMMA, MODEL, items, position, repository};
 use serde_json::{Value, json};
 
 const URI: &str = "file:///project/sum.py";
@@ -41,6 +41,17 @@ fn initialize_is_answered_before_the_model_is_loaded() {
     client.wait(|message| message["method"] == "window/workDoneProgress/create");
     client.wait(progress("begin"));
     client.wait(progress("end"));
+}
+
+#[test]
+fn the_page_for_other_clients_shows_what_initialize_answers() {
+    let page = std::fs::read_to_string(repository().join("editors/README.md")).unwrap();
+    let section = page.split("### What the server offers").nth(1).unwrap();
+    let shown = section.split("```json").nth(1).unwrap().split("```").next().unwrap();
+    let shown: Value = serde_json::from_str(shown).unwrap();
+    let answer = Client::start(MODEL).initialize(Encoding::Utf8, json!(null));
+    assert_eq!(answer["capabilities"], shown);
+    assert_eq!(answer["serverInfo"]["name"], "codegemma-lsp");
 }
 
 #[test]

@@ -11,6 +11,7 @@ import { CloseAction, ErrorAction, LanguageClient, type LanguageClientOptions } 
 import { delayAfter } from './backoff';
 import { find, verify } from './find';
 import { isPaused, pathOf, settings } from './configuration';
+import { change } from './settings';
 
 /** What the server is doing, as `codegemma/status` says it. */
 export interface Status {
@@ -43,6 +44,8 @@ interface Running {
     process: ChildProcess | undefined;
     words: string[];
     stopping: boolean;
+    /** The section of settings that it was told last. */
+    section: Record<string, unknown>;
 }
 
 export class Server implements vscode.Disposable {
@@ -85,9 +88,12 @@ export class Server implements vscode.Disposable {
     /** Tells the server what the user set. */
     async configure(): Promise<void> {
         const { section } = this.settings();
-        await this.running?.client.sendNotification('workspace/didChangeConfiguration', {
-            settings: { codegemma: section },
-        });
+        const { running } = this;
+        if (running !== undefined) {
+            const told = change(running.section, section);
+            running.section = section;
+            await running.client.sendNotification('workspace/didChangeConfiguration', { settings: { codegemma: told } });
+        }
     }
 
     /** Runs one of the server's commands. */
@@ -138,7 +144,7 @@ export class Server implements vscode.Disposable {
             return;
         }
         this.log.info(`Starting ${[program, ...args].join(' ')}`);
-        const running: Running = { client: undefined as never, process: undefined, words: [], stopping: false };
+        const running: Running = { client: undefined as never, process: undefined, words: [], stopping: false, section };
         const serve = async (): Promise<ChildProcess> => {
             running.process = spawn(program, args, { stdio: 'pipe' });
             return running.process;

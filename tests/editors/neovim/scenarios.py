@@ -203,6 +203,13 @@ def settings_change_while_it_runs(editor):
     editor.lua(set_python % "true", cmd)
     editor.terminal.type(ghost[1])
     assert editor.settled_ghost() == ghost[2:]
+    # What is not set any more is as if it never had been.
+    editor.lua(set_python % "false", cmd)
+    editor.terminal.type(ghost[2])
+    editor.no_ghost()
+    editor.lua("require('codegemma').setup({ cmd = ... })", cmd)
+    editor.terminal.type(ghost[3])
+    assert editor.settled_ghost() == ghost[4:]
     assert editor.servers() == [server]
 
 

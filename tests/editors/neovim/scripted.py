@@ -24,6 +24,28 @@ vim.api.nvim_create_autocmd('FileType', {{
 require('codegemma').setup({{ CMD }})
 """
 
+# What nvim-cmp and blink.cmp offer to others, by their documentation: whether their menu is open, and word of it.
+CMP = """
+local on = {}
+package.loaded['cmp'] = {
+  visible = function() return vim.g.menu == 1 end,
+  event = { on = function(_, name, run) on[name] = run end },
+}
+function Menu(open)
+  vim.g.menu = open and 1 or 0
+  on[open and 'menu_opened' or 'menu_closed']()
+end
+require('codegemma').setup({ CMD })
+"""
+BLINK = """
+package.loaded['blink.cmp'] = { is_menu_visible = function() return vim.g.menu == 1 end }
+function Menu(open)
+  vim.g.menu = open and 1 or 0
+  vim.api.nvim_exec_autocmds('User', { pattern = open and 'BlinkCmpMenuOpen' or 'BlinkCmpMenuClose' })
+end
+require('codegemma').setup({ CMD })
+"""
+
 OWN_GHOST_TEXT = """
 if vim.lsp.inline_completion then
   vim.lsp.inline_completion.enable()
@@ -189,6 +211,33 @@ def another_server_in_the_same_buffer(editor):
     editor.settled_ghost()
     editor.terminal.type(TAB)
     editor.until("the text", lambda: editor.text() == f"@2{SUGGESTIONS[2][0]}\n")
+
+
+def _gives_way_to_a_menu(editor):
+    editor.open_at("a.txt", "x = @0$0\n")
+    editor.settled_ghost()
+    editor.lua("Menu(true)")
+    editor.no_ghost()
+    # The key is that of the menu meanwhile.
+    editor.terminal.type(TAB)
+    editor.until("a tab", lambda: editor.text() == "x = @0\t\n")
+    editor.terminal.type("\x7f")
+    editor.until("its end", lambda: editor.text() == "x = @0\n")
+    editor.no_ghost()
+    editor.lua("Menu(false)")
+    editor.settled_ghost()
+    editor.terminal.type(TAB)
+    editor.until("the text", lambda: editor.text() == f"x = @0{SUGGESTIONS[0][0]}\n")
+
+
+@scenario(setup=CMP)
+def it_gives_way_to_the_menu_of_nvim_cmp(editor):
+    _gives_way_to_a_menu(editor)
+
+
+@scenario(setup=BLINK)
+def it_gives_way_to_the_menu_of_blink_cmp(editor):
+    _gives_way_to_a_menu(editor)
 
 
 @scenario(setup=OWN_GHOST_TEXT)

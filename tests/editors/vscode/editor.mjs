@@ -62,8 +62,8 @@ export async function until(what, probe, { patience = 10_000, every = 50 } = {})
 }
 
 export class Editor {
-    /** Installs the extension and starts VS Code in an empty home of its own under `folder`. */
-    static async start(folder, vsix, workspace, { asksForTrust = false } = {}) {
+    /** Installs the extension, and others beside it, and starts VS Code in an empty home of its own under `folder`. */
+    static async start(folder, vsix, workspace, { asksForTrust = false, others = [] } = {}) {
         const editor = new Editor();
         Object.assign(editor, { folder, workspace, asksForTrust, extensions: join(folder, 'extensions') });
         rmSync(folder, { recursive: true, force: true });
@@ -73,7 +73,8 @@ export class Editor {
         const keys = Object.entries(KEYS).map(([key, command]) => ({ key, command }));
         writeFileSync(join(folder, 'data/User/keybindings.json'), JSON.stringify(keys));
         const flags = ['--user-data-dir', join(folder, 'data'), '--extensions-dir', editor.extensions];
-        execFileSync(process.execPath, [ENTRY, ...flags, '--install-extension', vsix], { stdio: 'pipe' });
+        const packages = [vsix, ...others].flatMap((each) => ['--install-extension', each]);
+        execFileSync(process.execPath, [ENTRY, ...flags, ...packages], { stdio: 'pipe' });
         // The extension's own server, with a log: VS Code's output is not written here for want of a native module.
         const [installed] = readdirSync(editor.extensions).filter((name) => name.startsWith('codegemma'));
         const server = join(editor.extensions, installed, 'server/codegemma-lsp');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Editor, until } from './editor.mjs';
 import { restricted, writeRestricted } from './restricted.mjs';
 import { FILES, scenarios, write } from './scenarios.mjs';
+import { otherExtension, surroundings } from './surroundings.mjs';
 
 const { CACHE } = process.env;
 const only = process.argv[2] === '--only' ? process.argv[3] : '';
@@ -56,10 +57,11 @@ async function drive(workspace, scenarios, options) {
             await editor.rest();
         }
     } finally {
-        const before = editor.servers().length;
+        // One may be about to start, as the last scenario's settings are taken back.
+        const ran = await until('a server runs', () => editor.servers().length > 0).catch(() => false);
         await editor.stop();
         await run(editor, 'quit leaves no process behind', async () => {
-            if (before === 0) {
+            if (!ran) {
                 throw new Error('no server ran before the end, so that it left nothing says nothing');
             }
             await until('no server runs any more', () => editor.servers().length === 0, { patience: 15_000 });
@@ -67,7 +69,7 @@ async function drive(workspace, scenarios, options) {
     }
 }
 
-await drive(workspace, scenarios);
+await drive(workspace, { ...scenarios, ...surroundings }, { others: [otherExtension(CACHE)] });
 await drive(untrusted, restricted, { asksForTrust: true });
 console.log(`${count} scenarios, ${failed.length} failed`);
 process.exit(failed.length > 0 || count === 0 ? 1 : 0);

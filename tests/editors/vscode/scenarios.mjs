@@ -1,7 +1,7 @@
 // What a user does, and what must be seen. Each scenario has a file of its own, and says in a few words what it measured.
 
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -38,7 +38,7 @@ const LINES = `class Rectangle:
         return self.width * self.height
 `;
 
-const TYPESCRIPT = `interface Point {
+export const TYPESCRIPT = `interface Point {
     x: number;
     y: number;
 }
@@ -80,6 +80,8 @@ export const FILES = {
     'invoked.py': PYTHON,
     'explained.py': PYTHON,
     'beside.ts': TYPESCRIPT,
+    'beside.py': PYTHON,
+    'menu.py': PYTHON,
     'readonly.py': PYTHON,
     'locked.py': PYTHON,
     'large.py': `${'value = compute(seed=17, limit=1000)\n'.repeat(280_000)}\n${PYTHON}`,
@@ -93,14 +95,14 @@ export function write(workspace, name) {
 export const OPEN_LINE = 15;
 
 /** Opens a copy of `rectangle.py`, types an `i`, and gives the suggestion: some of `ght)`. */
-async function begin(editor, name) {
+export async function begin(editor, name) {
     await editor.open(name, OPEN_LINE);
     await editor.type('i');
     return editor.suggestion();
 }
 
 /** The text of a copy of `rectangle.py` after `typed` at its open end. */
-const typed = (name, text) => `${FILES[name].trimEnd()}${text}\n`;
+export const typed = (name, text) => `${FILES[name].trimEnd()}${text}\n`;
 
 export const scenarios = {
     // VS Code loads what shows inline suggestions some seconds after it has drawn a new window, and asks nobody before.
@@ -284,6 +286,15 @@ export const scenarios = {
         await sleep(1_000);
         await editor.press('Escape', 'Control+z', 'Enter');
         await until('several lines are suggested', async () => (await editor.ghost()).includes('\n'));
+        // What is not set any more is as if it never had been.
+        editor.settings({ 'codegemma.multiline': 'never' });
+        await sleep(1_000);
+        await editor.press('Escape', 'Control+z', 'Enter');
+        await until('one line is suggested', async () => /^[^\n]+$/.test(await editor.ghost()));
+        editor.settings({});
+        await sleep(1_000);
+        await editor.press('Escape', 'Control+z', 'Enter');
+        await until('several lines are suggested', async () => (await editor.ghost()).includes('\n'));
         assert.deepEqual(editor.servers(), [pid], 'the server ran on');
         await editor.command('CodeGemma: Pause');
         await editor.statusHas('Paused. Resume it');
@@ -375,42 +386,6 @@ export const scenarios = {
         await editor.statusHas('CodeGemma: ready');
     },
 
-    'the menu and the log': async (editor) => {
-        await editor.page.locator('.statusbar-item[id*="codegemma.status"] a').click();
-        const rows = editor.page.locator('.quick-input-list .monaco-list-row');
-        await rows.first().waitFor();
-        const labels = (await rows.allInnerTexts()).join('\n');
-        for (const label of ['Pause', 'Restart', 'Choose model', 'Explain this suggestion', 'Show log']) {
-            assert.ok(labels.includes(label), `${label} is not in the menu: ${labels}`);
-        }
-        await rows.filter({ hasText: 'Show log' }).click();
-        await editor.page.locator('.part.panel select, .part.panel .monaco-select-box', { hasText: 'CodeGemma' }).first().waitFor();
-        await editor.press('Control+j');
-    },
-
-    'explain a suggestion': async (editor) => {
-        await begin(editor, 'explained.py');
-        await editor.command('CodeGemma: Explain This Suggestion');
-        await editor.page.locator('.view-line', { hasText: 'What is suggested here: line' }).waitFor();
-        await editor.page.locator('.view-line', { hasText: 'prefix | explained.py' }).waitFor();
-    },
-
-    "beside VS Code's own TypeScript": async (editor) => {
-        editor.settings({ 'editor.quickSuggestions': { other: 'on', comments: 'off', strings: 'off' }, 'editor.suggestOnTriggerCharacters': true });
-        await editor.open('beside.ts', 12);
-        await editor.page.locator('.squiggly-error').first().waitFor({ timeout: 60_000 });
-        await editor.type('.');
-        await editor.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: 'x' }).first().waitFor();
-        await editor.press('Escape', 'Escape');
-        await editor.type('x + point.');
-        await editor.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: 'y' }).first().waitFor();
-        await editor.press('Escape', 'Control+Alt+t');
-        const suggestion = await editor.suggestion();
-        await editor.press('Tab');
-        assert.equal(await editor.saved('beside.ts'), TYPESCRIPT.replace('return point\n', `return point.x + point.${suggestion}\n`));
-        return `"${suggestion}" after TypeScript's error and member list`;
-    },
-
     'a read-only file': async (editor) => {
         editor.settings({ 'files.readonlyInclude': { '**/readonly.py': true } });
         await editor.open('readonly.py', OPEN_LINE);
@@ -435,10 +410,12 @@ export const scenarios = {
     },
 
     'a file of 10 MB': async (editor) => {
+        // Colouring ghost text makes VS Code read all lines above it first, for half a minute here.
+        editor.settings({ 'editor.inlineSuggest.syntaxHighlightingEnabled': false });
         const line = FILES['large.py'].trimEnd().split('\n').length;
         const opened = await editor.open('large.py', line);
         await editor.type('i');
-        assert.match(await editor.suggestion({ patience: 30_000 }), /^ght/);
+        assert.match(await editor.suggestion(), /^ght/);
         return `${Date.now() - opened} ms from opening it to ghost text`;
     },
 
@@ -446,11 +423,6 @@ export const scenarios = {
         await editor.pick('huge.py', 'huge.py');
         await editor.press('Enter');
         await editor.statusHas('VS Code keeps documents above 50 MB', { patience: 30_000 });
-    },
-
-    'nothing is written into the workspace': async (editor) => {
-        const names = readdirSync(editor.workspace).filter((name) => !(name in FILES));
-        assert.deepEqual(names, []);
     },
 };
 
