@@ -126,9 +126,10 @@ class Helix:
         self.terminal.wait("insert mode", lambda frame: " INS " in frame.text())
 
     def normal(self):
-        """Goes to normal mode. Escape and a key that follow at once would be one with Alt."""
-        self.terminal.type(ESCAPE)
-        self.terminal.wait("normal mode", lambda frame: " NOR " in frame.text())
+        """Goes to normal mode, unless it is there: Escape and a key that follows at once would be one with Alt."""
+        if " NOR " not in self.terminal.frame().text():
+            self.terminal.type(ESCAPE)
+            self.terminal.wait("normal mode", lambda frame: " NOR " in frame.text())
 
     def command(self, line):
         """Runs a command in normal mode."""
