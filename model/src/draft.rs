@@ -12,6 +12,9 @@ const LONGEST: usize = 7;
 /// What a further row costs in a pass, as a share of the first one.
 const ROW_COST: f64 = 0.27;
 
+/// The most tokens of other sequences to look at for a guess: some hundredths of a millisecond.
+const MOST_OF_OTHERS: usize = 1 << 14;
+
 /// Looks up guesses, and learns how often they are right.
 #[derive(Debug, Clone)]
 pub(crate) struct Drafter {
@@ -27,24 +30,36 @@ impl Default for Drafter {
 
 impl Drafter {
     /// Tokens that may follow `seen`, at most `limit`: those that followed the longest agreeing end of it, at the place
-    /// nearest to its end. None where a guess does not pay.
-    pub(crate) fn guess(&mut self, seen: &[u32], limit: usize) -> Vec<u32> {
+    /// nearest to its end, or in one of the `others`, the most recent first, where more agrees. None where a guess does
+    /// not pay.
+    pub(crate) fn guess<'a>(
+        &mut self,
+        seen: &[u32],
+        others: impl Iterator<Item = &'a [u32]>,
+        limit: usize,
+    ) -> Vec<u32> {
         let worth = self.worth().min(limit);
         if worth == 0 {
             // What was never right may be right in another place.
             self.hit_rate += 0.01 * (0.5 - self.hit_rate);
             return Vec::new();
         }
-        let agreeing = |end: usize| {
-            let pairs = seen[..end].iter().rev().zip(seen.iter().rev());
-            pairs.take(MOST).take_while(|(a, b)| a == b).count()
-        };
-        // Of equals, `max_by_key` gives the last.
-        let best = (LEAST..seen.len()).max_by_key(|end| agreeing(*end));
-        match best {
-            Some(end) if agreeing(end) >= LEAST => seen[end..].iter().copied().take(worth).collect(),
-            _ => Vec::new(),
+        let (mut most, mut guess) = best_after(seen, seen);
+        let mut room = MOST_OF_OTHERS;
+        for other in others {
+            if most == MOST || other.len() > room {
+                break;
+            }
+            room -= other.len();
+            let (agreeing, after) = best_after(other, seen);
+            if agreeing > most {
+                (most, guess) = (agreeing, after);
+            }
         }
+        if most < LEAST {
+            return Vec::new();
+        }
+        guess.iter().copied().take(worth).collect()
     }
 
     /// Learns whether a guessed token, after right ones, was right.
@@ -68,13 +83,29 @@ impl Drafter {
     }
 }
 
+/// How many tokens before the best place in `tokens` agree with the end of `seen`, and the tokens after that place. Of
+/// equal places the last is the best.
+fn best_after<'a>(tokens: &'a [u32], seen: &[u32]) -> (usize, &'a [u32]) {
+    let agreeing = |end: usize| {
+        let pairs = tokens[..end].iter().rev().zip(seen.iter().rev());
+        pairs.take(MOST).take_while(|(a, b)| a == b).count()
+    };
+    let places = (LEAST..tokens.len()).map(|end| (agreeing(end), end));
+    let (agreeing, end) = places.max().unwrap_or((0, tokens.len()));
+    (agreeing, &tokens[end..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn alone() -> std::iter::Empty<&'static [u32]> {
+        std::iter::empty()
+    }
+
     #[test]
     fn what_followed_before_is_guessed() {
-        let guess = |seen: &[u32]| Drafter::default().guess(seen, 2);
+        let guess = |seen: &[u32]| Drafter::default().guess(seen, alone(), 2);
         assert_eq!(guess(&[1, 2, 3, 4, 5, 6, 1, 2, 3]), [4, 5]);
         assert_eq!(
             guess(&[1, 2, 3, 4, 1, 2, 3, 5, 1, 2, 3]),
@@ -93,11 +124,26 @@ mod tests {
     }
 
     #[test]
+    fn other_sequences_are_looked_at_where_more_agrees() {
+        let guess = |seen: &[u32], others: &[&[u32]]| Drafter::default().guess(seen, others.iter().copied(), 1);
+        let seen = [2, 3, 4, 5, 9, 2, 3, 4];
+        assert_eq!(guess(&seen, &[&[1, 3, 4, 6]]), [5], "it is nearer");
+        assert_eq!(
+            guess(&seen, &[&[9, 2, 3, 4, 6], &[9, 2, 3, 4, 7]]),
+            [6],
+            "the most recent"
+        );
+        assert_eq!(guess(&[9, 2, 3, 4], &[&[1, 2, 3, 4]]), [0; 0], "nothing follows there");
+        let long = [&[9, 2, 3, 4, 6][..], &[0; MOST_OF_OTHERS]].concat();
+        assert_eq!(guess(&[9, 2, 3, 4], &[&long]), [0; 0], "too much to look at");
+    }
+
+    #[test]
     fn the_limit_holds() {
         let seen: Vec<u32> = (0..40).chain(0..20).collect();
         let mut drafter = Drafter { hit_rate: 1.0 };
         for limit in 0..LONGEST + 3 {
-            assert_eq!(drafter.guess(&seen, limit).len(), limit.min(LONGEST));
+            assert_eq!(drafter.guess(&seen, alone(), limit).len(), limit.min(LONGEST));
         }
     }
 
@@ -108,14 +154,14 @@ mod tests {
         for _ in 0..100 {
             drafter.learn(true);
         }
-        assert_eq!(drafter.guess(&seen, 100).len(), LONGEST);
+        assert_eq!(drafter.guess(&seen, alone(), 100).len(), LONGEST);
         for _ in 0..100 {
             drafter.learn(false);
         }
-        assert!(drafter.guess(&seen, 100).is_empty());
+        assert!(drafter.guess(&seen, alone(), 100).is_empty());
         // After a while it is tried again, a little.
         let tried = (0..200)
-            .map(|_| drafter.guess(&seen, 100).len())
+            .map(|_| drafter.guess(&seen, alone(), 100).len())
             .find(|guessed| *guessed > 0);
         assert!(tried.is_some_and(|guessed| guessed <= 2), "{tried:?}");
     }

@@ -236,7 +236,9 @@ impl Run {
             }
             if let Some(drafter) = &mut tools.drafter {
                 let most = (left - 1).min(sequences.room() - 1);
-                guessed.extend(drafter.guess(&seen, most));
+                // The last sequence is this one.
+                let others = sequences.held().rev().skip(1).map(|(tokens, _)| tokens);
+                guessed.extend(drafter.guess(&seen, others, most));
                 self.completion.stats.drafted_tokens += guessed.len();
             }
             let next: Vec<u32> = std::iter::once(token).chain(guessed.iter().copied()).collect();

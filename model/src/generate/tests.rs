@@ -430,3 +430,23 @@ fn guesses_change_nothing_but_the_number_of_passes() {
         }
     }
 }
+
+/// What was written in one document is a guess in another one, with which it shares no beginning.
+#[test]
+fn another_sequence_is_looked_at_for_guesses() {
+    let said = "fn area(w, h) { return w * h; } // 0123456789";
+    let mut fixture = Fixture::saying(said);
+    // Long enough that the second document does not take the place of the first.
+    let mut run = |line: &str| {
+        let prompt = fim(&line.repeat(40), "");
+        let completion = fixture.run(CompletionRequest::new(prompt, 60)).unwrap();
+        assert!(completion.text.starts_with("fn area"), "{}", completion.text);
+        (completion.stats.accepted_tokens, fixture.forwards().len())
+    };
+    let (_, first) = run("one\n");
+    let (accepted, second) = run("another\n");
+    assert!(
+        accepted >= 20 && 2 * second < first,
+        "{accepted} accepted, {first} and {second} passes"
+    );
+}
