@@ -137,10 +137,18 @@ class Helix:
         self.terminal.type(f":{line}\r")
 
     def saved(self, name):
-        """Writes the buffer, and returns the bytes of its file."""
+        """Writes the buffer, and returns the bytes of its file. What Helix says of it may be gone at once, where another
+        server has something to say."""
+        path = self.folder / name
+        before = path.stat().st_mtime_ns
+
+        def written(frame):
+            # Helix sets the old file aside while it writes.
+            return path.exists() and path.stat().st_mtime_ns != before and "[+]" not in frame.text()
+
         self.command("write")
-        self.terminal.wait("the written file", lambda frame: "written" in frame.text())
-        return (self.folder / name).read_bytes()
+        self.terminal.wait("the written file", written)
+        return path.read_bytes()
 
     def servers(self):
         """The processes of our server that this editor has started."""
