@@ -3,38 +3,27 @@
 use super::super::panel::{Panel, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 
-/// Fetches what comes after eight whole rows into a cache, in step with their use. The rows lie one after the other, so
-/// that it does not matter which bytes are of which.
+/// Fetches what comes after eight whole rows into the second-level cache, in step with their use. The rows lie one after
+/// the other, so that it does not matter which bytes are of which.
 #[derive(Clone, Copy)]
-pub(super) struct RowsAhead {
-    begin: *const u8,
-    /// Whether they fit the first-level cache beside the rows in use. Where they do not, they are fetched to the second:
-    /// in the first they would be gone when they are needed, and fewer can be on their way to it at a time.
-    near: bool,
-}
+pub(super) struct RowsAhead(*const u8);
 
 impl RowsAhead {
+    /// What is nearer than this would not arrive in time.
+    const LEAST: usize = 16 << 10;
+
     #[inline(always)]
     pub(super) fn new(stored: Stored<'_>) -> Self {
-        Self {
-            begin: stored.bytes.as_ptr().wrapping_add(stored.ahead),
-            near: stored.ahead <= 12 << 10,
-        }
+        Self(stored.bytes.as_ptr().wrapping_add(stored.ahead.max(Self::LEAST)))
     }
 
-    /// Fetches `bytes` from byte `at` on.
+    /// Fetches `bytes` from byte `at` on. Not to the first-level cache: few lines can be on their way there at a time, and
+    /// wide rows would not fit beside those in use.
     #[inline(always)]
     pub(super) fn fetch(self, at: usize, bytes: usize) {
         for line in 0..bytes.div_ceil(64) {
-            let line = self.begin.wrapping_add(at + 64 * line);
             // SAFETY: an address past the end does no harm.
-            unsafe {
-                if self.near {
-                    simd::prefetch(line);
-                } else {
-                    simd::prefetch_second_level(line);
-                }
-            }
+            unsafe { simd::prefetch_second_level(self.0.wrapping_add(at + 64 * line)) };
         }
     }
 }
