@@ -12,7 +12,7 @@ const LONGEST: usize = 7;
 /// What a further row costs in a pass, as a share of the first one.
 const ROW_COST: f64 = 0.27;
 
-/// The most tokens of other sequences to look at for a guess: some hundredths of a millisecond.
+/// The most tokens of other sequences to look at for a guess, which each decoded token waits for.
 const MOST_OF_OTHERS: usize = 1 << 14;
 
 /// Looks up guesses, and learns how often they are right.

@@ -79,12 +79,8 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Blank);
     }
-    // Once it is cut there, the line before may be another.
-    while let Some(repeat) = repeats_lines_below(text, place) {
-        text = text[..repeat].trim_end();
-        if text.trim_start().is_empty() {
-            return Err(Reason::Repeats);
-        }
+    while let Some(shorter) = without_line_below(text, place)? {
+        text = shorter;
     }
     text = without_next_line_s_start(text, place).trim_end();
     if text.trim_start().is_empty() {
@@ -92,12 +88,8 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     }
     let (mut text, mut replaces) = fitting(text, place, fits)?;
     // What did not fit may have stood behind such a line.
-    while let Some(repeat) = repeats_lines_below(text, place) {
-        text = text[..repeat].trim_end();
-        if text.trim_start().is_empty() {
-            return Err(Reason::Repeats);
-        }
-        (text, replaces) = fitting(text, place, fits)?;
+    while let Some(shorter) = without_line_below(text, place)? {
+        (text, replaces) = fitting(shorter, place, fits)?;
     }
     if text == &place.after[..replaces] {
         return Err(Reason::Repeats);
@@ -276,6 +268,17 @@ fn block_end(text: &str, before: &str) -> Option<usize> {
 
 fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
+}
+
+/// The text before a line that stands below the cursor already, if it has one. The line before may be another.
+fn without_line_below<'a>(text: &'a str, place: &Place) -> Result<Option<&'a str>, Reason> {
+    let Some(repeat) = repeats_lines_below(text, place) else {
+        return Ok(None);
+    };
+    match text[..repeat].trim_end() {
+        blank if blank.trim_start().is_empty() => Err(Reason::Repeats),
+        shorter => Ok(Some(shorter)),
+    }
 }
 
 /// Where in `text` the line begins that stands below the cursor already. The last line, with what stays right of the cursor

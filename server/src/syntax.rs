@@ -72,18 +72,12 @@ pub struct Syntax {
 pub struct Job {
     text: Rope,
     language: &'static Language,
-    /// What there is of it: a text that was torn apart takes longer than a request can wait, but most of it is known.
-    earlier: Option<Tree>,
 }
 
 impl Job {
     /// Makes it.
     pub fn run(&self) -> Option<Parsed> {
-        Some(Parsed {
-            language: self.language,
-            tree: parse(self.language, &self.text, self.earlier.as_ref(), None)?,
-            patience: None,
-        })
+        Parsed::new(self.language, &self.text)
     }
 }
 
@@ -144,7 +138,6 @@ impl Syntax {
         Some(Job {
             text: text.clone(),
             language: self.language,
-            earlier: self.tree.clone(),
         })
     }
 
