@@ -14,7 +14,7 @@ import numpy
 
 TRAIN = Path(__file__).with_name("train.py")
 SHAPE = "--hidden 64 --inner 128 --layers 2 --head 32 --key-value-heads 2 --vocabulary 512".split()
-SHAPE += "--batch 2 --length 128 --context 256 --no-compile --threads 1".split()
+SHAPE += "--batch 1 --context 256 --no-compile --threads 1".split()
 RUN = "--steps 120 --decay 40 --check 30 --dev-batches 2 --save 7 --seed 3".split()
 
 

@@ -7,11 +7,13 @@ An example is a span of a file, nine times in ten with a hole in it:
 with, once in eight, spans of other files of the package before it; else `<bos>path⏎text<|file_separator|>`. The product
 puts its anchor at the start of a line above the cursor and what stands between the two after `<|fim_middle|>`
 (`model/src/prompt.rs`). So the middle mostly begins some lines before the hole, in the pieces that the text has there
-without one. The stream is all examples, shuffled, one after the other. Each package draws from a generator seeded by its
-name, so the result depends neither on the order of the work nor on the number of processes.
+without one. The stream is all examples, shuffled, in rows as long as the model's context: none is cut by the end of a row, so a middle
+always has its prefix before it. Each package draws from a generator seeded by its name, so the result depends neither on
+the order of the work nor on the number of processes.
 """
 
 import argparse
+import bisect
 import json
 import math
 import random
@@ -29,7 +31,7 @@ import tree_sitter_typescript
 from tokenizers import Tokenizer
 from tree_sitter import Language, Parser
 
-from tokenizer import BOS, MIDDLE, PREFIX, SEPARATOR, SUFFIX
+from tokenizer import BOS, MIDDLE, PAD, PREFIX, SEPARATOR, SUFFIX
 
 GRAMMARS = {
     "rust": tree_sitter_rust.language(),
@@ -43,15 +45,19 @@ FILL_IN_THE_MIDDLE = 0.9
 WITH_OTHER_FILES = 0.125
 # Of the examples with a hole, those whose middle begins at an anchor above it, and the most lines between the two.
 ANCHORED = 0.92
-ANCHOR_LINES = 24
-# An example's bytes, drawn evenly on a logarithmic scale.
-SPAN = (200, 3600)
-# How many examples have at most this many bytes of suffix. The end of a middle is learned where its suffix is near.
-SHORT_SUFFIX = (0.5, 150)
+ANCHOR_LINES = 16
+# An example's bytes, drawn evenly on a logarithmic scale. The product fills the context where the file is long.
+SPAN = (400, 4200)
+# The most bytes of suffix, as in the product, and how many examples have at most so many. The end of a middle is learned
+# where its suffix is near.
+LONGEST_SUFFIX = 700
+SHORT_SUFFIX = (0.35, 150)
 # A context file's bytes.
 CONTEXT = (200, 1200)
 # The longest middle, in bytes.
 LONGEST = 600
+# The examples that rows are filled from at once.
+EXAMPLES_AT_ONCE = 4096
 
 
 def spans(text, rng):
@@ -144,9 +150,8 @@ def texts(package, files, seed):
                     example += [other, SEPARATOR]
             if rng.random() < FILL_IN_THE_MIDDLE:
                 at, to = (on_character(text, place) for place in hole(text, start, end, tree, rng))
-                shown = end
-                if rng.random() < SHORT_SUFFIX[0]:
-                    shown = on_character(text, min(end, to + rng.randint(0, SHORT_SUFFIX[1])))
+                most = rng.randint(0, SHORT_SUFFIX[1]) if rng.random() < SHORT_SUFFIX[0] else LONGEST_SUFFIX
+                shown = on_character(text, min(end, to + most))
                 begun = anchor(text, start, at, rng)
                 parts = [text[start:begun], text[to:shown], text[begun:to]]
                 prefix, suffix, middle = (part.decode() for part in parts)
@@ -176,10 +181,27 @@ def of_package(item, tokenizer, seed):
     return list(encode(tokenizer, list(texts(package, files, seed))))
 
 
+def rows(examples, length):
+    """Puts examples into rows of a length, each into the fullest that has room for it; what is left of a row is padding.
+    An example that is longer than a row loses its beginning."""
+    full = []
+    for first in range(0, len(examples), EXAMPLES_AT_ONCE):
+        begun = []  # (room, row), the least room first
+        for example in sorted(examples[first : first + EXAMPLES_AT_ONCE], key=len, reverse=True):
+            example = example[-length:]
+            at = bisect.bisect_left(begun, len(example), key=lambda entry: entry[0])
+            room, row = begun.pop(at) if at < len(begun) else (length, [])
+            row.append(example)
+            bisect.insort(begun, (room - len(example), row), key=lambda entry: entry[0])
+        full += [numpy.pad(numpy.concatenate(row), (0, room), constant_values=PAD) for room, row in begun]
+    return full
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--size", type=int, default=8192, help="entries of the tokenizer")
+    parser.add_argument("--context", type=int, default=1024, help="tokens a row")
     parser.add_argument("--share", type=float, default=1.0, help="of the training files to read")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -198,8 +220,10 @@ def main():
             made = pool.map(partial(of_package, tokenizer=tokenizer, seed=args.seed), sorted(packages.items()), 1)
         examples = [example for of_one in made for example in of_one]
         random.Random(args.seed).shuffle(examples)
-        numpy.save(output / f"{split}.npy", numpy.concatenate(examples))
-        print(f"{split}: {len(examples)} examples, {sum(map(len, examples))} tokens")
+        stream = rows(examples, args.context)
+        random.Random(args.seed).shuffle(stream)
+        numpy.save(output / f"{split}.npy", numpy.concatenate(stream))
+        print(f"{split}: {len(examples)} examples, {sum(map(len, examples))} tokens, {len(stream)} rows")
 
 
 if __name__ == "__main__":

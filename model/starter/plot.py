@@ -25,7 +25,7 @@ def plot(log, out):
         measured = [row for row in rows if row[column]]
         steps, values = [int(row["step"]) for row in measured], [float(row[column]) for row in measured]
         pyplot.plot(steps, values, "o-", markersize=3, label=label)
-    pyplot.ylim(2.5, 7)
+    pyplot.ylim(2, 7)
     pyplot.xlabel("step")
     pyplot.ylabel("nats a token")
     pyplot.legend()

@@ -9,13 +9,14 @@ import argparse
 import json
 from pathlib import Path
 
+from gguf import GGUFReader
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 CONTROL = [
     "<pad>", "<eos>", "<bos>", "<unk>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|file_separator|>",
 ]  # fmt: skip
-NUMBERED = ("<bos>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|file_separator|>")
-BOS, PREFIX, MIDDLE, SUFFIX, SEPARATOR = map(CONTROL.index, NUMBERED)
+NUMBERED = ("<pad>", "<bos>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|file_separator|>")
+PAD, BOS, PREFIX, MIDDLE, SUFFIX, SEPARATOR = map(CONTROL.index, NUMBERED)
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 # Line breaks with the indentation that follows; runs of blanks; words and punctuation with one blank before; digits.
 BORDERS = r"\n+[▁\t]*|▁{2,}(?=▁)|▁{2,}|\t+|▁?\p{L}+|\p{N}|▁?[^\s\p{L}\p{N}▁]+|▁|."
@@ -43,8 +44,17 @@ def train(texts, size):
     )
     learner.train_from_iterator(texts, trainer)
     vocabulary = learner.get_vocab()
-    pieces = sorted(vocabulary, key=vocabulary.get)
+    return made_of(sorted(vocabulary, key=vocabulary.get))
 
+
+def of_file(path):
+    """The tokenizer of a model that export.py wrote, for training that goes on from it."""
+    field = GGUFReader(path).fields["tokenizer.ggml.tokens"]
+    return made_of([bytes(field.parts[at]).decode() for at in field.data])
+
+
+def made_of(pieces):
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
     # A piece that is learned earlier is merged earlier, whichever two pieces it is made of.
     merges = []
     for piece in pieces[len(CONTROL) + len(BYTES) :]:
@@ -61,10 +71,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--size", type=int, default=8192)
+    parser.add_argument("--like", type=Path, metavar="GGUF", help="learn none, take that of this model")
     args = parser.parse_args()
     folder = args.work / f"tokenizer-{args.size}"
     folder.mkdir(exist_ok=True)
-    train(sample(args.work / "corpus" / "train.jsonl"), args.size).save(str(folder / "tokenizer.json"))
+    made = of_file(args.like) if args.like else train(sample(args.work / "corpus" / "train.jsonl"), args.size)
+    made.save(str(folder / "tokenizer.json"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The learning rate rises, stays, and falls to nothing over the last steps, so a run can be prolonged: `--steps` and
 `--decay` say only when it falls. Hidden matrices are trained by Muon (https://kellerjordan.github.io/posts/muon/), the
-embedding and the norms by Adam. Every `--save` steps the whole state is written; a run that was interrupted goes on from
+embedding and the norms by Adam. Matrix products are computed in bfloat16, everything else in single precision. Every `--save` steps the whole state is written; a run that was interrupted goes on from
 there, reads the same batches, and logs the same losses. Writes `runs/<name>/`: `log.csv`, `state.pt`, and at the end a
 Hugging Face folder `model/`.
 """
@@ -15,19 +15,19 @@ import shutil
 import time
 from pathlib import Path
 
+import gguf
 import numpy
 import torch
-from safetensors.torch import load_file
 from transformers import GemmaConfig, GemmaForCausalLM
 
-from tokenizer import MIDDLE, SEPARATOR
+from export import gguf_name
+from tokenizer import MIDDLE, PAD, SEPARATOR
 
 WARM_UP = 40
 
 
 class Muon:
-    """Momentum, each step made orthogonal by five Newton-Schulz iterations in single precision, which is the fast
-    precision of a processor (PyTorch's own Muon computes in bfloat16)."""
+    """Momentum, each step made orthogonal by five Newton-Schulz iterations."""
 
     def __init__(self, parameters, momentum=0.95):
         self.groups = {}
@@ -52,9 +52,10 @@ def orthogonal(matrices):
     tall = matrices.size(-2) > matrices.size(-1)
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(5):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for _ in range(5):
+            gram = x @ x.mT
+            x = a * x + (b * gram + c * gram @ gram) @ x
     return x.mT if tall else x
 
 
@@ -65,8 +66,8 @@ class Stream:
         self.tokens = numpy.load(path, mmap_mode="r")
 
     def batch(self, first, rows, length):
-        """Inputs, targets, and which targets fill a hole: `rows` rows from the token `first` on; after the stream's end
-        it begins anew."""
+        """Inputs, targets, and which targets fill a hole: `rows` rows from the token `first` on, at the beginning of a row;
+        after the stream's end it begins anew."""
         places = (first + numpy.arange(rows * length + 1)) % len(self.tokens)
         taken = self.tokens[places].astype(numpy.int64)
         numbers = numpy.arange(len(taken))
@@ -121,20 +122,20 @@ def build(args):
 
 
 @torch.no_grad()
-def begin_with(model, folder):
-    """Copies the weights of a trained model; a key/value head that several heads share there becomes one for each."""
-    weights = load_file(folder / "model.safetensors")
+def begin_with(model, path):
+    """Copies the weights of a model that export.py wrote."""
+    weights = {tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in gguf.GGUFReader(path).tensors}
     for name, parameter in model.named_parameters():
-        weight = weights[name]
-        copies = parameter.size(0) // weight.size(0)
-        parameter.copy_(weight.repeat(copies, 1) if copies > 1 else weight)
+        weight = torch.tensor(weights[gguf_name(name)])
+        parameter.copy_(weight - 1 if weight.ndim == 1 else weight)  # GGUF folds in the 1 that Gemma adds to a norm's weight
 
 
 def losses_of(model):
     def losses(inputs, targets):
-        hidden = model.model(input_ids=inputs).last_hidden_state
-        logits = hidden.flatten(0, 1) @ model.lm_head.weight.mT
-        return torch.nn.functional.cross_entropy(logits, targets.flatten(), reduction="none")
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden = model.model(input_ids=inputs).last_hidden_state
+            logits = hidden.flatten(0, 1) @ model.lm_head.weight.mT
+            return torch.nn.functional.cross_entropy(logits, targets.flatten(), reduction="none")
 
     return losses
 
@@ -144,9 +145,9 @@ def dev_loss(losses, stream, args):
     """The mean loss on the dev packages, of all tokens and of those that fill a hole."""
     every, middles = [], []
     for number in range(args.dev_batches):
-        inputs, targets, middle = stream.batch(number * args.batch * args.length, args.batch, args.length)
+        inputs, targets, middle = stream.batch(number * args.batch * args.context, args.batch, args.context)
         found = losses(inputs, targets)
-        every.append(found)
+        every.append(found[targets.flatten() != PAD])
         middles.append(found[middle])
     return torch.cat(every).mean().item(), torch.cat(middles).mean().item()
 
@@ -189,12 +190,10 @@ def train(args):
         write(run / "state.pt", lambda path: torch.save({**state, "step": step, "read": read, "log": log}, path))
 
     while step < args.steps:
-        # The last steps read longer rows, as many tokens a step.
-        length = args.context if args.steps - step <= args.decay else args.length
-        inputs, targets, middle = stream.batch(read, args.batch * args.length // length, length)
+        inputs, targets, middle = stream.batch(read, args.batch, args.context)
         inputs, targets = inputs.clone(), targets.clone()
         repeat(inputs, targets, middle, args.repeat, f"{args.seed} {read}")
-        weights = 1 + (args.middle_weight - 1) * middle
+        weights = (1 + (args.middle_weight - 1) * middle) * (targets.flatten() != PAD)
         value = (compiled(inputs, targets) * weights).sum() / weights.sum()
         value.backward()
         torch.nn.utils.clip_grad_norm_(others, 1.0)
@@ -235,18 +234,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--name", default="starter")
-    parser.add_argument("--begin-with", type=Path, help="a folder with trained weights, in the place of random ones")
+    parser.add_argument("--begin-with", type=Path, metavar="GGUF", help="a trained model's weights in the place of random ones")
     parser.add_argument("--hidden", type=int, default=192)
     parser.add_argument("--inner", type=int, default=768)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--head", type=int, default=64, help="width of an attention head")
     parser.add_argument("--key-value-heads", type=int, default=3)
     parser.add_argument("--vocabulary", type=int, default=8192)
-    parser.add_argument("--batch", type=int, default=8, help="rows a step")
-    parser.add_argument("--length", type=int, default=512, help="tokens a row")
-    parser.add_argument("--context", type=int, default=1024, help="tokens a row in the last steps; the model's positions")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--decay", type=int, default=1000, help="steps over which the learning rate falls")
+    parser.add_argument("--batch", type=int, default=4, help="rows a step")
+    parser.add_argument("--context", type=int, default=1024, help="tokens a row, the most that the model sees")
+    parser.add_argument("--steps", type=int, default=10000)
+    parser.add_argument("--decay", type=int, default=2000, help="steps over which the learning rate falls")
     parser.add_argument("--stop", type=int, help="save and end after this step, before the run is over")
     parser.add_argument("--rate", type=float, default=0.003, help="Adam's")
     parser.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's")

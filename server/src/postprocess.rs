@@ -79,16 +79,14 @@ pub fn refine(text: &str, place: &Place, fits: bool) -> Result<Edit, Reason> {
     if text.trim_start().is_empty() {
         return Err(Reason::Blank);
     }
-    while let Some(shorter) = without_line_below(text, place)? {
-        text = shorter;
-    }
-    text = without_next_line_s_start(text, place).trim_end();
-    if text.trim_start().is_empty() {
-        return Err(Reason::Repeats);
-    }
+    text = without_what_stands_below(text, place)?;
     let (mut text, mut replaces) = fitting(text, place, fits)?;
-    // What did not fit may have stood behind such a line.
-    while let Some(shorter) = without_line_below(text, place)? {
+    // What did not fit may have stood behind something of the kind.
+    loop {
+        let shorter = without_what_stands_below(text, place)?;
+        if shorter == text {
+            break;
+        }
         (text, replaces) = fitting(shorter, place, fits)?;
     }
     if text == &place.after[..replaces] {
@@ -270,15 +268,18 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// The text before a line that stands below the cursor already, if it has one. The line before may be another.
-fn without_line_below<'a>(text: &'a str, place: &Place) -> Result<Option<&'a str>, Reason> {
-    let Some(repeat) = repeats_lines_below(text, place) else {
-        return Ok(None);
-    };
-    match text[..repeat].trim_end() {
-        blank if blank.trim_start().is_empty() => Err(Reason::Repeats),
-        shorter => Ok(Some(shorter)),
+/// The text without lines at its end, and the beginning of one, that stand below the cursor already.
+fn without_what_stands_below<'a>(text: &'a str, place: &Place) -> Result<&'a str, Reason> {
+    let mut text = text;
+    // The line before one that is there may be another.
+    while let Some(repeat) = repeats_lines_below(text, place) {
+        text = text[..repeat].trim_end();
     }
+    text = without_next_line_s_start(text, place).trim_end();
+    if text.trim_start().is_empty() {
+        return Err(Reason::Repeats);
+    }
+    Ok(text)
 }
 
 /// Where in `text` the line begins that stands below the cursor already. The last line, with what stays right of the cursor
@@ -366,9 +367,11 @@ fn overlap(text: &str, closers: &[char], after: &str) -> usize {
             } else {
                 after[..end].get(blank..).unwrap_or_default()
             };
-            let needed = unmatched_closers(common).len();
-            let own = common.starts_with('>') && closes_its_angles(text);
-            !common.is_empty() && text.ends_with(common) && needed <= closers.len() && !own
+            let Some(rest) = text.strip_suffix(common).filter(|_| !common.is_empty()) else {
+                return false;
+            };
+            let own = common.starts_with('>') && closes_its_angles(&text[..=rest.len()]);
+            unmatched_closers(common).len() <= closers.len() && !own
         })
         .unwrap_or(0)
 }

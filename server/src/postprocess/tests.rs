@@ -75,6 +75,7 @@ fn a_closer_of_its_own_is_kept() {
     check("$0\"", "\"a\" + ", "\"a\" +\"");
     check("HashMap<u8, $0>", "Vec<u8>", "HashMap<u8, Vec<u8>>");
     check("Vec<$0>", "u8>", "Vec<u8>");
+    check("same<$0>().as<\"a\">();", "A<B>>().as<", "same<A<B>>().as<\"a\">();");
     check("f: Box<dyn Fn() $0>", "-> Vec<u8>", "f: Box<dyn Fn() -> Vec<u8>>");
     check("x = 'I $0'", "don't know", "x = 'I don't know'");
 }
@@ -246,4 +247,16 @@ fn decoding_stops_where_a_text_leaves_its_piece_of_syntax() {
     // Nothing closes it yet.
     check("fn f() {\n    $0", "g();\n}\n", false);
     check("g($0);\n", "a)\n", false);
+}
+
+#[test]
+fn what_is_left_of_a_misfit_repeats_nothing_either() {
+    let mut place = place(
+        "f() {\n  {\n    $0\n    show \"$width\" output\n  }\n}\n",
+        Extent::Block,
+    );
+    let language = crate::language::of_id("shellscript").unwrap();
+    place.parsed = Some(Parsed::new(language, &place.text).unwrap());
+    let edit = refine("width=8\n    show \"$width\") | tail", &place, true).unwrap();
+    assert_eq!((edit.text.as_str(), edit.replaces), ("width=8", 0));
 }
