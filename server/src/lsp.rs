@@ -5,6 +5,7 @@
 //!
 //! [`Session`]: crate::session::Session
 
+mod background;
 mod capabilities;
 mod configuration;
 mod convert;

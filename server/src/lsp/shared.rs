@@ -12,11 +12,11 @@ use ropey::Rope;
 use tower_lsp::ls_types::TextDocumentPositionParams;
 
 use super::configuration::Configuration;
-use super::convert;
 use super::loading::Loader;
 use super::outbox::Outbox;
 use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
+use super::{background, convert};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
@@ -109,7 +109,7 @@ impl Shared {
     pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
         if let Some(errand) = session.errand() {
             let shared = self.clone();
-            tokio::task::spawn_blocking(move || shared.make(errand));
+            background::start("context", move || shared.make(errand));
         }
     }
 
@@ -159,7 +159,7 @@ impl Shared {
             return;
         };
         let (shared, document) = (self.clone(), document.to_owned());
-        tokio::task::spawn_blocking(move || {
+        background::start("parse", move || {
             let parsed = job.run();
             shared.lock().parse_done(&document, &job, parsed);
         });
