@@ -6,15 +6,17 @@
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 
-/// Has a thread of its own do it. Without one it is not done, which is logged.
-pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) {
+/// Has a thread of its own do it, and says whether there is one. Without one it is not done, which is logged.
+pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     let work = move || {
         give_way();
         work();
     };
-    if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    if let Err(error) = &started {
         tracing::error!("no thread for background work ({name}: {error}); close other programs");
     }
+    started.is_ok()
 }
 
 /// A thread has a priority of its own on Linux; elsewhere the scheduler is left to itself.
@@ -43,9 +45,9 @@ mod tests {
     fn it_gives_way_and_nobody_else_does() {
         let before = getpriority_process(Some(gettid())).unwrap();
         let (sender, found) = mpsc::channel();
-        start("test", move || {
+        assert!(start("test", move || {
             sender.send(getpriority_process(Some(gettid())).unwrap()).unwrap();
-        });
+        }));
         assert_eq!(found.recv().unwrap(), NICENESS.max(before));
         assert_eq!(getpriority_process(Some(gettid())).unwrap(), before);
     }

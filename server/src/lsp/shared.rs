@@ -109,7 +109,9 @@ impl Shared {
     pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
         if let Some(errand) = session.errand() {
             let shared = self.clone();
-            background::start("context", move || shared.make(errand));
+            if !background::start("context", move || shared.make(errand)) {
+                session.errand_done(None);
+            }
         }
     }
 
@@ -158,11 +160,15 @@ impl Shared {
         let Some(job) = session.parse_job(document) else {
             return;
         };
-        let (shared, document) = (self.clone(), document.to_owned());
-        background::start("parse", move || {
-            let parsed = job.run();
-            shared.lock().parse_done(&document, &job, parsed);
-        });
+        let job = Arc::new(job);
+        let (shared, name, made) = (self.clone(), document.to_owned(), job.clone());
+        let make = move || {
+            let parsed = made.run();
+            shared.lock().parse_done(&name, &made, parsed);
+        };
+        if !background::start("parse", make) {
+            session.parse_done(document, &job, None);
+        }
     }
 
     /// Begins a completion; `None` if nothing will be suggested.
