@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::generate::CHUNK;
 use crate::kv_cache::KvCache;
+use crate::logits::Logits;
 use crate::model::{LoadOptions, Model, ModelInfo};
 use crate::ops::Isa;
 use crate::request::Sampling;
@@ -104,7 +105,7 @@ pub fn run(source: &ModelSource, load: &LoadOptions, options: &BenchOptions) -> 
     let prompt = prompt(&model, options.prefill);
     let mut cache = model.new_cache(model.capacity()).map_err(BenchError::Failed)?;
     model
-        .forward(&mut cache, &prompt[..1], true)
+        .forward(&mut cache, &prompt[..1], 1, &mut Logits::default())
         .map_err(BenchError::Failed)?;
     let first_token = begin.elapsed();
 
@@ -172,12 +173,12 @@ pub fn glance(source: &ModelSource, load: &LoadOptions, within: Duration) -> Res
         let room = model.capacity();
         let prompt = prompt(&model, room / 2);
         // Whatever is set up lazily is set up here.
-        model.forward(&mut cache, &prompt[..1], true)?;
+        let (mut read, mut logits) = (0, Logits::default());
+        model.forward(&mut cache, &prompt[..1], 1, &mut logits)?;
         model.truncate(&mut cache, 0);
-        let (mut read, mut logits) = (0, Vec::new());
         let begin = Instant::now();
         for piece in prompt.chunks(PIECE) {
-            logits = model.forward(&mut cache, piece, true)?.unwrap_or_default();
+            model.forward(&mut cache, piece, 1, &mut logits)?;
             read += piece.len();
             if begin.elapsed() > within / 2 {
                 break;
@@ -187,8 +188,8 @@ pub fn glance(source: &ModelSource, load: &LoadOptions, within: Duration) -> Res
         let mut sampler = Sampler::new(&Sampling::default())?;
         let (mut decoded, begin) = (0, Instant::now());
         while decoded == 0 || (decoded < GLANCE_DECODE.min(room - read) && begin.elapsed() < within / 2) {
-            let (token, _) = sampler.next(&logits)?;
-            logits = model.forward(&mut cache, &[token], true)?.unwrap_or_default();
+            let (token, _) = sampler.next(logits.row(0)?)?;
+            model.forward(&mut cache, &[token], 1, &mut logits)?;
             decoded += 1;
         }
         Ok((prefill_tps, decoded as f64 / begin.elapsed().as_secs_f64()))
@@ -241,20 +242,20 @@ fn measure(
     samples: &mut Samples,
 ) -> Result<(), String> {
     model.truncate(cache, 0);
-    let mut logits = Vec::new();
+    let mut logits = Logits::default();
     let begin = Instant::now();
     let mut left = prompt.len();
     for chunk in prompt.chunks(CHUNK) {
         left -= chunk.len();
-        logits = model.forward(cache, chunk, left == 0)?.unwrap_or_default();
+        model.forward(cache, chunk, usize::from(left == 0), &mut logits)?;
     }
     samples.prefill.push(begin.elapsed().as_secs_f64());
 
     let mut sampler = Sampler::new(&Sampling::default())?;
     let begin = Instant::now();
     for _ in 0..options.decode {
-        let (token, _) = sampler.next(&logits)?;
-        logits = model.forward(cache, &[token], true)?.unwrap_or_default();
+        let (token, _) = sampler.next(logits.row(0)?)?;
+        model.forward(cache, &[token], 1, &mut logits)?;
     }
     samples.decode.push(begin.elapsed().as_secs_f64());
 
@@ -263,7 +264,7 @@ fn measure(
         for _ in 0..ROW_REPS {
             model.truncate(cache, prompt.len());
             let begin = Instant::now();
-            black_box(model.forward_all(cache, &draft)?);
+            model.forward(cache, &draft, draft.len(), &mut logits)?;
             times.push(begin.elapsed().as_secs_f64());
         }
     }

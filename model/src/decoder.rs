@@ -1,15 +1,16 @@
 //! The one Gemma graph: tokens and a key/value cache in, logits out. Differences between the models are data in
-//! [`ModelConfig`].
+//! [`ModelConfig`]. Weights, keys and values, and the buffers of a pass lie apart.
 //!
 //! Sources: the Gemma, Gemma 2 and Gemma 3 reports and their reference implementation in transformers.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::LoadError;
-use crate::config::{LayerConfig, ModelConfig, Rope};
+use crate::config::{LayerConfig, ModelConfig};
 use crate::kv_cache::KvCache;
-use crate::ops::{Attention, Matrix, Ops};
+use crate::ops::{Attention, Matrix, Norm, Ops};
 use crate::weights::{Format, Tensors};
+use crate::workspace::Workspace;
 
 /// A checkpoint's weights, immutable.
 pub(crate) struct Decoder {
@@ -19,7 +20,7 @@ pub(crate) struct Decoder {
     /// What embeddings are multiplied by: the square root of the hidden size.
     embedding_scale: f32,
     layers: Vec<Layer>,
-    final_norm: Tensor,
+    final_norm: Norm,
 }
 
 /// The size of the matrices that a token is multiplied with.
@@ -39,19 +40,19 @@ pub(crate) struct Rows<'a> {
 
 struct Layer {
     config: LayerConfig,
-    attention_norm: Tensor,
+    attention_norm: Norm,
     q: Matrix,
     k: Matrix,
     v: Matrix,
     output: Matrix,
     /// Normalizations of queries and keys, where the model has them.
-    qk_norm: Option<(Tensor, Tensor)>,
-    post_attention_norm: Option<Tensor>,
-    ffn_norm: Tensor,
+    qk_norm: Option<(Norm, Norm)>,
+    post_attention_norm: Option<Norm>,
+    ffn_norm: Norm,
     gate: Matrix,
     up: Matrix,
     down: Matrix,
-    post_ffn_norm: Option<Tensor>,
+    post_ffn_norm: Option<Norm>,
 }
 
 impl Decoder {
@@ -59,7 +60,10 @@ impl Decoder {
     pub(crate) fn new(config: ModelConfig, mut tensors: Tensors) -> std::result::Result<Self, LoadError> {
         let hidden = config.hidden_size;
         let embedding = tensors.matrix(None, "token_embd", config.vocab_size, hidden)?;
-        let final_norm = tensors.norm(None, "output_norm", hidden)?;
+        let final_norm = Norm {
+            weight: tensors.norm(None, "output_norm", hidden)?,
+            epsilon: config.norm_epsilon,
+        };
         let layers = config.layers.iter().enumerate();
         let layers = layers.map(|(index, layer)| Layer::new(&config, *layer, index, &mut tensors));
         let layers = layers.collect::<std::result::Result<_, _>>()?;
@@ -119,57 +123,59 @@ impl Decoder {
         }
     }
 
-    /// Reads `tokens` after those in the cache, as [`Self::forward_batch`] does.
-    pub(crate) fn forward(
+    /// Reads each sequence's tokens after those in its cache and appends their keys and values. Gives the logits after
+    /// each of the last `wanted` tokens of all, [wanted, vocab_size]: the head is a large part of the work. An error
+    /// leaves the caches as they were.
+    pub(crate) fn forward<'w>(
         &self,
         ops: &Ops,
-        tokens: &[u32],
-        cache: &mut KvCache,
+        workspace: &'w mut Workspace,
+        batch: &mut [Rows<'_>],
         wanted: usize,
-    ) -> Result<Option<Tensor>> {
-        self.forward_batch(ops, &mut [Rows { tokens, cache }], wanted)
-    }
-
-    /// Reads each sequence's tokens after those in its cache and appends their keys and values. Gives the logits after
-    /// each of the last `wanted` tokens of all, [wanted, vocab_size], `None` where `wanted` is 0: the head is a large part
-    /// of the work. An error leaves the caches as they were.
-    pub(crate) fn forward_batch(&self, ops: &Ops, batch: &mut [Rows<'_>], wanted: usize) -> Result<Option<Tensor>> {
-        let tokens: Vec<u32> = batch.iter().flat_map(|rows| rows.tokens).copied().collect();
-        if wanted > tokens.len() {
-            candle_core::bail!("logits of {wanted} out of {} tokens", tokens.len());
-        }
-        if batch.is_empty() || batch.iter().any(|rows| rows.tokens.is_empty()) {
-            candle_core::bail!("a forward pass over no tokens");
-        }
-        for Rows { tokens, cache } in &*batch {
-            let (len, capacity) = (cache.len(), cache.capacity());
-            if len + tokens.len() > capacity {
-                candle_core::bail!("{} tokens after {len} in a cache of {capacity}", tokens.len());
+    ) -> Result<&'w Tensor> {
+        let (tokens, positions) = (&mut workspace.tokens, &mut workspace.positions);
+        tokens.clear();
+        positions.clear();
+        for rows in &*batch {
+            let (len, n, capacity) = (rows.cache.len(), rows.tokens.len(), rows.cache.capacity());
+            if n == 0 {
+                candle_core::bail!("a forward pass over no tokens");
             }
+            if len + n > capacity {
+                candle_core::bail!("{n} tokens after {len} in a cache of {capacity}");
+            }
+            tokens.extend_from_slice(rows.tokens);
+            positions.extend(len..len + n);
+        }
+        let n = tokens.len();
+        if n == 0 || wanted > n {
+            candle_core::bail!("logits of {wanted} out of {n} tokens");
         }
         if let Some(id) = tokens.iter().find(|id| **id as usize >= self.config.vocab_size) {
             candle_core::bail!("token {id} in a vocabulary of {}", self.config.vocab_size);
         }
         let _awake = ops.awake();
-        let mut angles = Angles::new(&self.config, batch);
-        let mut x = ops.embed(&tokens, &self.embedding, self.embedding_scale)?;
+        workspace.resize(n, wanted)?;
+        let Workspace { tokens, positions, x, .. } = &*workspace;
+        ops.embed(tokens, &self.embedding, self.embedding_scale, x)?;
+        for angles in &workspace.angles {
+            ops.angles(positions, &angles.frequencies, &angles.angles)?;
+        }
         for (index, layer) in self.layers.iter().enumerate() {
-            let (cos, sin) = angles.of(layer.config.rope)?;
-            x = layer.forward(ops, &self.config, index, &x, &cos, &sin, batch)?;
+            layer.forward(ops, &self.config, index, workspace, batch)?;
         }
         for rows in batch {
             rows.cache.advance(rows.tokens.len());
         }
-        if wanted == 0 {
-            return Ok(None);
+        let Workspace { x, last, logits, .. } = &*workspace;
+        if wanted > 0 {
+            ops.rms_norm(x, n - wanted, &self.final_norm, last)?;
+            ops.matmul(last, &self.embedding, logits)?;
+            if let Some(cap) = self.config.logit_softcap {
+                ops.softcap(logits, cap)?;
+            }
         }
-        let x = x.narrow(0, tokens.len() - wanted, wanted)?;
-        let x = ops.rms_norm(&x, &self.final_norm, self.config.norm_epsilon)?;
-        let x = ops.matmul(&x, &self.embedding)?;
-        Ok(Some(match self.config.logit_softcap {
-            Some(cap) => ((x / f64::from(cap))?.tanh()? * f64::from(cap))?,
-            None => x,
-        }))
+        Ok(logits)
     }
 }
 
@@ -191,24 +197,28 @@ impl Layer {
         let gate = matrix("ffn_gate", ffn, hidden)?;
         let up = matrix("ffn_up", ffn, hidden)?;
         let down = matrix("ffn_down", hidden, ffn)?;
-        let mut norm = |wanted: bool, part: &str, len| match wanted {
-            true => tensors.norm(index, part, len).map(Some),
-            false => Ok(None),
+        let epsilon = config.norm_epsilon;
+        let mut norm = |part: &str, len| {
+            let weight = tensors.norm(index, part, len)?;
+            Ok::<_, LoadError>(Norm { weight, epsilon })
         };
-        let q_norm = norm(config.qk_norm, "attn_q_norm", config.head_dim)?;
-        let k_norm = norm(config.qk_norm, "attn_k_norm", config.head_dim)?;
-        let post_attention_norm = norm(config.post_norms, "post_attention_norm", hidden)?;
-        let post_ffn_norm = norm(config.post_norms, "post_ffw_norm", hidden)?;
+        let attention_norm = norm("attn_norm", hidden)?;
+        let ffn_norm = norm("ffn_norm", hidden)?;
+        let mut optional_norm = |wanted: bool, part: &str, len| wanted.then(|| norm(part, len)).transpose();
+        let q_norm = optional_norm(config.qk_norm, "attn_q_norm", config.head_dim)?;
+        let k_norm = optional_norm(config.qk_norm, "attn_k_norm", config.head_dim)?;
+        let post_attention_norm = optional_norm(config.post_norms, "post_attention_norm", hidden)?;
+        let post_ffn_norm = optional_norm(config.post_norms, "post_ffw_norm", hidden)?;
         Ok(Self {
             config: layer,
-            attention_norm: tensors.norm(index, "attn_norm", hidden)?,
+            attention_norm,
             q,
             k,
             v,
             output,
             qk_norm: q_norm.zip(k_norm),
             post_attention_norm,
-            ffn_norm: tensors.norm(index, "ffn_norm", hidden)?,
+            ffn_norm,
             gate,
             up,
             down,
@@ -228,100 +238,49 @@ impl Layer {
         ]
     }
 
-    /// `x` is [n, hidden_size] with the rows of all sequences, `cos` and `sin` [n, head_dim / 2].
-    #[expect(clippy::too_many_arguments, reason = "what a layer needs from outside, each once")]
+    /// Reads the rows of all sequences, which are in `workspace.x`, and leaves what comes of them there.
     fn forward(
         &self,
         ops: &Ops,
         config: &ModelConfig,
         index: usize,
-        x: &Tensor,
-        cos: &Tensor,
-        sin: &Tensor,
+        workspace: &Workspace,
         batch: &[Rows<'_>],
-    ) -> Result<Tensor> {
-        let norm = |x: &Tensor, weight: &Tensor| ops.rms_norm(x, weight, config.norm_epsilon);
-        let optional_norm = |x: Tensor, weight: &Option<Tensor>| match weight {
-            Some(weight) => norm(&x, weight),
-            None => Ok(x),
-        };
-        let n = x.dim(0)?;
-        let h = norm(x, &self.attention_norm)?;
-        let mut q = ops.matmul(&h, &self.q)?.reshape((n, config.heads, config.head_dim))?;
-        let mut k = ops
-            .matmul(&h, &self.k)?
-            .reshape((n, config.kv_heads, config.head_dim))?;
-        let v = ops
-            .matmul(&h, &self.v)?
-            .reshape((n, config.kv_heads, config.head_dim))?;
-        if let Some((q_norm, k_norm)) = &self.qk_norm {
-            q = norm(&q, q_norm)?;
-            k = norm(&k, k_norm)?;
-        }
-        let q = ops.rope(&q, cos, sin)?;
-        let k = ops.rope(&k, cos, sin)?;
-        let mut read = 0;
-        let mut attend = |rows: &Rows<'_>| {
-            let (from, n) = (read, rows.tokens.len());
-            read += n;
-            let (keys, values) = rows
-                .cache
-                .write(index, &k.narrow(0, from, n)?, &v.narrow(0, from, n)?)?;
+    ) -> Result<()> {
+        let Workspace { x, h, q, k, v, gate, up, .. } = workspace;
+        let angles = workspace.angles_of(self.config.rope)?;
+        let (q_norm, k_norm) = self.qk_norm.as_ref().map(|(q, k)| (q, k)).unzip();
+        ops.rms_norm(x, 0, &self.attention_norm, h)?;
+        ops.matmul(h, &self.q, q)?;
+        ops.matmul(h, &self.k, k)?;
+        ops.matmul(h, &self.v, v)?;
+        ops.rope(q, angles, q_norm)?;
+        ops.rope(k, angles, k_norm)?;
+        let mut end = 0;
+        for Rows { tokens, cache } in batch {
+            let rows = end..end + tokens.len();
+            end = rows.end;
+            let (keys, values) = cache.layer(index);
+            ops.store(k, rows.clone(), keys, cache.len())?;
+            ops.store(v, rows.clone(), values, cache.len())?;
             let params = Attention {
-                start: rows.cache.len(),
+                rows,
+                start: cache.len(),
                 window: self.config.window,
                 scale: config.query_scale,
                 softcap: config.attention_softcap,
             };
-            ops.attention(&q.narrow(0, from, n)?, keys, values, params)
-        };
-        let h = batch.iter().map(&mut attend).collect::<Result<Vec<_>>>()?;
-        let h = Tensor::cat(&h, 0)?.reshape((n, config.heads * config.head_dim))?;
-        let h = optional_norm(ops.matmul(&h, &self.output)?, &self.post_attention_norm)?;
-        let x = (x + h)?;
-
-        let h = norm(&x, &self.ffn_norm)?;
-        let h = ops.gelu_mul(&ops.matmul(&h, &self.gate)?, &ops.matmul(&h, &self.up)?)?;
-        let h = optional_norm(ops.matmul(&h, &self.down)?, &self.post_ffn_norm)?;
-        x + h
-    }
-}
-
-/// The sines and cosines of one forward pass, computed once for each rotary embedding that the layers use.
-struct Angles {
-    head_dim: usize,
-    /// Of each row.
-    positions: Vec<usize>,
-    computed: Vec<(Rope, Tensor, Tensor)>,
-}
-
-impl Angles {
-    fn new(config: &ModelConfig, batch: &[Rows<'_>]) -> Self {
-        let positions = |rows: &Rows<'_>| rows.cache.len()..rows.cache.len() + rows.tokens.len();
-        Self {
-            head_dim: config.head_dim,
-            positions: batch.iter().flat_map(positions).collect(),
-            computed: Vec::new(),
+            ops.attention(q, keys, values, params)?;
         }
-    }
+        ops.matmul(q, &self.output, h)?;
+        ops.add(x, h, self.post_attention_norm.as_ref())?;
 
-    /// Cosines and sines, both [n, head_dim / 2].
-    fn of(&mut self, rope: Rope) -> Result<(Tensor, Tensor)> {
-        if let Some((_, cos, sin)) = self.computed.iter().find(|(known, ..)| *known == rope) {
-            return Ok((cos.clone(), sin.clone()));
-        }
-        let half = self.head_dim / 2;
-        let frequency = |pair: usize| rope.base.powf(-2.0 * pair as f64 / self.head_dim as f64);
-        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
-        let rows = self.positions.iter().map(|position| *position as f64 / rope.factor);
-        let angles: Vec<f64> = rows.flat_map(|row| frequencies.iter().map(move |f| row * f)).collect();
-        let table = |f: fn(f64) -> f64| {
-            let values = angles.iter().map(|angle| f(*angle) as f32);
-            Tensor::from_iter(values, &Device::Cpu)?.reshape((self.positions.len(), half))
-        };
-        let (cos, sin) = (table(f64::cos)?, table(f64::sin)?);
-        self.computed.push((rope, cos.clone(), sin.clone()));
-        Ok((cos, sin))
+        ops.rms_norm(x, 0, &self.ffn_norm, h)?;
+        ops.matmul(h, &self.gate, gate)?;
+        ops.matmul(h, &self.up, up)?;
+        ops.gelu_mul(gate, up)?;
+        ops.matmul(gate, &self.down, h)?;
+        ops.add(x, h, self.post_ffn_norm.as_ref())
     }
 }
 

@@ -4,11 +4,11 @@
 
 mod alternatives;
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
+use crate::logits::Logits;
 use crate::prompt;
 use crate::request::{Completion, CompletionRequest, Finish, Piece, Progress, Stats, StopWhen};
 use crate::sampler::{self, Sampler};
@@ -89,10 +89,13 @@ pub(crate) fn generate<M: LanguageModel>(
         interrupt,
     };
     tools.show(&run.completion);
-    let logits = run.prefill(sequences, reused, &mut tools)?;
+    let mut logits = Logits::default();
+    let interrupted = run.prefill(sequences, reused, &mut tools, &mut logits)?;
     let read = Instant::now();
     run.completion.stats.prefill = read - began;
-    if let Some(logits) = logits {
+    if let Some(finish) = interrupted {
+        run.completion.finish = finish;
+    } else {
         run.completion.finish = run.decode(sequences, &mut tools, logits)?;
         run.decoder.finish(&mut run.completion.text);
         if request.alternatives > 0 && tools.sampler.is_greedy() {
@@ -169,29 +172,31 @@ impl Run {
         }
     }
 
-    /// Reads the prompt from `reused` on. Gives the logits after its last token, or `None` with the finish set where
-    /// it was interrupted.
+    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives how it was interrupted, where
+    /// it was.
     fn prefill<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
         reused: usize,
         tools: &mut Tools<'_>,
-    ) -> Result<Option<Vec<f32>>, RequestError> {
-        let mut logits = None;
+        logits: &mut Logits,
+    ) -> Result<Option<Finish>, RequestError> {
         let most = if tools.interrupt.idle { IDLE_CHUNK } else { CHUNK };
         let (mut read, end) = (reused, self.completion.prompt_tokens.len());
         while read < end {
             if let Some(finish) = tools.interrupt.check()? {
-                self.completion.finish = finish;
-                return Ok(None);
+                return Ok(Some(finish));
             }
             let chunk = &self.completion.prompt_tokens[read..end.min(read + most)];
             read += chunk.len();
-            logits = sequences.forward(chunk, read == end).map_err(RequestError::Failed)?;
+            let wanted = usize::from(read == end);
+            sequences
+                .forward(chunk, wanted, logits)
+                .map_err(RequestError::Failed)?;
             self.completion.stats.forwarded_tokens += chunk.len();
             tools.show(&self.completion);
         }
-        Ok(logits)
+        Ok(None)
     }
 
     /// Generates tokens after the logits of the newest one.
@@ -199,26 +204,26 @@ impl Run {
         &mut self,
         sequences: &mut Sequences<M>,
         tools: &mut Tools<'_>,
-        logits: Vec<f32>,
+        mut logits: Logits,
     ) -> Result<Finish, RequestError> {
         let mut seen = self.completion.prompt_tokens.clone();
-        // The logits after the newest token; then the tokens that were guessed to follow it, and the logits after each.
-        let mut rows = VecDeque::from([logits]);
-        let mut guessed = VecDeque::new();
+        // The last tokens that were read, all but the first of them guessed; and which of them the newest token is,
+        // after which the logits are in that row.
+        let (mut next, mut newest) = (Vec::new(), 0);
         while self.left(tools) > 0 {
             if let Some(finish) = tools.interrupt.check()? {
                 return Ok(finish);
             }
-            let no_logits = || RequestError::Failed("it gave no logits".to_owned());
-            let logits = rows.pop_front().ok_or_else(no_logits)?;
-            let token = match self.step(logits, tools)? {
+            let row = logits.row(newest).map_err(RequestError::Failed)?;
+            let token = match self.step(row, tools)? {
                 Step::On(token) => token,
                 Step::End => return Ok(Finish::Stop),
             };
             seen.push(token);
             let completion = &mut self.completion;
-            if let Some(guess) = guessed.pop_front() {
-                let right = guess == token;
+            newest += 1;
+            if let Some(guess) = next.get(newest) {
+                let right = *guess == token;
                 if let Some(drafter) = &mut tools.drafter {
                     drafter.learn(right);
                 }
@@ -226,10 +231,11 @@ impl Run {
                     completion.stats.accepted_tokens += 1;
                     continue;
                 }
-                sequences.take_back(rows.len());
-                rows.clear();
-                guessed.clear();
+                sequences.take_back(logits.rows() - newest);
             }
+            next.clear();
+            next.push(token);
+            newest = 0;
             let left = self.left(tools);
             if left == 0 || sequences.room() == 0 {
                 break;
@@ -238,11 +244,12 @@ impl Run {
                 let most = (left - 1).min(sequences.room() - 1);
                 // The last sequence is this one.
                 let others = sequences.held().rev().skip(1).map(|(tokens, _)| tokens);
-                guessed.extend(drafter.guess(&seen, others, most));
-                self.completion.stats.drafted_tokens += guessed.len();
+                next.extend(drafter.guess(&seen, others, most));
+                self.completion.stats.drafted_tokens += next.len() - 1;
             }
-            let next: Vec<u32> = std::iter::once(token).chain(guessed.iter().copied()).collect();
-            rows.extend(sequences.forward_all(&next).map_err(RequestError::Failed)?);
+            sequences
+                .forward(&next, next.len(), &mut logits)
+                .map_err(RequestError::Failed)?;
         }
         Ok(Finish::Length)
     }
@@ -253,14 +260,14 @@ impl Run {
     }
 
     /// Chooses the next token by the logits after the newest one.
-    fn step(&mut self, mut logits: Vec<f32>, tools: &mut Tools<'_>) -> Result<Step, RequestError> {
+    fn step(&mut self, logits: &mut [f32], tools: &mut Tools<'_>) -> Result<Step, RequestError> {
         let tokenizer = tools.tokenizer;
-        constrain(&mut logits, tokenizer, &self.healed);
-        let (token, logprob) = tools.sampler.next(&logits).map_err(RequestError::Failed)?;
-        let second = sampler::runner_up(&logits, token).map(|(token, below)| (token, logprob + below));
+        constrain(logits, tokenizer, &self.healed);
+        let (token, logprob) = tools.sampler.next(logits).map_err(RequestError::Failed)?;
+        let second = sampler::runner_up(logits, token).map(|(token, below)| (token, logprob + below));
         self.choices.push(Choice { logprob, second });
         if let Some(count) = tools.logprobs.filter(|_| !tokenizer.is_control(token)) {
-            let alternatives = sampler::with_alternatives(token, logprob, &logits, count);
+            let alternatives = sampler::with_alternatives(token, logprob, logits, count);
             self.completion.logprobs.push(alternatives);
         }
         Ok(self.go(token, logprob, tools))

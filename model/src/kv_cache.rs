@@ -96,19 +96,14 @@ impl KvCache {
         self.len = self.len.min(len);
     }
 
-    /// Writes the keys and values [n, kv_heads, head_dim] of the `n` tokens after the first `len()` for one layer, and
-    /// gives the layer's whole buffers. They count only once [`KvCache::advance`] is called, so that a forward pass
-    /// that fails half-way leaves the cache as it was.
-    pub(crate) fn write(&self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(&Tensor, &Tensor)> {
-        let (cached_keys, cached_values) = &self.layers[layer];
-        let store =
-            |cached: &Tensor, new: &Tensor| cached.slice_set(&new.to_dtype(cached.dtype())?.contiguous()?, 0, self.len);
-        store(cached_keys, keys)?;
-        store(cached_values, values)?;
-        Ok((cached_keys, cached_values))
+    /// A layer's keys and values, both [capacity, kv_heads, head_dim]. What a pass stores behind the first `len()`
+    /// positions counts only once [`KvCache::advance`] is called, so that one that fails half-way leaves the cache as it
+    /// was.
+    pub(crate) fn layer(&self, layer: usize) -> &(Tensor, Tensor) {
+        &self.layers[layer]
     }
 
-    /// Counts `n` tokens whose keys and values every layer has written.
+    /// Counts `n` tokens whose keys and values are stored in every layer.
     pub(crate) fn advance(&mut self, n: usize) {
         self.len += n;
         debug_assert!(self.len <= self.capacity, "writes are bounded by the capacity");

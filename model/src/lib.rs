@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod generate;
 mod kv_cache;
+mod logits;
 mod model;
 mod ops;
 mod persist;
@@ -29,6 +30,7 @@ mod source;
 mod testing;
 mod tokenizer;
 mod weights;
+mod workspace;
 
 pub use engine::Engine;
 pub use error::{LoadError, RequestError};

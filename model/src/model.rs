@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use candle_core::Tensor;
-
 use crate::decoder::{Decoder, Rows, WeightCount};
 use crate::kv_cache::KvCache;
-use crate::ops::Ops;
+use crate::logits::Logits;
+use crate::ops::{self, Ops};
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
+use crate::workspace::Workspace;
 use crate::{LoadError, ModelSource};
 
 /// Where a model runs.
@@ -71,6 +71,7 @@ pub struct ModelInfo {
 pub(crate) struct Model {
     decoder: Decoder,
     ops: Ops,
+    workspace: Workspace,
     tokenizer: Arc<Tokenizer>,
     info: ModelInfo,
 }
@@ -108,9 +109,11 @@ impl Model {
         let failed = |what: String| source.failed(what, "close other programs or ask for fewer threads");
         let threads = options.threads.unwrap_or_else(default_threads);
         let ops = Ops::new(threads).map_err(|error| failed(format!("cannot start {threads} threads: {error}")))?;
+        let workspace = Workspace::new(decoder.config()).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             decoder,
             ops,
+            workspace,
             tokenizer: Arc::new(tokenizer),
             info,
         })
@@ -134,14 +137,11 @@ impl Model {
         self.decoder.weights()
     }
 
-    fn logits(&self, cache: &mut KvCache, tokens: &[u32], wanted: usize) -> Result<Option<Vec<Vec<f32>>>, String> {
-        numbers(self.decoder.forward(&self.ops, tokens, cache, wanted))
+    fn read(&mut self, batch: &mut [Rows<'_>], wanted: usize, logits: &mut Logits) -> Result<(), String> {
+        let found = self.decoder.forward(&self.ops, &mut self.workspace, batch, wanted);
+        let read = found.and_then(|found| ops::read(found, logits.refill(wanted)));
+        read.map_err(|error| error.to_string())
     }
-}
-
-fn numbers(logits: candle_core::Result<Option<Tensor>>) -> Result<Option<Vec<Vec<f32>>>, String> {
-    let numbers = logits.and_then(|logits| logits.map(|logits| logits.to_vec2()).transpose());
-    numbers.map_err(|error| error.to_string())
 }
 
 impl LanguageModel for Model {
@@ -178,22 +178,21 @@ impl LanguageModel for Model {
         cache.truncate(len);
     }
 
-    fn forward(&mut self, cache: &mut KvCache, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
-        let logits = self.logits(cache, tokens, usize::from(want_logits))?;
-        Ok(logits.and_then(|mut rows| rows.pop()))
+    fn forward(
+        &mut self,
+        cache: &mut KvCache,
+        tokens: &[u32],
+        wanted: usize,
+        logits: &mut Logits,
+    ) -> Result<(), String> {
+        self.read(&mut [Rows { tokens, cache }], wanted, logits)
     }
 
-    fn forward_all(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        let logits = self.logits(cache, tokens, tokens.len())?;
-        Ok(logits.unwrap_or_default())
-    }
-
-    fn forward_each(&mut self, rows: Vec<(&mut KvCache, u32)>) -> Result<Vec<Vec<f32>>, String> {
+    fn forward_each(&mut self, rows: Vec<(&mut KvCache, u32)>, logits: &mut Logits) -> Result<(), String> {
         let tokens: Vec<u32> = rows.iter().map(|(_, token)| *token).collect();
         let rows = rows.into_iter().zip(tokens.chunks(1));
         let mut batch: Vec<_> = rows.map(|((cache, _), tokens)| Rows { tokens, cache }).collect();
-        let logits = numbers(self.decoder.forward_batch(&self.ops, &mut batch, tokens.len()))?;
-        Ok(logits.unwrap_or_default())
+        self.read(&mut batch, tokens.len(), logits)
     }
 }
 

@@ -136,8 +136,8 @@ impl Store {
 /// What a model computes, in short.
 fn signature<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<u32, String> {
     let tokens: Vec<u32> = (1..9).collect();
-    let logits = sequences.logits_after(&tokens)?;
-    let bytes: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
+    let mut logits = sequences.logits_after(&tokens)?;
+    let bytes: Vec<u8> = logits.row(0)?.iter().flat_map(|logit| logit.to_le_bytes()).collect();
     Ok(crc32fast::hash(&bytes))
 }
 

@@ -6,6 +6,7 @@
 use crate::RequestError;
 use crate::encoded::Encoder;
 use crate::generate::{self, CHUNK, Interrupt};
+use crate::logits::Logits;
 use crate::ops;
 use crate::prompt;
 use crate::request::{Prompt, Score};
@@ -57,17 +58,21 @@ pub(crate) fn score<M: LanguageModel>(
     let reused = sequences
         .begin(&rendered.tokens, targets.len())
         .map_err(RequestError::Failed)?;
+    let mut rows = Logits::default();
     for chunk in before[reused..].chunks(CHUNK) {
         stopped(interrupt)?;
-        sequences.forward(chunk, false).map_err(RequestError::Failed)?;
+        sequences.forward(chunk, 0, &mut rows).map_err(RequestError::Failed)?;
     }
     // The logits after each of these are about the next target.
     let read: Vec<u32> = std::iter::once(*last).chain(text).take(targets.len()).collect();
     let mut logprob = 0.0;
     for (chunk, targets) in read.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
         stopped(interrupt)?;
-        let mut rows = sequences.forward_all(chunk).map_err(RequestError::Failed)?;
-        for (logits, target) in rows.iter_mut().zip(targets) {
+        sequences
+            .forward(chunk, chunk.len(), &mut rows)
+            .map_err(RequestError::Failed)?;
+        for (row, target) in targets.iter().enumerate() {
+            let logits = rows.row(row).map_err(RequestError::Failed)?;
             generate::constrain(logits, tokenizer, &healed);
             logprob += f64::from(target.logprob(logits, tokenizer).map_err(RequestError::Failed)?);
             if let Target::Token(token) = target {

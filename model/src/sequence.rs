@@ -5,6 +5,8 @@
 //! least recently used ones forgotten first. A cache has room for what its prompt asked for, and that is what the budget
 //! counts: an allocator gives all of it, however little is used. Must not know what the tokens mean.
 
+use crate::logits::Logits;
+
 /// What generation needs of a model: forward passes over a cache of keys and values that lies outside of it.
 pub(crate) trait LanguageModel: Send {
     /// One sequence's keys and values.
@@ -31,21 +33,19 @@ pub(crate) trait LanguageModel: Send {
     /// Forgets all but the first `len` tokens.
     fn truncate(&self, cache: &mut Self::Cache, len: usize);
 
-    /// Reads tokens after those that are held; gives the logits after the last of them where they are wanted. An error
+    /// Reads tokens after those that are held; `logits` gets those after each of the last `wanted` tokens. An error
     /// leaves what is held as it was.
     fn forward(
         &mut self,
         cache: &mut Self::Cache,
         tokens: &[u32],
-        want_logits: bool,
-    ) -> Result<Option<Vec<f32>>, String>;
+        wanted: usize,
+        logits: &mut Logits,
+    ) -> Result<(), String>;
 
-    /// Like [`LanguageModel::forward`], with the logits after each token.
-    fn forward_all(&mut self, cache: &mut Self::Cache, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String>;
-
-    /// Reads a token after those in each of several caches, in one pass; gives the logits after each, the same as if it
-    /// were read alone.
-    fn forward_each(&mut self, rows: Vec<(&mut Self::Cache, u32)>) -> Result<Vec<Vec<f32>>, String>;
+    /// Reads a token after those in each of several caches, in one pass; `logits` gets those after each, the same as if
+    /// it were read alone.
+    fn forward_each(&mut self, rows: Vec<(&mut Self::Cache, u32)>, logits: &mut Logits) -> Result<(), String>;
 }
 
 /// How many tokens of a sequence are forgotten rather than kept in a copy: a suggestion that was not taken, and more.
@@ -198,10 +198,11 @@ impl<M: LanguageModel> Sequences<M> {
     }
 
     /// The logits after some tokens alone, in no sequence that is held.
-    pub(crate) fn logits_after(&mut self, tokens: &[u32]) -> Result<Vec<f32>, String> {
+    pub(crate) fn logits_after(&mut self, tokens: &[u32]) -> Result<Logits, String> {
         let mut cache = self.model.new_cache(tokens.len())?;
-        let logits = self.model.forward(&mut cache, tokens, true)?;
-        logits.ok_or_else(|| "it gave no logits".to_owned())
+        let mut logits = Logits::default();
+        self.model.forward(&mut cache, tokens, 1, &mut logits)?;
+        Ok(logits)
     }
 
     /// What is held, the least recently used first.
@@ -232,20 +233,12 @@ impl<M: LanguageModel> Sequences<M> {
         }
     }
 
-    /// Reads tokens into the current sequence; the logits after the last where they are wanted.
-    pub(crate) fn forward(&mut self, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
+    /// Reads tokens into the current sequence; `logits` gets those after each of the last `wanted`.
+    pub(crate) fn forward(&mut self, tokens: &[u32], wanted: usize, logits: &mut Logits) -> Result<(), String> {
         let current = self.held.last_mut().ok_or("no sequence was begun")?;
-        let logits = self.model.forward(&mut current.cache, tokens, want_logits)?;
+        self.model.forward(&mut current.cache, tokens, wanted, logits)?;
         current.tokens.extend_from_slice(tokens);
-        Ok(logits)
-    }
-
-    /// Reads tokens into the current sequence; the logits after each.
-    pub(crate) fn forward_all(&mut self, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        let current = self.held.last_mut().ok_or("no sequence was begun")?;
-        let logits = self.model.forward_all(&mut current.cache, tokens)?;
-        current.tokens.extend_from_slice(tokens);
-        Ok(logits)
+        Ok(())
     }
 
     /// A branch that leaves the current sequence after its first `len` tokens.
@@ -263,17 +256,18 @@ impl<M: LanguageModel> Sequences<M> {
         (self.budget / room.max(1)).max(1)
     }
 
-    /// Reads a token into each branch, all in one pass; the logits after each.
+    /// Reads a token into each branch, all in one pass; `logits` gets those after each.
     pub(crate) fn forward_branches(
         &mut self,
         branches: Vec<(&mut Branch<M::Cache>, u32)>,
-    ) -> Result<Vec<Vec<f32>>, String> {
+        logits: &mut Logits,
+    ) -> Result<(), String> {
         let mut rows = Vec::with_capacity(branches.len());
         for (branch, token) in branches {
             branch.room = branch.room.saturating_sub(1);
             rows.push((&mut branch.cache, token));
         }
-        self.model.forward_each(rows)
+        self.model.forward_each(rows, logits)
     }
 }
 

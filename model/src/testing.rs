@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::logits::Logits;
 use crate::model::ModelInfo;
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
@@ -278,24 +279,28 @@ impl LanguageModel for ScriptedModel {
         held.truncate(len);
     }
 
-    fn forward(&mut self, held: &mut Vec<u32>, tokens: &[u32], want_logits: bool) -> Result<Option<Vec<f32>>, String> {
+    fn forward(
+        &mut self,
+        held: &mut Vec<u32>,
+        tokens: &[u32],
+        wanted: usize,
+        logits: &mut Logits,
+    ) -> Result<(), String> {
         self.read(held, tokens);
-        Ok(want_logits.then(|| self.logits(held)))
+        let numbers = logits.refill(wanted);
+        for len in held.len() - wanted..held.len() {
+            numbers.extend(self.logits(&held[..=len]));
+        }
+        Ok(())
     }
 
-    fn forward_all(&mut self, held: &mut Vec<u32>, tokens: &[u32]) -> Result<Vec<Vec<f32>>, String> {
-        self.read(held, tokens);
-        let first = held.len() - tokens.len() + 1;
-        Ok((first..=held.len()).map(|len| self.logits(&held[..len])).collect())
-    }
-
-    fn forward_each(&mut self, rows: Vec<(&mut Vec<u32>, u32)>) -> Result<Vec<Vec<f32>>, String> {
+    fn forward_each(&mut self, rows: Vec<(&mut Vec<u32>, u32)>, logits: &mut Logits) -> Result<(), String> {
         self.log.lock().unwrap().push(rows.len());
-        let mut logits = Vec::new();
+        let numbers = logits.refill(rows.len());
         for (held, token) in rows {
             held.push(token);
-            logits.push(self.logits(held));
+            numbers.extend(self.logits(held));
         }
-        Ok(logits)
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::{BenchError, median, memory_bandwidth};
 use crate::ModelSource;
-use crate::ops::{Attention, Isa, Matrix, Ops};
+use crate::ops::{Attention, Isa, Matrix, Norm, Ops};
 use crate::source::Embedded;
 use crate::weights::{Bytes, Format};
 
@@ -81,12 +81,12 @@ pub fn kernels(
     Ok(bandwidth)
 }
 
-fn time(options: &KernelOptions, run: impl Fn() -> Result<Tensor>) -> Result<Duration> {
+fn time(options: &KernelOptions, run: impl Fn() -> Result<()>) -> Result<Duration> {
     run()?;
     let (mut times, begin) = (Vec::new(), Instant::now());
     while times.is_empty() || begin.elapsed() < options.each {
         let begin = Instant::now();
-        std::hint::black_box(run()?);
+        run()?;
         times.push(begin.elapsed().as_secs_f64());
     }
     Ok(Duration::from_secs_f64(median(&mut times)))
@@ -100,7 +100,7 @@ struct Case {
     run: Box<Run>,
 }
 
-type Run = dyn Fn(&Ops) -> Result<Tensor>;
+type Run = dyn Fn(&Ops) -> Result<()>;
 
 fn cases(options: &KernelOptions) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
@@ -118,26 +118,34 @@ fn cases(options: &KernelOptions) -> Result<Vec<Case>> {
             let outputs = if rows > 8 { fit.min(PROMPT_WEIGHT_ROWS) } else { fit };
             let part = bytes.slice(0..outputs * row_bytes).expect("as many as fit");
             let w = Matrix::new(format, outputs, COLS, part).expect("whole rows");
-            let x = numbers(&[rows, COLS])?;
+            let (x, out) = (numbers(&[rows, COLS])?, numbers(&[rows, outputs])?);
             cases.push(Case {
                 kernel: format!("product {}", format.name()),
                 rows,
                 flops: 2 * rows * COLS * outputs,
                 bytes: outputs * row_bytes,
-                run: Box::new(move |ops| ops.matmul(&x, &w)),
+                run: Box::new(move |ops| ops.matmul(&x, &w, &out)),
             });
         }
     }
     cases.extend([attention(1)?, attention(4)?, attention(64)?]);
     for rows in [1, 512] {
-        let (x, weight) = (numbers(&[rows, COLS])?, numbers(&[COLS])?);
-        cases.push(small("norm", rows, COLS, move |ops| ops.rms_norm(&x, &weight, 1e-6)));
-        let (gate, up) = (numbers(&[rows, 8 * COLS])?, numbers(&[rows, 8 * COLS])?);
+        let norm = || {
+            let weight = numbers(&[COLS])?;
+            Ok::<_, candle_core::Error>(Norm { weight, epsilon: 1e-6 })
+        };
+        let (x, out, first) = (numbers(&[rows, COLS])?, numbers(&[rows, COLS])?, norm()?);
+        cases.push(small("norm", rows, COLS, move |ops| ops.rms_norm(&x, 0, &first, &out)));
+        let (x, h, norm) = (numbers(&[rows, COLS])?, numbers(&[rows, COLS])?, norm()?);
+        // Results take the place of operands, which must not run out of the range of usual numbers.
+        cases.push(small("residual", rows, COLS, move |ops| ops.add(&x, &h, Some(&norm))));
+        let same = |number: f32, width| Tensor::full(number, (rows, width), &Device::Cpu);
+        let (gate, up) = (same(8.0, 8 * COLS)?, same(1.0, 8 * COLS)?);
         cases.push(small("gated activation", rows, 8 * COLS, move |ops| {
             ops.gelu_mul(&gate, &up)
         }));
-        let (x, angles) = (numbers(&[rows, 8, 256])?, numbers(&[rows, 128])?);
-        cases.push(small("rotation", rows, COLS, move |ops| ops.rope(&x, &angles, &angles)));
+        let (x, angles) = (numbers(&[rows, COLS])?, same(0.5_f32.sqrt(), 256)?);
+        cases.push(small("rotation", rows, COLS, move |ops| ops.rope(&x, &angles, None)));
     }
     Ok(cases)
 }
@@ -147,9 +155,10 @@ fn attention(rows: usize) -> Result<Case> {
     const HEADS: usize = 8;
     const WIDTH: usize = 256;
     const CACHED: usize = 4096;
-    let q = numbers(&[rows, HEADS, WIDTH])?;
+    let q = numbers(&[rows, HEADS * WIDTH])?;
     let cache = numbers(&[CACHED, 1, WIDTH])?.to_dtype(DType::F16)?;
     let params = Attention {
+        rows: 0..rows,
         start: CACHED - rows,
         window: None,
         scale: 0.0625,
@@ -160,12 +169,12 @@ fn attention(rows: usize) -> Result<Case> {
         rows,
         flops: 4 * rows * HEADS * WIDTH * (CACHED - rows / 2),
         bytes: 2 * 2 * CACHED * WIDTH,
-        run: Box::new(move |ops| ops.attention(&q, &cache, &cache, params)),
+        run: Box::new(move |ops| ops.attention(&q, &cache, &cache, params.clone())),
     })
 }
 
 /// An operation that is counted in the bytes that it reads.
-fn small(kernel: &str, rows: usize, width: usize, run: impl Fn(&Ops) -> Result<Tensor> + 'static) -> Case {
+fn small(kernel: &str, rows: usize, width: usize, run: impl Fn(&Ops) -> Result<()> + 'static) -> Case {
     Case {
         kernel: kernel.to_owned(),
         rows,

@@ -9,6 +9,7 @@ use crate::kv_cache::KvCache;
 use crate::ops::Ops;
 use crate::testing::{GgufWriter, Meta};
 use crate::weights::{Format, Weights};
+use crate::workspace::Workspace;
 
 const CHECKPOINTS: [&str; 4] = ["gemma", "gemma2", "gemma3", "gemma3-scaled"];
 
@@ -46,12 +47,13 @@ impl Golden {
 
     /// The logits of `tokens` read after what is in the cache.
     fn forward(&self, tokens: &[u32], cache: &mut KvCache) -> Vec<Vec<f32>> {
-        self.decoder
-            .forward(&self.ops, tokens, cache, tokens.len())
-            .unwrap()
-            .unwrap()
-            .to_vec2()
-            .unwrap()
+        self.try_forward(&mut [Rows { tokens, cache }], tokens.len()).unwrap()
+    }
+
+    /// The last `wanted` logits of a pass in buffers of its own.
+    fn try_forward(&self, batch: &mut [Rows<'_>], wanted: usize) -> candle_core::Result<Vec<Vec<f32>>> {
+        let mut workspace = Workspace::new(self.decoder.config())?;
+        self.decoder.forward(&self.ops, &mut workspace, batch, wanted)?.to_vec2()
     }
 }
 
@@ -148,8 +150,7 @@ fn sequences_side_by_side_change_nothing() {
                     cache,
                 })
                 .collect();
-            let logits = golden.decoder.forward_batch(&golden.ops, &mut batch, 4).unwrap();
-            let found: Vec<Vec<f32>> = logits.unwrap().to_vec2().unwrap();
+            let found = golden.try_forward(&mut batch, 4).unwrap();
             let at = [5 + step, 20 + step, 11 + 2 * step, 12 + 2 * step];
             assert_eq!(
                 found,
@@ -164,21 +165,16 @@ fn sequences_side_by_side_change_nothing() {
 fn the_last_logits_are_those_of_the_whole_pass() {
     let golden = Golden::load("gemma3");
     let whole = golden.forward(&golden.tokens, &mut golden.cache());
-    let last = golden
-        .decoder
-        .forward(&golden.ops, &golden.tokens, &mut golden.cache(), 1)
-        .unwrap()
-        .unwrap();
-    assert_eq!(last.to_vec2::<f32>().unwrap(), whole[whole.len() - 1..]);
-    let mut cache = golden.cache();
-    assert!(
-        golden
-            .decoder
-            .forward(&golden.ops, &golden.tokens, &mut cache, 0)
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(cache.len(), golden.tokens.len());
+    for wanted in [1, 3, 0] {
+        let mut cache = golden.cache();
+        let rows = Rows {
+            tokens: &golden.tokens,
+            cache: &mut cache,
+        };
+        let last = golden.try_forward(&mut [rows], wanted).unwrap();
+        assert_eq!(last, whole[whole.len() - wanted..]);
+        assert_eq!(cache.len(), golden.tokens.len());
+    }
 }
 
 #[test]
@@ -192,11 +188,11 @@ fn a_refused_forward_pass_leaves_the_cache_alone() {
         (&[1 << 20], "vocabulary"),
         (&too_long, "in a cache of"),
     ] {
-        let error = golden
-            .decoder
-            .forward(&golden.ops, tokens, &mut cache, 0)
-            .unwrap_err()
-            .to_string();
+        let rows = Rows {
+            tokens,
+            cache: &mut cache,
+        };
+        let error = golden.try_forward(&mut [rows], 0).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(cache.len(), 10);
     }
@@ -311,13 +307,11 @@ fn a_gguf_file_of_the_same_weights_gives_the_same_logits() {
             config.query_scale = golden.decoder.config().query_scale;
         }
         assert_eq!(&config, golden.decoder.config(), "{name}");
-        let twin = Decoder::new(config, weights.tensors).expect("every tensor fits");
-        let mut cache = golden.cache();
-        let found = twin
-            .forward(&golden.ops, &golden.tokens, &mut cache, golden.tokens.len())
-            .unwrap()
-            .unwrap();
-        let found: Vec<Vec<f32>> = found.to_vec2().unwrap();
-        assert_eq!(found, golden.forward(&golden.tokens, &mut golden.cache()), "{name}");
+        let expected = golden.forward(&golden.tokens, &mut golden.cache());
+        let twin = Golden {
+            decoder: Decoder::new(config, weights.tensors).expect("every tensor fits"),
+            ..golden
+        };
+        assert_eq!(twin.forward(&twin.tokens, &mut twin.cache()), expected, "{name}");
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Run, Step, Tools};
 use crate::RequestError;
+use crate::logits::Logits;
 use crate::request::{Alternative, Completion, Finish};
 use crate::sequence::{Branch, LanguageModel, Sequences};
 
@@ -83,6 +84,7 @@ fn go_on<M: LanguageModel>(
     sequences: &mut Sequences<M>,
     tools: &mut Tools<'_>,
 ) -> Result<(), RequestError> {
+    let mut logits = Logits::default();
     loop {
         let interrupted = tools.interrupt.check()?;
         for other in &mut *others {
@@ -97,10 +99,11 @@ fn go_on<M: LanguageModel>(
             let newest = other.run.completion.tokens.last().copied();
             newest.map(|newest| (&mut other.branch, newest))
         });
-        let rows = sequences
-            .forward_branches(rows.collect())
+        sequences
+            .forward_branches(rows.collect(), &mut logits)
             .map_err(RequestError::Failed)?;
-        for (other, logits) in live.into_iter().zip(rows) {
+        for (row, other) in live.into_iter().enumerate() {
+            let logits = logits.row(row).map_err(RequestError::Failed)?;
             if let Step::End = other.run.step(logits, tools)? {
                 other.finish = Some(Finish::Stop);
             }

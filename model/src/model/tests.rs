@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
-
 use super::{LoadOptions, Model};
 use crate::decoder::Decoder;
 use crate::kv_cache::KvCache;
+use crate::logits::Logits;
 use crate::ops::Ops;
 use crate::sequence::{LanguageModel, Sequences};
 use crate::weights::Weights;
+use crate::workspace::Workspace;
 use crate::{CompletionRequest, Engine, FimPrompt, ModelSource, Prompt};
 
 /// Where `tests/fetch.py` puts the model.
@@ -40,8 +40,15 @@ struct Case {
     continuation_ids: Vec<u32>,
 }
 
-fn argmax(logits: &Tensor) -> Vec<u32> {
-    logits.argmax(1).unwrap().to_vec1().unwrap()
+fn argmax(logits: &[f32]) -> u32 {
+    (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32
+}
+
+/// The logits after the last of some tokens.
+fn last_logits(model: &mut Model, cache: &mut KvCache, tokens: &[u32]) -> Vec<f32> {
+    let mut logits = Logits::default();
+    model.forward(cache, tokens, 1, &mut logits).unwrap();
+    logits.row(0).unwrap().to_vec()
 }
 
 /// Forced along the reference's tokens, so that one disagreement does not spoil the steps after it.
@@ -50,8 +57,8 @@ fn greedy_steps_agree_with_llama_cpp() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden/gemma-3-270m/greedy.json");
     let golden: Greedy = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert_eq!(golden.cases.len(), 20);
-    let model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
-    let (mut steps, mut agreed) = (0, 0);
+    let mut model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
+    let (mut steps, mut agreed, mut logits) = (0, 0, Logits::default());
     for case in &golden.cases {
         let mut prompt = model.tokenizer.encode(&case.prompt);
         prompt.splice(0..0, model.tokenizer.begin_of_text());
@@ -59,18 +66,12 @@ fn greedy_steps_agree_with_llama_cpp() {
         let forced = &case.continuation_ids;
         assert_eq!(forced.len(), 64);
         prompt.extend(&forced[..63]);
-        let mut cache = KvCache::new(model.decoder.config(), prompt.len(), DType::F16).unwrap();
-        let logits = model
-            .decoder
-            .forward(&model.ops, &prompt, &mut cache, 64)
-            .unwrap()
-            .unwrap();
+        let mut cache = model.new_cache(prompt.len()).unwrap();
+        model.forward(&mut cache, &prompt, 64, &mut logits).unwrap();
         steps += forced.len();
-        agreed += argmax(&logits)
-            .iter()
-            .zip(forced)
-            .filter(|(found, expected)| found == expected)
-            .count();
+        for (row, expected) in forced.iter().enumerate() {
+            agreed += usize::from(argmax(logits.row(row).unwrap()) == *expected);
+        }
     }
     assert!(
         agreed * 100 >= steps * 95,
@@ -83,18 +84,18 @@ fn cutting_a_real_prompt_changes_nothing() {
     let mut model = Model::load(&ModelSource::Path(real_model()), &LoadOptions::default()).unwrap();
     let tokens = model.tokenizer.encode(&include_str!("tests.rs")[..1200]);
     let mut cache = model.new_cache(model.capacity()).unwrap();
-    let whole = model.forward(&mut cache, &tokens, true).unwrap().unwrap();
+    let whole = last_logits(&mut model, &mut cache, &tokens);
     for cut in [1, 7, 64, tokens.len() - 1] {
         let mut fork = model.fork(&cache, cut, model.capacity()).unwrap();
-        let forked = model.forward(&mut fork, &tokens[cut..], true).unwrap().unwrap();
+        let forked = last_logits(&mut model, &mut fork, &tokens[cut..]);
         assert!(forked == whole, "forked at {cut}: bit for bit");
         model.truncate(&mut cache, 0);
-        model.forward(&mut cache, &tokens[..cut], false).unwrap();
-        let parts = model.forward(&mut cache, &tokens[cut..], true).unwrap().unwrap();
+        model.forward(&mut cache, &tokens[..cut], 0, &mut Logits::default()).unwrap();
+        let parts = last_logits(&mut model, &mut cache, &tokens[cut..]);
         assert!(parts == whole, "cut at {cut}: bit for bit");
     }
     assert_eq!(model.token_bytes(), 18 * 2 * 256 * 2);
-    assert_eq!(Tensor::new(whole, &Device::Cpu).unwrap().dims(), [262_144]);
+    assert_eq!(whole.len(), 262_144);
 }
 
 #[test]
@@ -268,6 +269,7 @@ fn random(checkpoint: &str) -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/golden");
     let weights = Weights::open(&folder.join(checkpoint).as_path().into()).unwrap();
     Model {
+        workspace: Workspace::new(&weights.config).unwrap(),
         decoder: Decoder::new(weights.config, weights.tensors).unwrap(),
         ops: Ops::new(1).unwrap(),
         tokenizer: Arc::new(crate::testing::tokenizer(true)),
@@ -289,15 +291,13 @@ fn a_keystroke_forwards_few_tokens_in_every_family() {
             }
             prompt.push(key * 5 % 64);
             let held = warm.begin(&prompt, 8).unwrap();
-            let logits = warm.forward(&prompt[held..], true).unwrap().unwrap();
+            let (mut found, mut expected) = (Logits::default(), Logits::default());
+            warm.forward(&prompt[held..], 1, &mut found).unwrap();
             let mut cold = Sequences::new(random(checkpoint), 0);
             cold.begin(&prompt, 8).unwrap();
-            assert_eq!(
-                Some(logits),
-                cold.forward(&prompt, true).unwrap(),
-                "{checkpoint}, key {key}"
-            );
-            warm.forward_all(&[1, 2, 3]).unwrap();
+            cold.forward(&prompt, 1, &mut expected).unwrap();
+            assert_eq!(found.row(0), expected.row(0), "{checkpoint}, key {key}");
+            warm.forward(&[1, 2, 3], 3, &mut found).unwrap();
             if key > 0 {
                 forwarded.push(prompt.len() - held);
                 (reused, read) = (reused + held, read + prompt.len());

@@ -1,11 +1,13 @@
 //! What the decoder graph calls. Each operation picks the kernel for the device that its operands are on; today that is
-//! the processor.
+//! the processor. Results go to tensors that are there, `f32` all of them but the cache.
 //!
 //! Must not know which model it works for.
 
 mod cpu;
 
-use candle_core::{Device, Result, Tensor};
+use std::ops::Range;
+
+use candle_core::{Result, Storage, Tensor};
 
 use crate::weights::{Bytes, Format};
 use cpu::Cpu;
@@ -61,6 +63,14 @@ impl Matrix {
     }
 }
 
+/// A root-mean-square normalization: a row over its root mean square, times the weight.
+pub(crate) struct Norm {
+    /// [width], with the 1 already in it.
+    pub(crate) weight: Tensor,
+    /// What is added to the mean square.
+    pub(crate) epsilon: f32,
+}
+
 /// The operations of the graph, and what they run on.
 pub(crate) struct Ops {
     cpu: Cpu,
@@ -93,41 +103,68 @@ impl Ops {
         self.cpu.pool.awake()
     }
 
-    /// `x` [n, w.cols] times the transpose of `w`: [n, w.rows], in `f32`.
-    pub(crate) fn matmul(&self, x: &Tensor, w: &Matrix) -> Result<Tensor> {
-        cpu::matmul(&self.cpu, x, w)
+    /// Writes `x` [n, w.cols] times the transpose of `w` to `out` [n, w.rows].
+    pub(crate) fn matmul(&self, x: &Tensor, w: &Matrix, out: &Tensor) -> Result<()> {
+        cpu::matmul(&self.cpu, x, w, out)
     }
 
-    /// The rows of `table` that `ids` name, times `scale`: [ids.len(), table.cols]. Every id must be below
-    /// `table.rows`.
-    pub(crate) fn embed(&self, ids: &[u32], table: &Matrix, scale: f32) -> Result<Tensor> {
-        let mut rows = vec![0.0; ids.len() * table.cols()];
-        for (row, id) in rows.chunks_exact_mut(table.cols()).zip(ids) {
-            table.dequantize_row(*id as usize, row);
-            row.iter_mut().for_each(|x| *x *= scale);
-        }
-        Tensor::from_vec(rows, (ids.len(), table.cols()), &Device::Cpu)
+    /// Writes the rows of `table` that `ids` name, times `scale`, to `out` [ids.len(), table.cols].
+    pub(crate) fn embed(&self, ids: &[u32], table: &Matrix, scale: f32, out: &Tensor) -> Result<()> {
+        cpu::embed(&self.cpu, ids, table, scale, out)
     }
 
-    /// Causal attention of the queries [n, heads, width] over cached keys and values [capacity, kv_heads, width].
-    pub(crate) fn attention(&self, q: &Tensor, keys: &Tensor, values: &Tensor, params: Attention) -> Result<Tensor> {
+    /// Writes the angles by which a rotary embedding turns pairs at `positions` to `out`, as [`Ops::rope`] takes them:
+    /// [positions.len(), 2 * frequencies.len()].
+    pub(crate) fn angles(&self, positions: &[usize], frequencies: &[f64], out: &Tensor) -> Result<()> {
+        cpu::angles(&self.cpu, positions, frequencies, out)
+    }
+
+    /// Normalizes each head of `x` [n, heads * width] where there is a norm, and rotates its pairs in the half-split form
+    /// by `angles` [n, width].
+    pub(crate) fn rope(&self, x: &Tensor, angles: &Tensor, norm: Option<&Norm>) -> Result<()> {
+        cpu::rope(&self.cpu, x, angles, norm)
+    }
+
+    /// Writes `rows` of `x` [n, heads * width] to `cache` [capacity, heads, width] from position `at` on.
+    pub(crate) fn store(&self, x: &Tensor, rows: Range<usize>, cache: &Tensor, at: usize) -> Result<()> {
+        cpu::store(x, rows, cache, at)
+    }
+
+    /// Puts causal attention over cached keys and values [capacity, kv_heads, width] in the place of the queries of a
+    /// sequence, which are rows of `q` [n, heads * width].
+    pub(crate) fn attention(&self, q: &Tensor, keys: &Tensor, values: &Tensor, params: Attention) -> Result<()> {
         cpu::attention(&self.cpu, q, keys, values, params)
     }
 
-    /// `gelu(gate) * up`, in the tanh form of the Gaussian error linear unit.
-    pub(crate) fn gelu_mul(&self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    /// Makes `gate` `gelu(gate) * up`, in the tanh form of the Gaussian error linear unit.
+    pub(crate) fn gelu_mul(&self, gate: &Tensor, up: &Tensor) -> Result<()> {
         cpu::gelu_mul(&self.cpu, gate, up)
     }
 
-    /// Root-mean-square normalization over the last dimension, times `weight` (with the +1 already in it).
-    pub(crate) fn rms_norm(&self, x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
-        cpu::rms_norm(&self.cpu, x, weight, epsilon)
+    /// Writes the rows of `x` [n, width] from row `from` on, normalized, to `out` [n - from, width].
+    pub(crate) fn rms_norm(&self, x: &Tensor, from: usize, norm: &Norm, out: &Tensor) -> Result<()> {
+        cpu::rms_norm(&self.cpu, x, from, norm, out)
     }
 
-    /// Rotary embedding in the half-split form. `x` is [n, heads, width], `cos` and `sin` [n, width / 2].
-    pub(crate) fn rope(&self, x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
-        cpu::rope(&self.cpu, x, cos, sin)
+    /// Adds `h`, normalized where there is a norm, to `x`; both [n, width].
+    pub(crate) fn add(&self, x: &Tensor, h: &Tensor, norm: Option<&Norm>) -> Result<()> {
+        cpu::add(&self.cpu, x, h, norm)
     }
+
+    /// Makes every `x` `cap * tanh(x / cap)`.
+    pub(crate) fn softcap(&self, x: &Tensor, cap: f32) -> Result<()> {
+        cpu::softcap(&self.cpu, x, cap)
+    }
+}
+
+/// Adds the numbers of a contiguous `f32` tensor to `to`.
+pub(crate) fn read(x: &Tensor, to: &mut Vec<f32>) -> Result<()> {
+    let (storage, layout) = x.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(storage), Some((start, end))) => to.extend_from_slice(&storage.as_slice::<f32>()?[start..end]),
+        _ => candle_core::bail!("only contiguous numbers in the processor's memory can be read"),
+    }
+    Ok(())
 }
 
 /// `ln(sum(e^x))` without overflow. NaN where any `x` is.

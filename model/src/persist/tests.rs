@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{ABANDONED, Store, UNFINISHED};
+use crate::logits::Logits;
 use crate::sequence::Sequences;
 use crate::testing::ScriptedModel;
 
@@ -13,7 +14,9 @@ fn sequences(says: u32, budget: usize) -> Sequences<ScriptedModel> {
 
 fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
     let reused = sequences.begin(prompt, 0).unwrap();
-    sequences.forward(&prompt[reused..], true).unwrap();
+    sequences
+        .forward(&prompt[reused..], 1, &mut Logits::default())
+        .unwrap();
     reused
 }
 

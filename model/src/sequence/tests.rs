@@ -1,4 +1,5 @@
 use super::{LITTLE, SLACK, STEP, Sequences};
+use crate::logits::Logits;
 use crate::testing::ScriptedModel;
 
 const CAPACITY: usize = 4096;
@@ -19,7 +20,9 @@ const ROOM: usize = 768;
 #[track_caller]
 fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
     let reused = sequences.begin(prompt, 0).unwrap();
-    sequences.forward(&prompt[reused..], true).unwrap();
+    sequences
+        .forward(&prompt[reused..], 1, &mut Logits::default())
+        .unwrap();
     assert_eq!(sequences.room(), SLACK);
     reused
 }
@@ -114,7 +117,7 @@ fn what_is_forgotten_or_taken_back_is_read_again() {
     sequences.forget();
     assert_eq!(read(&mut sequences, &prompt), 0);
     sequences.forget();
-    assert!(sequences.forward(&[1], false).is_err());
+    assert!(sequences.forward(&[1], 0, &mut Logits::default()).is_err());
     sequences.take_back(1);
 }
 
@@ -147,7 +150,9 @@ fn random_prompts_leave_what_they_say() {
 /// Reads a prompt that nobody waits for; gives how many tokens of it were held, or `None` where there was no room.
 fn read_idle(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> Option<usize> {
     let reused = sequences.begin_idle(prompt, 0).unwrap()?;
-    sequences.forward(&prompt[reused..], true).unwrap();
+    sequences
+        .forward(&prompt[reused..], 1, &mut Logits::default())
+        .unwrap();
     Some(reused)
 }
 

@@ -5,17 +5,17 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor};
 
 use super::activations::Activations;
 use super::blocks::{self, Scaling};
 use super::panel::{self, Panel, Stored};
-use super::{Cpu, SharedOut, dot};
+use super::{Cpu, SharedOut, contiguous, contiguous_mut, dot};
 use crate::ops::Matrix;
 
-/// `x` [n, w.cols] times the transpose of `w`: [n, w.rows], in `f32`.
-pub(crate) fn matmul(cpu: &Cpu, x: &Tensor, w: &Matrix) -> Result<Tensor> {
-    x.apply_op1_no_bwd(&MatMul { cpu, w })
+/// Writes `x` [n, w.cols] times the transpose of `w` to `out` [n, w.rows].
+pub(crate) fn matmul(cpu: &Cpu, x: &Tensor, w: &Matrix, out: &Tensor) -> Result<()> {
+    out.inplace_op2(x, &MatMul { cpu, w })
 }
 
 /// Row `row` of a matrix as `f32` numbers, `out.len()` being its number of columns.
@@ -28,24 +28,35 @@ struct MatMul<'a> {
     w: &'a Matrix,
 }
 
-impl CustomOp1 for MatMul<'_> {
+impl InplaceOp2 for MatMul<'_> {
     fn name(&self) -> &'static str {
         "matmul"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (n, cols) = layout.shape().dims2()?;
+    fn cpu_fwd(&self, out: &mut CpuStorage, out_layout: &Layout, x: &CpuStorage, x_layout: &Layout) -> Result<()> {
+        let (n, cols) = x_layout.shape().dims2()?;
         if cols != self.w.cols() {
             candle_core::bail!("matmul of [{n}, {cols}] with a matrix of {} columns", self.w.cols());
         }
-        let x = contiguous(storage, layout)?;
-        let mut out = vec![0.0; n * self.w.rows()];
-        match Scaling::of(self.w.format()) {
-            Some(scaling) => self.quantized(scaling, x, n, &mut out),
-            None => self.floats(x, &mut out),
+        if out_layout.shape().dims2()? != (n, self.w.rows()) {
+            let (rows, out) = (self.w.rows(), out_layout.shape());
+            candle_core::bail!("matmul of {n} rows with a matrix of {rows} rows to {out:?}");
         }
-        Ok((CpuStorage::F32(out), Shape::from((n, self.w.rows()))))
+        let (x, out) = (contiguous(x, x_layout)?, contiguous_mut(out, out_layout)?);
+        match Scaling::of(self.w.format()) {
+            Some(scaling) => ACTIVATIONS.with_borrow_mut(|activations| {
+                activations.fill(self.cpu, scaling, x, cols);
+                self.quantized(scaling, activations, n, out);
+            }),
+            None => self.floats(x, out),
+        }
+        Ok(())
     }
+}
+
+thread_local! {
+    /// Kept between calls, like the threads' working memory.
+    static ACTIVATIONS: RefCell<Activations> = RefCell::default();
 }
 
 /// A thread's working memory. Kept between calls, so that steady-state decoding does not allocate it anew.
@@ -65,9 +76,8 @@ thread_local! {
 }
 
 impl MatMul<'_> {
-    fn quantized(&self, scaling: Scaling, x: &[f32], n: usize, out: &mut [f32]) {
+    fn quantized(&self, scaling: Scaling, x: &Activations, n: usize, out: &mut [f32]) {
         let w = self.w;
-        let x = Activations::new(self.cpu, scaling, x, w.cols());
         let put = SharedOut::new(out);
         self.in_panels(panel::ROWS, |start, rows, scratch| {
             let Scratch { panel, sums, tail, .. } = scratch;
@@ -87,8 +97,8 @@ impl MatMul<'_> {
                 blocks: w.cols() / scaling.block(),
                 ahead: panel::ROWS * stride,
             };
-            if !dot::few(self.cpu.isa, w.format(), whole, panel, &x, sums) {
-                self.in_chunks(scaling, whole, panel, &x, sums);
+            if !dot::few(self.cpu.isa, w.format(), whole, panel, x, sums) {
+                self.in_chunks(scaling, whole, panel, x, sums);
             }
             for (row, sums) in scratch.sums.iter().enumerate() {
                 // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
@@ -157,13 +167,5 @@ impl MatMul<'_> {
                 }
             });
         });
-    }
-}
-
-/// The numbers of a contiguous `f32` tensor.
-pub(super) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
-        None => candle_core::bail!("a kernel needs contiguous input"),
     }
 }

@@ -1,12 +1,17 @@
 //! The processor kernels. Each comes in a portable form and in forms for instruction sets that are chosen at run time.
 //!
+//! They are candle operations that write to a tensor that is there: a forward pass allocates no buffers.
+//!
 //! Kernels are batch-invariant: what is computed for a row depends neither on the rows beside it, nor on the number of
 //! threads, nor on how a prompt is cut into chunks. Cold, warm and partly reused runs therefore give the same text.
 
 mod activations;
+mod add;
+mod angles;
 mod attention;
 mod blocks;
 mod dot;
+mod embed;
 mod gelu;
 mod math;
 mod matmul;
@@ -16,16 +21,26 @@ mod reduce;
 mod rope;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod simd;
+mod softcap;
+mod store;
 mod threads;
+mod vectorized;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod wide;
 
+use candle_core::{CpuStorage, Layout, Result};
+
+pub(crate) use add::add;
+pub(crate) use angles::angles;
 pub(crate) use attention::{Attention, attention};
+pub(crate) use embed::embed;
 pub(crate) use gelu::gelu_mul;
 pub(crate) use matmul::{dequantize_row, matmul};
 pub(crate) use norm::rms_norm;
 pub(crate) use reduce::log_sum_exp;
 pub(crate) use rope::rope;
+pub(crate) use softcap::softcap;
+pub(crate) use store::store;
 use threads::Pool;
 
 /// What kernels run on: an instruction set and threads.
@@ -129,6 +144,25 @@ impl Isa {
         };
         #[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
         &[Self::Portable]
+    }
+}
+
+/// The numbers of a contiguous `f32` tensor.
+fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
+        None => candle_core::bail!("a kernel needs contiguous input"),
+    }
+}
+
+/// The same, to write to.
+fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    let CpuStorage::F32(numbers) = storage else {
+        candle_core::bail!("a kernel writes 32-bit floats");
+    };
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&mut numbers[start..end]),
+        None => candle_core::bail!("a kernel needs contiguous output"),
     }
 }
 

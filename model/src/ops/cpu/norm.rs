@@ -1,64 +1,84 @@
 //! Root-mean-square normalization.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, InplaceOp3, Layout, Result, Tensor};
 
-use super::matmul::contiguous;
-use super::{Cpu, Isa, SharedOut};
+use super::vectorized::Vectorized;
+use super::{Cpu, SharedOut, contiguous, contiguous_mut};
+use crate::ops::Norm;
 
-/// Divides each row of the last dimension by its root mean square and multiplies it by `weight`.
-pub(crate) fn rms_norm(cpu: &Cpu, x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
-    x.apply_op2_no_bwd(weight, &RmsNorm { cpu, epsilon })
+/// Writes each row of `x` [n, width] from row `from` on, over its root mean square and times the weight, to `out`
+/// [n - from, width].
+pub(crate) fn rms_norm(cpu: &Cpu, x: &Tensor, from: usize, norm: &Norm, out: &Tensor) -> Result<()> {
+    let epsilon = norm.epsilon;
+    out.inplace_op3(x, &norm.weight, &RmsNorm { cpu, from, epsilon })
 }
 
 struct RmsNorm<'a> {
     cpu: &'a Cpu,
+    from: usize,
     epsilon: f32,
 }
 
-impl CustomOp2 for RmsNorm<'_> {
+impl InplaceOp3 for RmsNorm<'_> {
     fn name(&self) -> &'static str {
         "rms-norm"
     }
 
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, weight) = (contiguous(s1, l1)?, contiguous(s2, l2)?);
-        let width = weight.len();
-        if l1.dims().last() != Some(&width) || width == 0 {
-            candle_core::bail!("rms-norm of {:?} with a weight of {width}", l1.shape());
+    fn cpu_fwd(
+        &self,
+        out: &mut CpuStorage,
+        out_layout: &Layout,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<()> {
+        let ((n, width), (rows, out_width)) = (x_layout.shape().dims2()?, out_layout.shape().dims2()?);
+        let weight = contiguous(weight, weight_layout)?;
+        if self.from + rows != n || out_width != width || weight.len() != width || width == 0 {
+            let (from, x, out) = (self.from, x_layout.shape(), out_layout.shape());
+            candle_core::bail!("rms-norm of {x:?} from row {from} to {out:?} with a weight of {}", weight.len());
         }
-        let mut out = vec![0.0; x.len()];
-        let put = SharedOut::new(&mut out);
-        self.cpu.split(x.len() / width, 1 + 8192 / width, |rows| {
+        let x = &contiguous(x, x_layout)?[self.from * width..];
+        let out = contiguous_mut(out, out_layout)?;
+        let put = SharedOut::new(out);
+        self.cpu.split(rows, 1 + 8192 / width, |rows| {
             for row in rows {
-                // SAFETY: each row belongs to one part.
-                let out = unsafe { put.slice(row * width, width) };
-                normalize(self.cpu.isa, &x[row * width..][..width], weight, self.epsilon, out);
+                self.cpu.isa.run(Row {
+                    x: &x[row * width..][..width],
+                    weight,
+                    epsilon: self.epsilon,
+                    // SAFETY: each row belongs to one part.
+                    out: unsafe { put.slice(row * width, width) },
+                });
             }
         });
-        Ok((CpuStorage::F32(out), l1.shape().clone()))
+        Ok(())
     }
 }
 
-fn normalize(isa: Isa, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
-    match isa {
-        Isa::Portable => generic(x, weight, epsilon, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: every other form exists only where the processor has AVX2 and FMA.
-        _ => unsafe { avx2(x, weight, epsilon, out) },
-        // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => generic(x, weight, epsilon, out),
+struct Row<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    epsilon: f32,
+    out: &'a mut [f32],
+}
+
+impl Vectorized for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let factor = factor(self.x, self.epsilon);
+        for ((out, x), weight) in self.out.iter_mut().zip(self.x).zip(self.weight) {
+            *out = x * factor * weight;
+        }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
-    generic(x, weight, epsilon, out);
-}
-
+/// What a row is multiplied by to have a root mean square of 1.
 #[inline(always)]
-fn generic(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+pub(super) fn factor(x: &[f32], epsilon: f32) -> f32 {
     let (chunks, rest) = x.as_chunks::<8>();
     let mut lanes = [0.0_f32; 8];
     for chunk in chunks {
@@ -73,8 +93,5 @@ fn generic(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     for x in rest {
         squares += x * x;
     }
-    let factor = 1.0 / (squares / x.len() as f32 + epsilon).sqrt();
-    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-        *out = x * factor * weight;
-    }
+    1.0 / (squares / x.len() as f32 + epsilon).sqrt()
 }

@@ -1,15 +1,15 @@
 //! Every kernel against a naive loop, in every form that this machine runs, and its independence of the rows beside it.
 
 use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::threads::Pool;
-use super::{Attention, Cpu, Isa, attention, gelu_mul, log_sum_exp, matmul, rms_norm, rope};
-use crate::ops::Matrix;
+use super::{Attention, Cpu, Isa, log_sum_exp};
+use crate::ops::{Matrix, Norm};
 use crate::weights::{Bytes, Format};
 
 /// Numbers that look random, from -1 to 1.
-fn noise(seed: u64, len: usize) -> Vec<f32> {
+pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
     let step = || {
         state ^= state << 13;
@@ -20,15 +20,35 @@ fn noise(seed: u64, len: usize) -> Vec<f32> {
     std::iter::repeat_with(step).take(len).collect()
 }
 
-fn tensor(numbers: &[f32], shape: &[usize]) -> Tensor {
+pub(super) fn tensor(numbers: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(numbers, shape, &Device::Cpu).unwrap()
 }
 
-fn on(isa: Isa, threads: usize) -> Cpu {
+pub(super) fn on(isa: Isa, threads: usize) -> Cpu {
     Cpu {
         isa,
         pool: Pool::new(threads).unwrap(),
     }
+}
+
+fn zeros(rows: usize, columns: usize) -> Tensor {
+    Tensor::zeros((rows, columns), DType::F32, &Device::Cpu).unwrap()
+}
+
+/// The product as a new tensor.
+fn matmul(cpu: &Cpu, x: &Tensor, w: &Matrix) -> Result<Tensor> {
+    let out = zeros(x.dim(0)?, w.rows());
+    super::matmul(cpu, x, w, &out)?;
+    Ok(out)
+}
+
+fn norm(weight: &[f32], epsilon: f32) -> Norm {
+    let weight = tensor(weight, &[weight.len()]);
+    Norm { weight, epsilon }
+}
+
+fn numbers(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// Weights in `format`, and the same numbers as candle's own dequantization reads them.
@@ -225,9 +245,10 @@ fn quantized_products_are_the_same_bits_in_every_form() {
 #[test]
 fn vector_forms_give_the_same_bits_on_every_processor() {
     let (rows, heads, width, capacity) = (5, 8, 36, 70);
-    let q = tensor(&noise(1, rows * heads * width), &[rows, heads, width]);
+    let q = tensor(&noise(1, rows * heads * width), &[rows, heads * width]);
     let cache = |seed| tensor(&noise(seed, capacity * 2 * width), &[capacity, 2, width]);
     let params = Attention {
+        rows: 0..rows,
         start: capacity - rows,
         window: Some(60),
         scale: 0.3,
@@ -239,23 +260,27 @@ fn vector_forms_give_the_same_bits_on_every_processor() {
         let cpu = on(*isa, 2);
         let attended = |dtype| {
             let [keys, values] = [2, 3].map(|seed| cache(seed).to_dtype(dtype).unwrap());
-            attention(&cpu, &q, &keys, &values, params).unwrap()
+            let q = q.copy().unwrap();
+            super::attention(&cpu, &q, &keys, &values, params.clone()).unwrap();
+            q
         };
+        let (normed, gated) = (zeros(3, 100), x.copy().unwrap());
+        super::rms_norm(&cpu, &x, 0, &norm(&noise(6, 100), 1e-6), &normed).unwrap();
+        super::gelu_mul(&cpu, &gated, &x).unwrap();
         let results = [
-            attended(candle_core::DType::F16),
-            attended(candle_core::DType::F32),
+            attended(DType::F16),
+            attended(DType::F32),
             matmul(&cpu, &x, &matrix).unwrap(),
-            rms_norm(&cpu, &x, &tensor(&noise(6, 100), &[100]), 1e-6).unwrap(),
-            gelu_mul(&cpu, &x, &x).unwrap(),
+            normed,
+            gated,
         ];
         let checksums = results.map(|result| {
-            let numbers = result.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            let bytes: Vec<u8> = numbers(&result).iter().flat_map(|number| number.to_le_bytes()).collect();
             crc32fast::hash(&bytes)
         });
         let expected = [
-            1_441_030_601,
-            1_788_777_211,
+            4_116_035_386,
+            2_297_188_157,
             4_072_314_318,
             2_941_207_046,
             2_000_024_296,
@@ -295,96 +320,6 @@ fn a_product_of_the_wrong_width_is_refused() {
     assert!(error.contains("a matrix of 8 columns"), "{error}");
 }
 
-/// Attention as its formula says, in `f64`.
-fn naive_attention(q: &[f32], keys: &[f32], values: &[f32], shape: [usize; 4], params: Attention) -> Vec<f64> {
-    let [n, heads, kv_heads, width] = shape;
-    let mut out = Vec::new();
-    for (row, head) in (0..n).flat_map(|row| (0..heads).map(move |head| (row, head))) {
-        let position = params.start + row;
-        let kv_head = head * kv_heads / heads;
-        let visible: Vec<usize> = (0..=position)
-            .filter(|p| params.window.is_none_or(|window| position - p < window))
-            .collect();
-        let at = |buffer: &[f32], p: usize, i: usize| f64::from(buffer[(p * kv_heads + kv_head) * width + i]);
-        let scores: Vec<f64> = (visible.iter())
-            .map(|p| {
-                let q = &q[(row * heads + head) * width..];
-                let product: f64 = (0..width).map(|i| f64::from(q[i]) * at(keys, *p, i)).sum();
-                let score = product * f64::from(params.scale);
-                params
-                    .softcap
-                    .map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
-                    .exp()
-            })
-            .collect();
-        let total: f64 = scores.iter().sum();
-        for i in 0..width {
-            out.push(
-                visible
-                    .iter()
-                    .zip(&scores)
-                    .map(|(p, score)| score / total * at(values, *p, i))
-                    .sum(),
-            );
-        }
-    }
-    out
-}
-
-#[test]
-fn attention_is_that_of_the_formula() {
-    let capacity = 40;
-    for (heads, kv_heads, width) in [(4, 1, 32), (4, 2, 12), (3, 3, 7), (8, 4, 16)] {
-        for (start, n) in [(0, 1), (0, 9), (17, 1), (17, 20)] {
-            for (window, softcap) in [(None, None), (Some(1), None), (Some(8), Some(2.0)), (Some(100), None)] {
-                let params = Attention {
-                    start,
-                    window,
-                    scale: 0.7,
-                    softcap,
-                };
-                let q = noise(1, n * heads * width).iter().map(|x| 3.0 * x).collect::<Vec<_>>();
-                let size = capacity * kv_heads * width;
-                // Numbers that f16 holds exactly serve both cache formats.
-                let [keys, values] = [2, 3].map(|seed| {
-                    noise(seed, size)
-                        .iter()
-                        .map(|x| (x * 256.0).round() / 128.0)
-                        .collect::<Vec<_>>()
-                });
-                let expected = naive_attention(&q, &keys, &values, [n, heads, kv_heads, width], params);
-                for isa in Isa::available() {
-                    let cpu = on(*isa, 3);
-                    for dtype in [candle_core::DType::F32, candle_core::DType::F16] {
-                        let cache =
-                            |numbers: &[f32]| tensor(numbers, &[capacity, kv_heads, width]).to_dtype(dtype).unwrap();
-                        let q = tensor(&q, &[n, heads, width]);
-                        let found = attention(&cpu, &q, &cache(&keys), &cache(&values), params).unwrap();
-                        let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-                        for (found, expected) in found.iter().zip(&expected) {
-                            let error = (f64::from(*found) - expected).abs();
-                            assert!(error < 1e-5, "{heads}/{kv_heads} {params:?} {isa:?} {dtype:?}: {error}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn attention_past_the_cache_is_refused() {
-    let q = tensor(&noise(1, 32), &[2, 1, 16]);
-    let cache = tensor(&noise(2, 64), &[4, 1, 16]);
-    let params = Attention {
-        start: 3,
-        window: None,
-        scale: 1.0,
-        softcap: None,
-    };
-    assert!(attention(&on(Isa::Portable, 1), &q, &cache, &cache, params).is_err());
-}
-
 #[test]
 fn the_gated_activation_is_that_of_the_formula() {
     let gate: Vec<f32> = noise(1, 1000)
@@ -395,11 +330,9 @@ fn the_gated_activation_is_that_of_the_formula() {
     let up = noise(2, gate.len());
     for isa in Isa::available() {
         let shape = [1, gate.len()];
-        let found = gelu_mul(&on(*isa, 2), &tensor(&gate, &shape), &tensor(&up, &shape))
-            .unwrap()
-            .to_vec2::<f32>()
-            .unwrap();
-        for ((found, gate), up) in found[0].iter().zip(&gate).zip(&up) {
+        let found = tensor(&gate, &shape);
+        super::gelu_mul(&on(*isa, 2), &found, &tensor(&up, &shape)).unwrap();
+        for ((found, gate), up) in numbers(&found).iter().zip(&gate).zip(&up) {
             let x = f64::from(*gate);
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
             let expected = 0.5 * x * (1.0 + u.tanh()) * f64::from(*up);
@@ -446,22 +379,54 @@ fn log_sum_exp_is_that_of_the_formula() {
     }
 }
 
+/// A row over its root mean square, times the weight, in `f64`.
+fn normalized(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f64> {
+    let square: f64 = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64;
+    let factor = 1.0 / (square + epsilon).sqrt();
+    let pairs = x.iter().zip(weight);
+    pairs.map(|(x, weight)| f64::from(*x) * factor * f64::from(*weight)).collect()
+}
+
+#[track_caller]
+fn close(found: &[f32], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} for {expected}");
+    }
+}
+
 #[test]
 fn rows_are_normalized_by_the_formula() {
     for width in [5, 32, 1000] {
         let (x, weight) = (noise(1, 7 * width), noise(2, width));
+        let expected: Vec<f64> = (x.chunks_exact(width))
+            .flat_map(|x| normalized(x, &weight, 1e-3))
+            .collect();
         for isa in Isa::available() {
-            let found = rms_norm(&on(*isa, 2), &tensor(&x, &[7, width]), &tensor(&weight, &[width]), 1e-3).unwrap();
-            for (found, x) in found.to_vec2::<f32>().unwrap().iter().zip(x.chunks_exact(width)) {
-                let square: f64 = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
-                for ((found, x), weight) in found.iter().zip(x).zip(&weight) {
-                    let expected = f64::from(*x) / (square + 1e-3).sqrt() * f64::from(*weight);
-                    assert!(
-                        (f64::from(*found) - expected).abs() < 1e-5,
-                        "{width} {isa:?}: {found} for {expected}"
-                    );
-                }
+            for from in [0, 5] {
+                let out = zeros(7 - from, width);
+                super::rms_norm(&on(*isa, 2), &tensor(&x, &[7, width]), from, &norm(&weight, 1e-3), &out).unwrap();
+                close(&numbers(&out), &expected[from * width..]);
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_added_is_normalized_first_where_there_is_a_norm() {
+    for width in [5, 1000] {
+        let (x, h, weight) = (noise(1, 7 * width), noise(2, 7 * width), noise(3, width));
+        for isa in Isa::available() {
+            let (with, without) = (tensor(&x, &[7, width]), tensor(&x, &[7, width]));
+            let (cpu, added) = (on(*isa, 2), tensor(&h, &[7, width]));
+            super::add(&cpu, &with, &added, Some(&norm(&weight, 1e-3))).unwrap();
+            super::add(&cpu, &without, &added, None).unwrap();
+            let normed = h.chunks_exact(width).flat_map(|h| normalized(h, &weight, 1e-3));
+            let plus = |h: &mut dyn Iterator<Item = f64>| -> Vec<f64> {
+                x.iter().zip(h).map(|(x, h)| f64::from(*x) + h).collect()
+            };
+            close(&numbers(&with), &plus(&mut { normed }));
+            close(&numbers(&without), &plus(&mut h.iter().map(|h| f64::from(*h))));
         }
     }
 }
@@ -469,20 +434,65 @@ fn rows_are_normalized_by_the_formula() {
 #[test]
 fn pairs_are_rotated_as_complex_numbers() {
     let (n, heads, half) = (3, 2, 5);
-    let x = noise(1, n * heads * 2 * half);
-    let angles: Vec<f32> = noise(2, n * half).iter().map(|x| 9.0 * x).collect();
-    let table = |f: fn(f32) -> f32| tensor(&angles.iter().map(|a| f(*a)).collect::<Vec<_>>(), &[n, half]);
-    let x_tensor = tensor(&x, &[n, heads, 2 * half]);
-    let found = rope(&on(Isa::Portable, 2), &x_tensor, &table(f32::cos), &table(f32::sin)).unwrap();
-    let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    for row in 0..n * heads {
-        for at in 0..half {
-            let pair = |v: &[f32]| (v[row * 2 * half + at], v[row * 2 * half + half + at]);
-            let ((re, im), angle) = (pair(&x), angles[row / heads * half + at]);
-            let expected = (re.hypot(im), im.atan2(re) + angle);
-            let (re, im) = pair(&found);
-            assert!((re - expected.0 * expected.1.cos()).abs() < 1e-5);
-            assert!((im - expected.0 * expected.1.sin()).abs() < 1e-5);
+    let (x, weight) = (noise(1, n * heads * 2 * half), noise(2, 2 * half));
+    let (positions, frequencies) = ([0, 7, 100_000], [1.0, 0.3, 1e-3, 1e-5, 2.0]);
+    for isa in Isa::available() {
+        let (cpu, angles) = (on(*isa, 2), zeros(n, 2 * half));
+        super::angles(&cpu, &positions, &frequencies, &angles).unwrap();
+        for norm in [None, Some(norm(&weight, 1e-3))] {
+            let found = tensor(&x, &[n, heads * 2 * half]);
+            super::rope(&cpu, &found, &angles, norm.as_ref()).unwrap();
+            let expected = x.chunks_exact(2 * half).enumerate().flat_map(|(head, x)| {
+                let x = match norm {
+                    Some(_) => normalized(x, &weight, 1e-3),
+                    None => x.iter().map(|x| f64::from(*x)).collect(),
+                };
+                let turned = |at: usize| {
+                    let (re, im) = (x[at % half], x[at % half + half]);
+                    let angle = im.atan2(re) + positions[head / heads] as f64 * frequencies[at % half];
+                    re.hypot(im) * if at < half { angle.cos() } else { angle.sin() }
+                };
+                (0..2 * half).map(turned).collect::<Vec<_>>()
+            });
+            close(&numbers(&found), &expected.collect::<Vec<_>>());
         }
     }
+}
+
+#[test]
+fn logits_are_capped_by_the_formula() {
+    let x: Vec<f32> = noise(1, 5000).iter().map(|x| 100.0 * x).collect();
+    let expected: Vec<f64> = x.iter().map(|x| 3.0 * (f64::from(*x) / 3.0).tanh()).collect();
+    for isa in Isa::available() {
+        let found = tensor(&x, &[2, 2500]);
+        super::softcap(&on(*isa, 2), &found, 3.0).unwrap();
+        close(&numbers(&found), &expected);
+    }
+}
+
+#[test]
+fn rows_are_stored_where_they_belong() {
+    let x = noise(1, 5 * 6);
+    for dtype in [DType::F32, DType::F16] {
+        let cache = Tensor::ones((4, 2, 3), dtype, &Device::Cpu).unwrap();
+        super::store(&tensor(&x, &[5, 6]), 2..4, &cache, 1).unwrap();
+        let expected = tensor(&[&[1.0; 6], &x[12..24], &[1.0; 6]].concat(), &[4, 2, 3]);
+        let expected = expected.to_dtype(dtype).unwrap().to_dtype(DType::F32).unwrap();
+        assert_eq!(numbers(&cache.to_dtype(DType::F32).unwrap()), numbers(&expected));
+        for (rows, at) in [(2..4, 3), (4..6, 0)] {
+            assert!(super::store(&tensor(&x, &[5, 6]), rows, &cache, at).is_err());
+        }
+    }
+}
+
+#[test]
+fn embeddings_are_rows_of_the_table() {
+    let (matrix, w) = weights(Format::Q8_0, 9, 64, &noise(1, 9 * 64));
+    let ids = [3, 0, 8, 3, 3, 1, 2];
+    let out = zeros(ids.len(), 64);
+    super::embed(&on(Isa::Portable, 2), &ids, &matrix, 0.5, &out).unwrap();
+    let expected = ids.iter().flat_map(|id| &w[64 * *id as usize..][..64]);
+    close(&numbers(&out), &expected.map(|w| 0.5 * f64::from(*w)).collect::<Vec<_>>());
+    let error = super::embed(&on(Isa::Portable, 2), &[9], &matrix, 0.5, &zeros(1, 64)).unwrap_err();
+    assert!(error.to_string().contains("token 9 in a vocabulary of 9"), "{error}");
 }

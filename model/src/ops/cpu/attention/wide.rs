@@ -2,143 +2,176 @@
 //!
 //! No closures: one that the compiler does not inline would be compiled without the caller's target features.
 
-use super::super::simd;
-use super::{Attention, Element, Queries, Seen, Vector, generic};
+use std::ops::Range;
 
-/// Attention of `G` query heads.
+use super::super::simd::{self, Floats};
+use super::Attention;
+use super::blocks::{self, BLOCK, Block, Cached, Element, LANES, Scratch, Vector};
+
+/// Attention of all queries in `scratch`.
 ///
 /// # Safety
 /// Needs the instruction set of `simd`.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-pub(super) unsafe fn attend<E: Element, const G: usize>(params: Attention, seen: &Seen<'_, E>, queries: Queries<'_>) {
-    generic::<E, Wide, G>(params, seen, queries);
+pub(super) unsafe fn attend<E: Element>(params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
+    blocks::attend::<E, Wide>(params, cached, scratch);
 }
 
-/// Used only inside [`attend`].
+/// Used only inside [`attend`], which has the instruction set.
 struct Wide;
 
 impl Vector for Wide {
     #[inline(always)]
-    fn dots<E: Element, const G: usize, const K: usize>(
-        q: &[f32],
-        at: usize,
-        seen: &Seen<'_, E>,
-        width: usize,
-        scores: &mut [f32],
-    ) {
-        assert!(q.len() == G * width, "as many rows as heads");
-        let mut keys: [&[E]; K] = [&[]; K];
-        for (step, key) in keys.iter_mut().enumerate() {
-            *key = seen.key(at + step, width);
+    fn widen<E: Element>(from: &[E], to: &mut [f32]) {
+        let (to, padding) = to.split_at_mut(from.len());
+        padding.fill(0.0);
+        let ((eights, rest), (to_eights, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
+        for (from, to) in eights.iter().zip(to_eights) {
+            // SAFETY: eight numbers each; `attend` has the instruction set.
+            unsafe { simd::store_floats(to.as_mut_ptr(), E::widen8(from)) };
         }
-        let whole = width / 8 * 8;
-        // SAFETY: loads are of eight numbers within a row each; `attend` has the instruction set.
-        let sums = unsafe {
-            let mut acc = [[simd::zero_floats(); K]; G];
-            for column in (0..whole).step_by(8) {
-                let mut wide = [simd::zero_floats(); K];
-                for (wide, key) in wide.iter_mut().zip(keys) {
-                    *wide = E::widen8(&*key.as_ptr().add(column).cast());
-                }
-                for (head, acc) in acc.iter_mut().enumerate() {
-                    let q = simd::load_floats(q.as_ptr().add(head * width + column));
-                    for (acc, key) in acc.iter_mut().zip(wide) {
-                        *acc = simd::mul_add(q, key, *acc);
-                    }
-                }
-            }
-            let mut sums = [[0.0; K]; G];
-            for (sums, acc) in sums.iter_mut().zip(acc) {
-                for (sum, acc) in sums.iter_mut().zip(acc) {
-                    *sum = simd::sum(acc);
-                }
-            }
-            sums
-        };
-        for (head, sums) in sums.into_iter().enumerate() {
-            for (step, mut sum) in sums.into_iter().enumerate() {
-                for column in whole..width {
-                    sum += q[head * width + column] * keys[step][column].widen();
-                }
-                scores[head * seen.len + at + step] = sum;
-            }
+        for (to, from) in to_rest.iter_mut().zip(rest) {
+            *to = from.widen();
         }
     }
 
     #[inline(always)]
-    fn add_scaled<E: Element, const G: usize, const N: usize>(
+    fn dots<E: Element, const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
+        let mut position = at.start;
+        // Eight products at once, so that a query's element is loaded once for some positions and the other way round.
+        while position + 8 / G <= at.end {
+            match G {
+                1 => eight_dots::<E, G, 8>(q, position, block, scores),
+                2 => eight_dots::<E, G, 4>(q, position, block, scores),
+                _ => eight_dots::<E, G, 2>(q, position, block, scores),
+            }
+            position += 8 / G;
+        }
+        while position < at.end {
+            // SAFETY: `attend` has the instruction set.
+            let products = unsafe { products::<E, G, 1>(q, position, block) };
+            for (head, [product]) in products.into_iter().enumerate() {
+                // SAFETY: as above.
+                scores[head * BLOCK + position] = unsafe { simd::sum(product) };
+            }
+            position += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn add_scaled<E: Element, const G: usize>(
         scores: &[f32],
-        at: usize,
-        seen: &Seen<'_, E>,
-        width: usize,
-        out: &mut [f32],
+        at: Range<usize>,
+        block: Block<'_, E>,
+        sums: &mut [f32],
     ) {
-        assert!(out.len() == G * width, "as many rows as heads");
-        let mut factors: [&[f32]; G] = [&[]; G];
-        for (head, factors) in factors.iter_mut().enumerate() {
-            *factors = &scores[head * seen.len + at..][..N];
-        }
-        let mut values: [&[E]; N] = [&[]; N];
-        for (step, value) in values.iter_mut().enumerate() {
-            *value = seen.value(at + step, width);
-        }
-        let mut column = 0;
-        // SAFETY: `C` eights from the column on lie within a row; `attend` has the instruction set.
-        unsafe {
-            while column + 16 <= width {
-                columns::<E, G, N, 2>(factors, values, column, width, out);
-                column += 16;
+        assert!(scores.len() >= G * BLOCK && at.end <= BLOCK, "a score for each position");
+        let width = sums.len() / G;
+        let mut from = at.start;
+        while from < at.end {
+            let to = at.end.min(from + block.step);
+            for column in (0..width).step_by(LANES) {
+                // SAFETY: the columns lie within each row of the sums; `attend` has the instruction set.
+                unsafe { add_columns::<E, G>(scores, from..to, block, column, width, sums) };
             }
-            while column + 8 <= width {
-                columns::<E, G, N, 1>(factors, values, column, width, out);
-                column += 8;
-            }
-        }
-        for (head, factors) in factors.into_iter().enumerate() {
-            for column in column..width {
-                for (factor, value) in factors.iter().zip(values) {
-                    out[head * width + column] += factor * value[column].widen();
-                }
-            }
+            from = to;
         }
     }
 }
 
-/// Adds `C` eights of columns of `N` values to `G` rows.
+/// The products of `G` queries with the keys at `K` positions, eight in all.
+#[inline(always)]
+fn eight_dots<E: Element, const G: usize, const K: usize>(
+    q: &[f32],
+    position: usize,
+    block: Block<'_, E>,
+    scores: &mut [f32],
+) {
+    // SAFETY: `attend` has the instruction set; eight numbers are stored.
+    let sums = unsafe {
+        let products = products::<E, G, K>(q, position, block);
+        let products: &[Floats; 8] = products.as_flattened().as_array().expect("eight products");
+        let mut sums = [0.0; 8];
+        simd::store_floats(sums.as_mut_ptr(), simd::sums(*products));
+        sums
+    };
+    for (head, sums) in sums.chunks_exact(K).enumerate() {
+        scores[head * BLOCK + position..][..K].copy_from_slice(sums);
+    }
+}
+
+/// The products of `G` queries with the keys at `K` positions, whose lanes are still to be summed.
 ///
 /// # Safety
-/// Needs the instruction set; the columns must lie within `width`, the length of each value and of each row of `out`.
+/// Needs the instruction set.
 #[inline(always)]
-unsafe fn columns<E: Element, const G: usize, const N: usize, const C: usize>(
-    factors: [&[f32]; G],
-    values: [&[E]; N],
+unsafe fn products<E: Element, const G: usize, const K: usize>(
+    q: &[f32],
+    position: usize,
+    block: Block<'_, E>,
+) -> [[Floats; K]; G] {
+    let width = q.len() / G;
+    let mut keys: [&[E]; K] = [&[]; K];
+    for (step, key) in keys.iter_mut().enumerate() {
+        *key = block.key(position + step);
+        assert!(key.len() == width && width.is_multiple_of(8), "keys as wide as queries");
+    }
+    // SAFETY: loads are of eight numbers within a row each.
+    unsafe {
+        let mut acc = [[simd::zero_floats(); K]; G];
+        for column in (0..width).step_by(8) {
+            let mut wide = [simd::zero_floats(); K];
+            for (wide, key) in wide.iter_mut().zip(keys) {
+                *wide = E::widen8(&*key.as_ptr().add(column).cast());
+            }
+            for (head, acc) in acc.iter_mut().enumerate() {
+                let q = simd::load_floats(q.as_ptr().add(head * width + column));
+                for (acc, key) in acc.iter_mut().zip(wide) {
+                    *acc = simd::mul_add(q, key, *acc);
+                }
+            }
+        }
+        acc
+    }
+}
+
+/// Adds [`LANES`] columns of the values at some positions to `G` rows of `width` sums.
+///
+/// # Safety
+/// Needs the instruction set; the columns must lie within a row, and there must be scores for the positions.
+#[inline(always)]
+unsafe fn add_columns<E: Element, const G: usize>(
+    scores: &[f32],
+    at: Range<usize>,
+    block: Block<'_, E>,
     column: usize,
     width: usize,
-    out: &mut [f32],
+    sums: &mut [f32],
 ) {
     // SAFETY: as the caller promises.
     unsafe {
-        let mut acc = [[simd::zero_floats(); C]; G];
+        let mut acc = [[simd::zero_floats(); LANES / 8]; G];
         for (head, acc) in acc.iter_mut().enumerate() {
             for (eight, acc) in acc.iter_mut().enumerate() {
-                *acc = simd::load_floats(out.as_ptr().add(head * width + column + 8 * eight));
+                *acc = simd::load_floats(sums.as_ptr().add(head * width + column + 8 * eight));
             }
         }
-        for (step, value) in values.into_iter().enumerate() {
-            let mut wide = [simd::zero_floats(); C];
-            for (eight, wide) in wide.iter_mut().enumerate() {
-                *wide = E::widen8(&*value.as_ptr().add(column + 8 * eight).cast());
+        for position in at {
+            let value = block.value(position, column);
+            let mut wide = [simd::zero_floats(); LANES / 8];
+            for (wide, eight) in wide.iter_mut().zip(value.as_chunks::<8>().0) {
+                *wide = E::widen8(eight);
             }
-            for (factors, acc) in factors.iter().zip(acc.iter_mut()) {
-                let factor = simd::all_floats(*factors.get_unchecked(step));
+            for (head, acc) in acc.iter_mut().enumerate() {
+                let score = simd::all_floats(*scores.get_unchecked(head * BLOCK + position));
                 for (acc, wide) in acc.iter_mut().zip(wide) {
-                    *acc = simd::mul_add(factor, wide, *acc);
+                    *acc = simd::mul_add(score, wide, *acc);
                 }
             }
         }
         for (head, acc) in acc.into_iter().enumerate() {
             for (eight, acc) in acc.into_iter().enumerate() {
-                simd::store_floats(out.as_mut_ptr().add(head * width + column + 8 * eight), acc);
+                simd::store_floats(sums.as_mut_ptr().add(head * width + column + 8 * eight), acc);
             }
         }
     }

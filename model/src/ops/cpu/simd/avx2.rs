@@ -238,6 +238,31 @@ pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
     }
 }
 
+/// The sums of the lanes of eight vectors, each as [`sum`] gives it.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn sums(v: [Floats; 8]) -> Floats {
+    // SAFETY: the caller has AVX.
+    unsafe {
+        // Halves: vector `i` has four lanes of vector `i`, then four of vector `i + 4`.
+        let mut halves = [_mm256_setzero_ps(); 4];
+        for (at, half) in halves.iter_mut().enumerate() {
+            let low = _mm256_permute2f128_ps::<0x20>(v[at], v[at + 4]);
+            let high = _mm256_permute2f128_ps::<0x31>(v[at], v[at + 4]);
+            *half = _mm256_add_ps(low, high);
+        }
+        // Quarters: two lanes of each of four vectors.
+        let mut quarters = [_mm256_setzero_ps(); 2];
+        for (at, quarter) in quarters.iter_mut().enumerate() {
+            let (a, b) = (halves[2 * at], halves[2 * at + 1]);
+            let low = _mm256_shuffle_ps::<0b01_00_01_00>(a, b);
+            let high = _mm256_shuffle_ps::<0b11_10_11_10>(a, b);
+            *quarter = _mm256_add_ps(low, high);
+        }
+        let [a, b] = quarters;
+        _mm256_add_ps(_mm256_shuffle_ps::<0b10_00_10_00>(a, b), _mm256_shuffle_ps::<0b11_01_11_01>(a, b))
+    }
+}
+
 /// Asks for the cache line at an address, which may be any.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {

@@ -295,6 +295,24 @@ pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
     }
 }
 
+/// The sums of the lanes of eight vectors, each as [`sum`] gives it.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn sums(v: [Floats; 8]) -> Floats {
+    // SAFETY: NEON is always there.
+    unsafe {
+        let mut pairs = [vdup_n_f32(0.0); 8];
+        for (pair, v) in pairs.iter_mut().zip(v) {
+            let v = vaddq_f32(v.0, v.1);
+            *pair = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+        }
+        let [a, b, c, d, e, f, g, h] = pairs;
+        float32x4x2_t(
+            vcombine_f32(vpadd_f32(a, b), vpadd_f32(c, d)),
+            vcombine_f32(vpadd_f32(e, f), vpadd_f32(g, h)),
+        )
+    }
+}
+
 /// Asks for the cache line at an address, which may be any.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {

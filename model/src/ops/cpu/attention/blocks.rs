@@ -1,0 +1,343 @@
+//! The online softmax over blocks of positions.
+//!
+//! A query meets the positions that it sees block by block, the blocks beginning at multiples of their length. It keeps
+//! its largest score so far, the sum of the exponentials relative to that, and the sum of the values weighted by them;
+//! both sums shrink when a larger score comes. Products and sums are taken in the order of the positions.
+
+use std::ops::Range;
+
+use half::f16;
+
+use super::super::math::{exp, tanh};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::super::simd;
+use super::Attention;
+
+/// How many positions make a block.
+pub(super) const BLOCK: usize = 64;
+
+/// Columns that are taken together. Widths are padded with zeros to a multiple of this.
+pub(super) const LANES: usize = 16;
+
+/// The most queries that meet the positions of a block in one pass.
+const TILE: usize = 4;
+
+/// From how many queries on it pays to widen the keys and values of a block first.
+const WIDEN: usize = 12;
+
+/// The keys and values of one head, from the first position on.
+#[derive(Clone, Copy)]
+pub(super) struct Cached<'a, E> {
+    pub(super) keys: &'a [E],
+    pub(super) values: &'a [E],
+    /// From a position to the next one.
+    pub(super) stride: usize,
+    pub(super) width: usize,
+}
+
+/// The keys and values of a block in the layout that they are read in.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a, E> {
+    keys: &'a [E],
+    /// From the key of a position to the next one.
+    key_stride: usize,
+    values: &'a [E],
+    /// From [`LANES`] columns of a value to those of the next position.
+    value_stride: usize,
+    /// From [`LANES`] columns of a value to the next ones.
+    lanes_stride: usize,
+    /// The width, padded.
+    width: usize,
+    /// How many values are added at a time: few where they lie far apart.
+    pub(super) step: usize,
+}
+
+impl<'a, E> Block<'a, E> {
+    #[inline(always)]
+    pub(super) fn key(&self, position: usize) -> &'a [E] {
+        &self.keys[position * self.key_stride..][..self.width]
+    }
+
+    /// Some columns of a value.
+    #[inline(always)]
+    pub(super) fn value(&self, position: usize, column: usize) -> &'a [E; LANES] {
+        let at = position * self.value_stride + column / LANES * self.lanes_stride;
+        self.values[at..][..LANES].as_array().expect("as many as were asked for")
+    }
+}
+
+/// The working memory of a task. Kept between calls.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) queries: Queries,
+    widened: Widened,
+}
+
+/// The queries of a task, and what is known of each.
+#[derive(Default)]
+pub(super) struct Queries {
+    /// The width, padded.
+    width: usize,
+    /// The positions that each sees: they begin and end no earlier than those of the query before.
+    sees: Vec<Range<usize>>,
+    /// [queries, width]
+    q: Vec<f32>,
+    /// The weighted sums of values [queries, width].
+    sums: Vec<f32>,
+    /// The largest scores.
+    largest: Vec<f32>,
+    /// The sums of exponentials.
+    totals: Vec<f32>,
+    /// [TILE, BLOCK]
+    scores: Vec<f32>,
+}
+
+/// The keys and values of a block as `f32` numbers.
+#[derive(Default)]
+struct Widened {
+    /// [BLOCK, width]
+    keys: Vec<f32>,
+    /// [width / LANES, BLOCK, LANES]
+    values: Vec<f32>,
+}
+
+impl Queries {
+    /// Forgets all queries.
+    pub(super) fn begin(&mut self, width: usize) {
+        self.width = width.next_multiple_of(LANES);
+        self.sees.clear();
+        self.q.clear();
+    }
+
+    /// Adds a query, its scale in it, that sees some positions.
+    pub(super) fn push(&mut self, q: &[f32], scale: f32, sees: Range<usize>) {
+        self.sees.push(sees);
+        self.q.extend(q.iter().map(|q| q * scale));
+        self.q.resize(self.sees.len() * self.width, 0.0);
+    }
+
+    /// What attention gives for a query.
+    pub(super) fn give(&self, query: usize, out: &mut [f32]) {
+        let inverse = 1.0 / self.totals[query];
+        for (out, sum) in out.iter_mut().zip(&self.sums[query * self.width..]) {
+            *out = sum * inverse;
+        }
+    }
+}
+
+/// Attention of all queries in `scratch`.
+#[inline(always)]
+pub(super) fn attend<E: Element, V: Vector>(params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
+    let Scratch { queries, widened } = scratch;
+    let (count, width) = (queries.sees.len(), queries.width);
+    let (Some(first), Some(last)) = (queries.sees.first(), queries.sees.last()) else {
+        return;
+    };
+    let seen = first.start..last.end;
+    queries.sums.clear();
+    queries.sums.resize(count * width, 0.0);
+    queries.largest.clear();
+    queries.largest.resize(count, f32::NEG_INFINITY);
+    queries.totals.clear();
+    queries.totals.resize(count, 0.0);
+    queries.scores.resize(TILE * BLOCK, 0.0);
+    for begin in (seen.start / BLOCK * BLOCK..seen.end).step_by(BLOCK) {
+        if count >= WIDEN || cached.width < width {
+            let positions = begin.max(seen.start)..seen.end.min(begin + BLOCK);
+            let block = widened.fill::<E, V>(cached, width, begin, positions);
+            queries.meet_all::<f32, V>(params, begin, block);
+        } else {
+            let block = Block {
+                keys: &cached.keys[begin * cached.stride..],
+                key_stride: cached.stride,
+                values: &cached.values[begin * cached.stride..],
+                value_stride: cached.stride,
+                lanes_stride: LANES,
+                width,
+                step: 8,
+            };
+            queries.meet_all::<E, V>(params, begin, block);
+        }
+    }
+}
+
+impl Widened {
+    /// The block that begins at a position, of which some positions are needed.
+    #[inline(always)]
+    fn fill<E: Element, V: Vector>(
+        &mut self,
+        cached: Cached<'_, E>,
+        width: usize,
+        begin: usize,
+        positions: Range<usize>,
+    ) -> Block<'_, f32> {
+        self.keys.resize(BLOCK * width, 0.0);
+        self.values.resize(BLOCK * width, 0.0);
+        for position in positions {
+            let (from, to) = (position * cached.stride, position - begin);
+            let (key, value) = (&cached.keys[from..][..cached.width], &cached.values[from..][..cached.width]);
+            for (at, key) in key.chunks(LANES).enumerate() {
+                V::widen(key, &mut self.keys[to * width + at * LANES..][..LANES]);
+            }
+            for (at, value) in value.chunks(LANES).enumerate() {
+                V::widen(value, &mut self.values[(at * BLOCK + to) * LANES..][..LANES]);
+            }
+        }
+        Block {
+            keys: &self.keys,
+            key_stride: width,
+            values: &self.values,
+            value_stride: LANES,
+            lanes_stride: BLOCK * LANES,
+            width,
+            step: BLOCK,
+        }
+    }
+}
+
+impl Queries {
+    /// All queries meet a block.
+    #[inline(always)]
+    fn meet_all<E: Element, V: Vector>(&mut self, params: &Attention, begin: usize, block: Block<'_, E>) {
+        let mut query = 0;
+        while query < self.sees.len() {
+            query += match self.sees.len() - query {
+                TILE.. => self.meet::<E, V, TILE>(params, query, begin, block),
+                2.. => self.meet::<E, V, 2>(params, query, begin, block),
+                _ => self.meet::<E, V, 1>(params, query, begin, block),
+            };
+        }
+    }
+
+    /// `G` queries from `query` on meet a block. Gives `G`.
+    #[inline(always)]
+    fn meet<E: Element, V: Vector, const G: usize>(
+        &mut self,
+        params: &Attention,
+        query: usize,
+        begin: usize,
+        block: Block<'_, E>,
+    ) -> usize {
+        let within = |position: usize| position.clamp(begin, begin + BLOCK) - begin;
+        let sees: [Range<usize>; G] = std::array::from_fn(|at| {
+            let Range { start, end } = self.sees[query + at];
+            within(start)..within(end)
+        });
+        // Every query sees what lies between these, and some see more.
+        let common = sees[G - 1].start..sees[0].end;
+        let (first, end) = (sees[0].start, sees[G - 1].end);
+        if first >= end {
+            return G;
+        }
+        let Self { width, q, scores, .. } = self;
+        let rows = query * *width..(query + G) * *width;
+        V::dots::<E, G>(&q[rows.clone()], first..end, block, scores);
+        let sums = &mut self.sums[rows];
+        let parts = scores.chunks_exact_mut(BLOCK).zip(sums.chunks_exact_mut(*width));
+        for (at, (scores, sums)) in parts.take(G).enumerate() {
+            let (largest, total) = (&mut self.largest[query + at], &mut self.totals[query + at]);
+            soften(params.softcap, &mut scores[sees[at].clone()], largest, total, sums);
+        }
+        let all = common.start < common.end;
+        let (before, after) = if all { (common.start, common.end) } else { (0, 0) };
+        let parts = || scores.chunks_exact(BLOCK).zip(&sees);
+        for (sums, (scores, sees)) in sums.chunks_exact_mut(*width).zip(parts()) {
+            V::add_scaled::<E, 1>(scores, sees.start..before.max(sees.start), block, sums);
+        }
+        if all {
+            V::add_scaled::<E, G>(scores, common, block, sums);
+        }
+        for (sums, (scores, sees)) in sums.chunks_exact_mut(*width).zip(parts()) {
+            V::add_scaled::<E, 1>(scores, sees.start.max(after)..sees.end, block, sums);
+        }
+        G
+    }
+}
+
+/// Makes scores of a query its exponentials, relative to the largest so far, and adds them to the total. Where the
+/// largest is new, the total and the sums of values shrink.
+#[inline(always)]
+fn soften(softcap: Option<f32>, scores: &mut [f32], largest: &mut f32, total: &mut f32, sums: &mut [f32]) {
+    if let Some(cap) = softcap {
+        for score in scores.iter_mut() {
+            *score = cap * tanh(*score / cap);
+        }
+    }
+    let before = std::mem::replace(largest, scores.iter().copied().fold(*largest, f32::max));
+    if *largest > before {
+        let shrink = exp(before - *largest);
+        *total *= shrink;
+        sums.iter_mut().for_each(|sum| *sum *= shrink);
+    }
+    let mut lanes = [0.0_f32; 8];
+    let (chunks, rest) = scores.as_chunks_mut::<8>();
+    for chunk in chunks {
+        for (lane, score) in lanes.iter_mut().zip(chunk) {
+            *score = exp(*score - *largest);
+            *lane += *score;
+        }
+    }
+    let mut added = lanes.iter().sum::<f32>();
+    for score in rest {
+        *score = exp(*score - *largest);
+        added += *score;
+    }
+    *total += added;
+}
+
+/// A number format of the cache.
+pub(super) trait Element: Copy + Send + Sync {
+    fn widen(self) -> f32;
+
+    /// # Safety
+    /// Needs the instruction set of `simd`.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[inline(always)]
+    unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats {
+        // SAFETY: reads the eight numbers.
+        unsafe { simd::load_floats(eight.as_ptr()) }
+    }
+}
+
+impl Element for f16 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self.to_f32()
+    }
+
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[inline(always)]
+    unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats {
+        // SAFETY: reads the eight numbers.
+        unsafe { simd::load_halves(eight.as_ptr()) }
+    }
+}
+
+/// How rows are multiplied and added. Whatever `G` is, the arithmetic for one of the `G` queries is the same.
+pub(super) trait Vector {
+    /// Up to [`LANES`] numbers, and zeros after them.
+    fn widen<E: Element>(from: &[E], to: &mut [f32]);
+
+    /// The products of `G` queries, one after the other, with the keys at some positions of a block, to their places in
+    /// `scores` [G, BLOCK].
+    fn dots<E: Element, const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]);
+
+    /// Adds the values at some positions of a block to the sums of `G` queries, one after the other, times their scores
+    /// [G, BLOCK], in order.
+    fn add_scaled<E: Element, const G: usize>(
+        scores: &[f32],
+        at: Range<usize>,
+        block: Block<'_, E>,
+        sums: &mut [f32],
+    );
+}
