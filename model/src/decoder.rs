@@ -156,7 +156,9 @@ impl Decoder {
         }
         let _awake = ops.awake();
         workspace.resize(n, wanted)?;
-        let Workspace { tokens, positions, x, .. } = &*workspace;
+        let Workspace {
+            tokens, positions, x, ..
+        } = &*workspace;
         ops.embed(tokens, &self.embedding, self.embedding_scale, x)?;
         for angles in &workspace.angles {
             ops.angles(positions, &angles.frequencies, &angles.angles)?;
@@ -247,7 +249,16 @@ impl Layer {
         workspace: &Workspace,
         batch: &[Rows<'_>],
     ) -> Result<()> {
-        let Workspace { x, h, q, k, v, gate, up, .. } = workspace;
+        let Workspace {
+            x,
+            h,
+            q,
+            k,
+            v,
+            gate,
+            up,
+            ..
+        } = workspace;
         let angles = workspace.angles_of(self.config.rope)?;
         let (q_norm, k_norm) = self.qk_norm.as_ref().map(|(q, k)| (q, k)).unzip();
         ops.rms_norm(x, 0, &self.attention_norm, h)?;

@@ -190,9 +190,7 @@ impl Run {
             let chunk = &self.completion.prompt_tokens[read..end.min(read + most)];
             read += chunk.len();
             let wanted = usize::from(read == end);
-            sequences
-                .forward(chunk, wanted, logits)
-                .map_err(RequestError::Failed)?;
+            sequences.forward(chunk, wanted, logits).map_err(RequestError::Failed)?;
             self.completion.stats.forwarded_tokens += chunk.len();
             tools.show(&self.completion);
         }

@@ -17,7 +17,9 @@ impl Logits {
     pub(crate) fn row(&mut self, row: usize) -> Result<&mut [f32], String> {
         let width = self.numbers.len().checked_div(self.rows).unwrap_or(0);
         let numbers = self.numbers.get_mut(row * width..(row + 1) * width);
-        numbers.filter(|row| !row.is_empty()).ok_or_else(|| "it gave no logits".to_owned())
+        numbers
+            .filter(|row| !row.is_empty())
+            .ok_or_else(|| "it gave no logits".to_owned())
     }
 
     /// The memory for the numbers of other rows, empty.

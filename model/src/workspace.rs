@@ -109,7 +109,16 @@ impl Workspace {
 
     /// Takes rows for a pass over `n` tokens of which the logits of `wanted` are asked for.
     pub(crate) fn resize(&mut self, n: usize, wanted: usize) -> Result<()> {
-        let Self { x, h, q, k, v, gate, up, .. } = self;
+        let Self {
+            x,
+            h,
+            q,
+            k,
+            v,
+            gate,
+            up,
+            ..
+        } = self;
         for buffer in [x, h, q, k, v, gate, up] {
             buffer.resize(n)?;
         }

@@ -53,7 +53,9 @@ impl Golden {
     /// The last `wanted` logits of a pass in buffers of its own.
     fn try_forward(&self, batch: &mut [Rows<'_>], wanted: usize) -> candle_core::Result<Vec<Vec<f32>>> {
         let mut workspace = Workspace::new(self.decoder.config())?;
-        self.decoder.forward(&self.ops, &mut workspace, batch, wanted)?.to_vec2()
+        self.decoder
+            .forward(&self.ops, &mut workspace, batch, wanted)?
+            .to_vec2()
     }
 }
 

@@ -41,7 +41,9 @@ struct Case {
 }
 
 fn argmax(logits: &[f32]) -> u32 {
-    (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32
+    (0..logits.len())
+        .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+        .unwrap() as u32
 }
 
 /// The logits after the last of some tokens.
@@ -90,7 +92,9 @@ fn cutting_a_real_prompt_changes_nothing() {
         let forked = last_logits(&mut model, &mut fork, &tokens[cut..]);
         assert!(forked == whole, "forked at {cut}: bit for bit");
         model.truncate(&mut cache, 0);
-        model.forward(&mut cache, &tokens[..cut], 0, &mut Logits::default()).unwrap();
+        model
+            .forward(&mut cache, &tokens[..cut], 0, &mut Logits::default())
+            .unwrap();
         let parts = last_logits(&mut model, &mut cache, &tokens[cut..]);
         assert!(parts == whole, "cut at {cut}: bit for bit");
     }

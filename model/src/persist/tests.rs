@@ -14,9 +14,7 @@ fn sequences(says: u32, budget: usize) -> Sequences<ScriptedModel> {
 
 fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
     let reused = sequences.begin(prompt, 0).unwrap();
-    sequences
-        .forward(&prompt[reused..], 1, &mut Logits::default())
-        .unwrap();
+    sequences.forward(&prompt[reused..], 1, &mut Logits::default()).unwrap();
     reused
 }
 

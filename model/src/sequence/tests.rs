@@ -20,9 +20,7 @@ const ROOM: usize = 768;
 #[track_caller]
 fn read(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> usize {
     let reused = sequences.begin(prompt, 0).unwrap();
-    sequences
-        .forward(&prompt[reused..], 1, &mut Logits::default())
-        .unwrap();
+    sequences.forward(&prompt[reused..], 1, &mut Logits::default()).unwrap();
     assert_eq!(sequences.room(), SLACK);
     reused
 }
@@ -150,9 +148,7 @@ fn random_prompts_leave_what_they_say() {
 /// Reads a prompt that nobody waits for; gives how many tokens of it were held, or `None` where there was no room.
 fn read_idle(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> Option<usize> {
     let reused = sequences.begin_idle(prompt, 0).unwrap()?;
-    sequences
-        .forward(&prompt[reused..], 1, &mut Logits::default())
-        .unwrap();
+    sequences.forward(&prompt[reused..], 1, &mut Logits::default()).unwrap();
     Some(reused)
 }
 

@@ -85,9 +85,11 @@ impl Vectorized for Quantize<'_> {
         }
         let scale = f32::from_bits(largest) / 127.0;
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        // In a number of this size the last bit counts ones: adding it rounds, halves to even, and leaves the whole number
+        // in the lowest bits. It is at most 127 where the scale is a number; where it is not, any byte will do.
+        const ROUND: f32 = 1.5 * (1 << 23) as f32;
         for (q, x) in self.q.iter_mut().zip(self.x) {
-            // At most 127 where the scale is a number; where it is not, any byte will do.
-            *q = (x * inverse).round_ties_even() as i32 as i8;
+            *q = (x * inverse + ROUND).to_bits() as i8;
         }
         let run = self.q.len() / self.sum.len();
         for (sum, q) in self.sum.iter_mut().zip(self.q.chunks_exact(run)) {

@@ -133,7 +133,9 @@ impl AttentionOp<'_> {
                 attend(self.cpu.isa, &self.params, cached, scratch);
                 for query in task {
                     // SAFETY: as above.
-                    scratch.queries.give(query - first, unsafe { put.slice(place(query), width) });
+                    scratch
+                        .queries
+                        .give(query - first, unsafe { put.slice(place(query), width) });
                 }
             });
         });

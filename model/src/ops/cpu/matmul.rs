@@ -102,8 +102,12 @@ impl MatMul<'_> {
             }
             for (row, sums) in scratch.sums.iter().enumerate() {
                 // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
-                // touches these columns; the borrow ends with this statement.
-                unsafe { put.slice(row * w.rows() + start, rows) }.copy_from_slice(&sums[..rows]);
+                // touches these columns; the borrow ends with the loop's turn.
+                let out = unsafe { put.slice(row * w.rows() + start, rows) };
+                match out.as_mut_array() {
+                    Some(out) => *out = *sums,
+                    None => out.copy_from_slice(&sums[..rows]),
+                }
             }
         });
     }

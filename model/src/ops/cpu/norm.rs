@@ -37,7 +37,10 @@ impl InplaceOp3 for RmsNorm<'_> {
         let weight = contiguous(weight, weight_layout)?;
         if self.from + rows != n || out_width != width || weight.len() != width || width == 0 {
             let (from, x, out) = (self.from, x_layout.shape(), out_layout.shape());
-            candle_core::bail!("rms-norm of {x:?} from row {from} to {out:?} with a weight of {}", weight.len());
+            candle_core::bail!(
+                "rms-norm of {x:?} from row {from} to {out:?} with a weight of {}",
+                weight.len()
+            );
         }
         let x = &contiguous(x, x_layout)?[self.from * width..];
         let out = contiguous_mut(out, out_layout)?;

@@ -27,13 +27,7 @@ impl InplaceOp2 for Rope<'_> {
         "rope"
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &mut CpuStorage,
-        x_layout: &Layout,
-        angles: &CpuStorage,
-        angle_layout: &Layout,
-    ) -> Result<()> {
+    fn cpu_fwd(&self, x: &mut CpuStorage, x_layout: &Layout, angles: &CpuStorage, angle_layout: &Layout) -> Result<()> {
         self.heads(x, x_layout, angles, angle_layout, None)
     }
 }
@@ -52,7 +46,13 @@ impl InplaceOp3 for Rope<'_> {
         weight: &CpuStorage,
         weight_layout: &Layout,
     ) -> Result<()> {
-        self.heads(x, x_layout, angles, angle_layout, Some(contiguous(weight, weight_layout)?))
+        self.heads(
+            x,
+            x_layout,
+            angles,
+            angle_layout,
+            Some(contiguous(weight, weight_layout)?),
+        )
     }
 }
 
@@ -72,7 +72,11 @@ impl Rope<'_> {
             || !columns.is_multiple_of(width)
             || weight.is_some_and(|weight| weight.len() != width)
         {
-            candle_core::bail!("rope of {:?} with angles of {:?}", x_layout.shape(), angle_layout.shape());
+            candle_core::bail!(
+                "rope of {:?} with angles of {:?}",
+                x_layout.shape(),
+                angle_layout.shape()
+            );
         }
         let (x, angles) = (contiguous_mut(x, x_layout)?, contiguous(angles, angle_layout)?);
         let heads = columns / width;

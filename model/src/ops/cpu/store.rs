@@ -34,7 +34,10 @@ impl InplaceOp2 for Store {
             || cache_layout.start_offset() != 0
         {
             let cache = cache_layout.shape();
-            candle_core::bail!("rows {start} to {end} of {n} to position {} of a cache of {cache:?}", self.at);
+            candle_core::bail!(
+                "rows {start} to {end} of {n} to position {} of a cache of {cache:?}",
+                self.at
+            );
         }
         let x = &contiguous(x, x_layout)?[start * columns..end * columns];
         let to = self.at * columns..self.at * columns + x.len();

@@ -275,7 +275,10 @@ fn vector_forms_give_the_same_bits_on_every_processor() {
             gated,
         ];
         let checksums = results.map(|result| {
-            let bytes: Vec<u8> = numbers(&result).iter().flat_map(|number| number.to_le_bytes()).collect();
+            let bytes: Vec<u8> = numbers(&result)
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect();
             crc32fast::hash(&bytes)
         });
         let expected = [
@@ -384,7 +387,9 @@ fn normalized(x: &[f32], weight: &[f32], epsilon: f64) -> Vec<f64> {
     let square: f64 = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64;
     let factor = 1.0 / (square + epsilon).sqrt();
     let pairs = x.iter().zip(weight);
-    pairs.map(|(x, weight)| f64::from(*x) * factor * f64::from(*weight)).collect()
+    pairs
+        .map(|(x, weight)| f64::from(*x) * factor * f64::from(*weight))
+        .collect()
 }
 
 #[track_caller]
@@ -492,7 +497,10 @@ fn embeddings_are_rows_of_the_table() {
     let out = zeros(ids.len(), 64);
     super::embed(&on(Isa::Portable, 2), &ids, &matrix, 0.5, &out).unwrap();
     let expected = ids.iter().flat_map(|id| &w[64 * *id as usize..][..64]);
-    close(&numbers(&out), &expected.map(|w| 0.5 * f64::from(*w)).collect::<Vec<_>>());
+    close(
+        &numbers(&out),
+        &expected.map(|w| 0.5 * f64::from(*w)).collect::<Vec<_>>(),
+    );
     let error = super::embed(&on(Isa::Portable, 2), &[9], &matrix, 0.5, &zeros(1, 64)).unwrap_err();
     assert!(error.to_string().contains("token 9 in a vocabulary of 9"), "{error}");
 }

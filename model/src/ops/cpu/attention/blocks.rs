@@ -62,7 +62,9 @@ impl<'a, E> Block<'a, E> {
     #[inline(always)]
     pub(super) fn value(&self, position: usize, column: usize) -> &'a [E; LANES] {
         let at = position * self.value_stride + column / LANES * self.lanes_stride;
-        self.values[at..][..LANES].as_array().expect("as many as were asked for")
+        self.values[at..][..LANES]
+            .as_array()
+            .expect("as many as were asked for")
     }
 }
 
@@ -175,7 +177,10 @@ impl Widened {
         self.values.resize(BLOCK * width, 0.0);
         for position in positions {
             let (from, to) = (position * cached.stride, position - begin);
-            let (key, value) = (&cached.keys[from..][..cached.width], &cached.values[from..][..cached.width]);
+            let (key, value) = (
+                &cached.keys[from..][..cached.width],
+                &cached.values[from..][..cached.width],
+            );
             for (at, key) in key.chunks(LANES).enumerate() {
                 V::widen(key, &mut self.keys[to * width + at * LANES..][..LANES]);
             }
@@ -334,10 +339,5 @@ pub(super) trait Vector {
 
     /// Adds the values at some positions of a block to the sums of `G` queries, one after the other, times their scores
     /// [G, BLOCK], in order.
-    fn add_scaled<E: Element, const G: usize>(
-        scores: &[f32],
-        at: Range<usize>,
-        block: Block<'_, E>,
-        sums: &mut [f32],
-    );
+    fn add_scaled<E: Element, const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]);
 }

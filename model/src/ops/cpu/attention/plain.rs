@@ -31,12 +31,7 @@ impl Vector for Plain {
         }
     }
 
-    fn add_scaled<E: Element, const G: usize>(
-        scores: &[f32],
-        at: Range<usize>,
-        block: Block<'_, E>,
-        sums: &mut [f32],
-    ) {
+    fn add_scaled<E: Element, const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
         let width = sums.len() / G;
         for (head, sums) in sums.chunks_exact_mut(width).enumerate() {
             let scores = &scores[head * BLOCK..][at.clone()];

@@ -63,7 +63,10 @@ impl Case {
         attention(cpu, &q, &cached(&self.keys), &cached(&self.values), params).unwrap();
         let numbers: Vec<f32> = q.flatten_all().unwrap().to_vec1().unwrap();
         let (others, last) = (&numbers[..row], &numbers[numbers.len() - row..]);
-        assert!(others.iter().chain(last).all(|x| x.is_nan()), "other rows are left alone");
+        assert!(
+            others.iter().chain(last).all(|x| x.is_nan()),
+            "other rows are left alone"
+        );
         numbers[row..numbers.len() - row].to_vec()
     }
 
@@ -105,7 +108,12 @@ impl Case {
                 assert_eq!(found.len(), expected.len());
                 for (found, expected) in found.iter().zip(&expected) {
                     let error = (f64::from(*found) - expected).abs();
-                    assert!(error < 1e-5, "{:?} {:?} {isa:?} {dtype:?}: {error}", self.shape, self.params);
+                    assert!(
+                        error < 1e-5,
+                        "{:?} {:?} {isa:?} {dtype:?}: {error}",
+                        self.shape,
+                        self.params
+                    );
                 }
             }
         }
@@ -179,11 +187,17 @@ fn a_row_knows_only_what_it_sees() {
             for isa in Isa::available() {
                 let found = case.rows(&on(*isa, 2), 0..30, DType::F16);
                 if *isa == Isa::detect() {
-                    assert!(found[9 * row..10 * row] == whole[9 * row..10 * row], "{shape:?}: bit for bit");
+                    assert!(
+                        found[9 * row..10 * row] == whole[9 * row..10 * row],
+                        "{shape:?}: bit for bit"
+                    );
                 }
                 let finite = |row_at: usize| found[row_at * row..][..row].iter().all(|x| x.is_finite());
                 assert!(finite(9), "{shape:?} {isa:?}");
-                assert!((0..30).all(|at| at == 9 || !finite(at)), "{shape:?} {isa:?}: faults show");
+                assert!(
+                    (0..30).all(|at| at == 9 || !finite(at)),
+                    "{shape:?} {isa:?}: faults show"
+                );
             }
         }
     }

@@ -59,13 +59,11 @@ impl Vector for Wide {
     }
 
     #[inline(always)]
-    fn add_scaled<E: Element, const G: usize>(
-        scores: &[f32],
-        at: Range<usize>,
-        block: Block<'_, E>,
-        sums: &mut [f32],
-    ) {
-        assert!(scores.len() >= G * BLOCK && at.end <= BLOCK, "a score for each position");
+    fn add_scaled<E: Element, const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
+        assert!(
+            scores.len() >= G * BLOCK && at.end <= BLOCK,
+            "a score for each position"
+        );
         let width = sums.len() / G;
         let mut from = at.start;
         while from < at.end {

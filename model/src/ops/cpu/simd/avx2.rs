@@ -259,7 +259,10 @@ pub(in crate::ops::cpu) unsafe fn sums(v: [Floats; 8]) -> Floats {
             *quarter = _mm256_add_ps(low, high);
         }
         let [a, b] = quarters;
-        _mm256_add_ps(_mm256_shuffle_ps::<0b10_00_10_00>(a, b), _mm256_shuffle_ps::<0b11_01_11_01>(a, b))
+        _mm256_add_ps(
+            _mm256_shuffle_ps::<0b10_00_10_00>(a, b),
+            _mm256_shuffle_ps::<0b11_01_11_01>(a, b),
+        )
     }
 }
 
