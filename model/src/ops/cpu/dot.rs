@@ -24,18 +24,9 @@ pub(super) fn accumulate(
     cols: usize,
     sums: &mut [[f32; ROWS]],
 ) {
-    let scaling = Scaling::of(format).expect("a quantized format");
-    assert!(
-        column.is_multiple_of(x.group)
-            && cols.is_multiple_of(x.group)
-            && column + cols <= x.cols
-            && sums.len() * x.cols <= x.q.len()
-            && ROWS * cols <= panel.q.len()
-            && x.group == scaling.block(),
-        "a panel and activations that fit"
-    );
+    check(format, panel, x, column, cols, sums.len());
     match isa {
-        Isa::Portable => portable(scaling, panel, x, column, cols, sums),
+        Isa::Portable => portable(format, panel, x, column, cols, sums),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
         Isa::Avx2 => unsafe { wide::accumulate::<wide::Pairs>(format, panel, x, column, cols, sums) },
@@ -54,8 +45,51 @@ pub(super) fn accumulate(
     }
 }
 
+/// The same for two panels that hold the same columns, and the sums of each.
+pub(super) fn accumulate_two(
+    isa: Isa,
+    format: Format,
+    panels: [&Panel; 2],
+    x: &Activations,
+    column: usize,
+    cols: usize,
+    sums: [&mut [[f32; ROWS]]; 2],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512Vnni {
+        check(format, panels[0], x, column, cols, sums[0].len());
+        check(format, panels[1], x, column, cols, sums[1].len());
+        assert_eq!(sums[0].len(), sums[1].len(), "as many rows for each panel");
+        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked.
+        return unsafe { wide::pair::accumulate(format, panels, x, column, cols, sums) };
+    }
+    for (panel, sums) in panels.into_iter().zip(sums) {
+        accumulate(isa, format, panel, x, column, cols, sums);
+    }
+}
+
+/// Whether a panel and activations fit.
+fn check(format: Format, panel: &Panel, x: &Activations, column: usize, cols: usize, rows: usize) {
+    let scaling = Scaling::of(format).expect("a quantized format");
+    assert!(
+        column.is_multiple_of(x.group)
+            && cols.is_multiple_of(x.group)
+            && column + cols <= x.cols
+            && rows * x.cols <= x.q.len()
+            && ROWS * cols <= panel.q.len()
+            && x.group == scaling.block(),
+        "a panel and activations that fit"
+    );
+}
+
+/// Whether [`few`] has a form for a format and so many activation rows.
+pub(super) fn has_few(isa: Isa, format: Format, rows: usize) -> bool {
+    use Format::{Q4_0, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0};
+    isa != Isa::Portable && rows <= 8 && matches!(format, Q4_0 | Q5_0 | Q8_0 | Q4_K | Q5_K | Q6_K)
+}
+
 /// Adds the products of eight whole stored rows with a few activation rows to `sums`, without unpacking them to a panel
-/// first; `false` where there is no such form. The results are the same bit for bit.
+/// first. [`has_few`] must have said so. The results are the same bit for bit.
 pub(super) fn few(
     isa: Isa,
     format: Format,
@@ -63,7 +97,7 @@ pub(super) fn few(
     panel: &mut Panel,
     x: &Activations,
     sums: &mut [[f32; ROWS]],
-) -> bool {
+) {
     let scaling = Scaling::of(format).expect("a quantized format");
     assert!(
         stored.is_whole(format)
@@ -73,7 +107,7 @@ pub(super) fn few(
         "rows and activations that fit"
     );
     match isa {
-        Isa::Portable => false,
+        Isa::Portable => unreachable!("plain code has no such form"),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
         Isa::Avx2 => unsafe { wide::few::<wide::Pairs>(format, stored, panel, x, sums) },
@@ -92,7 +126,8 @@ pub(super) fn few(
     }
 }
 
-fn portable(scaling: Scaling, panel: &Panel, x: &Activations, column: usize, cols: usize, sums: &mut [[f32; ROWS]]) {
+fn portable(format: Format, panel: &Panel, x: &Activations, column: usize, cols: usize, sums: &mut [[f32; ROWS]]) {
+    let scaling = Scaling::of(format).expect("a quantized format");
     for (at, sums) in sums.iter_mut().enumerate() {
         let from = at * x.cols + column;
         for block in 0..cols / x.group {

@@ -1,7 +1,7 @@
 //! The product of activations with a stored weight matrix, as a candle operation.
 //!
-//! Threads take panels of weight rows. A panel is unpacked once and then meets every activation row, so that weights
-//! are read once whatever the number of rows.
+//! Threads take panels of weight rows, two at a time. A panel is unpacked once and then meets every activation row, so
+//! that weights are read once whatever the number of rows. For a few activation rows it is not unpacked at all.
 
 use std::cell::RefCell;
 
@@ -62,8 +62,8 @@ thread_local! {
 /// A thread's working memory. Kept between calls, so that steady-state decoding does not allocate it anew.
 #[derive(Default)]
 struct Scratch {
-    panel: Panel,
-    /// A vector of sums for each activation row.
+    panels: [Panel; 2],
+    /// For each panel, a vector of sums for each activation row.
     sums: Vec<[f32; panel::ROWS]>,
     /// The stored bytes of a last panel that is not full.
     tail: Vec<u8>,
@@ -77,51 +77,61 @@ thread_local! {
 
 impl MatMul<'_> {
     fn quantized(&self, scaling: Scaling, x: &Activations, n: usize, out: &mut [f32]) {
-        let w = self.w;
+        let (w, isa) = (self.w, self.cpu.isa);
         let put = SharedOut::new(out);
-        self.in_panels(panel::ROWS, |start, rows, scratch| {
-            let Scratch { panel, sums, tail, .. } = scratch;
+        let few = dot::has_few(isa, w.format(), n);
+        let size = if few { panel::ROWS } else { 2 * panel::ROWS };
+        self.in_panels(size, |start, rows, scratch| {
+            let Scratch { panels, sums, tail, .. } = scratch;
             sums.clear();
-            sums.resize(n, [0.0; panel::ROWS]);
+            sums.resize(size / panel::ROWS * n, [0.0; panel::ROWS]);
             let (mut bytes, stride) = w.rows_from(start);
-            if rows < panel::ROWS {
+            if rows < size {
                 // Past the matrix's end there are zeros, whose sums are not stored.
                 tail.clear();
                 tail.extend_from_slice(bytes);
-                tail.resize(panel::ROWS * stride, 0);
+                tail.resize(size * stride, 0);
                 bytes = tail;
             }
             let whole = Stored {
                 bytes,
                 stride,
                 blocks: w.cols() / scaling.block(),
-                ahead: panel::ROWS * stride,
+                ahead: size * stride,
             };
-            if !dot::few(self.cpu.isa, w.format(), whole, panel, x, sums) {
-                self.in_chunks(scaling, whole, panel, x, sums);
+            if few {
+                dot::few(isa, w.format(), whole, &mut panels[0], x, sums);
+            } else {
+                self.in_chunks(scaling, whole, panels, x, sums);
             }
-            for (row, sums) in scratch.sums.iter().enumerate() {
-                // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
-                // touches these columns; the borrow ends with the loop's turn.
-                let out = unsafe { put.slice(row * w.rows() + start, rows) };
-                match out.as_mut_array() {
-                    Some(out) => *out = *sums,
-                    None => out.copy_from_slice(&sums[..rows]),
+            let panels = rows.div_ceil(panel::ROWS);
+            for (panel, sums) in sums.chunks_exact(n.max(1)).take(panels).enumerate() {
+                let first = panel * panel::ROWS;
+                let rows = panel::ROWS.min(rows - first);
+                for (row, sums) in sums.iter().enumerate() {
+                    // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
+                    // touches these columns; the borrow ends with the loop's turn.
+                    let out = unsafe { put.slice(row * w.rows() + start + first, rows) };
+                    match out.as_mut_array() {
+                        Some(out) => *out = *sums,
+                        None => out.copy_from_slice(&sums[..rows]),
+                    }
                 }
             }
         });
     }
 
-    /// Unpacks eight rows some columns at a time, and adds their products to `sums`.
+    /// Unpacks the rows of two panels some columns at a time, and adds their products to the sums of each.
     fn in_chunks(
         &self,
         scaling: Scaling,
         whole: Stored<'_>,
-        panel: &mut Panel,
+        panels: &mut [Panel; 2],
         x: &Activations,
         sums: &mut [[f32; panel::ROWS]],
     ) {
-        let format = self.w.format();
+        let (isa, format) = (self.cpu.isa, self.w.format());
+        let (first, second) = sums.split_at_mut(sums.len() / 2);
         for column in (0..x.cols).step_by(panel::CHUNK) {
             let cols = panel::CHUNK.min(x.cols - column);
             let begin = column / scaling.block() * format.block_bytes();
@@ -133,14 +143,17 @@ impl MatMul<'_> {
             } else {
                 blocks * format.block_bytes()
             };
-            let stored = Stored {
-                bytes: &whole.bytes[begin..],
-                blocks,
-                ahead,
-                ..whole
-            };
-            panel.unpack(self.cpu.isa, format, scaling, stored);
-            dot::accumulate(self.cpu.isa, format, panel, x, column, cols, sums);
+            for (at, panel) in panels.iter_mut().enumerate() {
+                let stored = Stored {
+                    bytes: &whole.bytes[at * panel::ROWS * whole.stride + begin..],
+                    blocks,
+                    ahead,
+                    ..whole
+                };
+                panel.unpack(isa, format, scaling, stored);
+            }
+            let [a, b] = &*panels;
+            dot::accumulate_two(isa, format, [a, b], x, column, cols, [first, second]);
         }
     }
 

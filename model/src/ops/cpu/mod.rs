@@ -80,7 +80,8 @@ pub(crate) enum Isa {
     /// As above, with AVX-VNNI: bytes are multiplied and summed by fours.
     #[cfg(target_arch = "x86_64")]
     AvxVnni,
-    /// The same with the AVX-512 form of that instruction (AVX512_VNNI and AVX512VL).
+    /// The same with the AVX-512 form of that instruction (AVX512_VNNI and AVX512VL), and vectors of 64 bytes where they
+    /// pay.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     /// NEON.
@@ -127,7 +128,9 @@ impl Isa {
     pub(crate) fn available() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
-            let evex = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni");
+            let evex = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni");
             return match (is_x86_feature_detected!("avxvnni"), evex) {
                 (false, false) => &[Self::Portable, Self::Avx2],
                 (true, false) => &[Self::Portable, Self::Avx2, Self::AvxVnni],

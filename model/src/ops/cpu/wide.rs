@@ -6,6 +6,8 @@
 
 mod few;
 mod floats;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod pair;
 mod products;
 mod tile;
 mod transpose;

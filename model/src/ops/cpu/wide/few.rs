@@ -13,8 +13,8 @@ use super::transpose::{Blocks, RowsAhead};
 use super::unpack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
 use crate::weights::Format;
 
-/// Adds the products of eight stored rows with the first `sums.len()` activation rows; `false` where those are more than
-/// eight, or where the format has no such form. `panel` is for working in.
+/// Adds the products of eight stored rows with the first `sums.len()` activation rows, eight at the most. `panel` is for
+/// working in.
 ///
 /// # Safety
 /// Needs the instruction set. The rows must hold the blocks that `stored` says, all those of a row, and the activations
@@ -26,7 +26,7 @@ pub(in super::super) unsafe fn few<P: Products>(
     panel: &mut Panel,
     x: &Activations,
     sums: &mut [[f32; ROWS]],
-) -> bool {
+) {
     // SAFETY: passed on to the caller.
     unsafe {
         match sums.len() {
@@ -38,7 +38,7 @@ pub(in super::super) unsafe fn few<P: Products>(
             6 => rows::<P, 6>(format, stored, panel, Rows::new(x, 0, 0), sums),
             7 => rows::<P, 7>(format, stored, panel, Rows::new(x, 0, 0), sums),
             8 => rows::<P, 8>(format, stored, panel, Rows::new(x, 0, 0), sums),
-            _ => false,
+            rows => unreachable!("{rows} are not a few"),
         }
     }
 }
@@ -50,7 +50,7 @@ unsafe fn rows<P: Products, const N: usize>(
     panel: &mut Panel,
     x: Rows<'_, N>,
     sums: &mut [[f32; ROWS]],
-) -> bool {
+) {
     // SAFETY: passed on to the caller; the depths are those of the widths of the weights, see `tile`.
     unsafe {
         match format {
@@ -60,10 +60,9 @@ unsafe fn rows<P: Products, const N: usize>(
             Format::Q4_K => runs_of_32::<P, Q4K, N, 8>(stored, panel, x, sums),
             Format::Q5_K => runs_of_32::<P, Q5K, N, 4>(stored, panel, x, sums),
             Format::Q6_K => runs_of_16::<P, Q6K, N, 2>(stored, panel, x, sums),
-            _ => return false,
+            _ => unreachable!("{format:?} has no form for a few rows"),
         }
     }
-    true
 }
 
 /// `DEPTH` 0 stands for signed weights.
