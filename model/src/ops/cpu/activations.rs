@@ -1,6 +1,7 @@
 //! Activations quantized to 8 bits, in the groups over which a weight format shares its scales.
 
 use super::blocks::Scaling;
+use super::math::ROUND;
 use super::vectorized::Vectorized;
 use super::{Cpu, SharedOut};
 
@@ -85,9 +86,7 @@ impl Vectorized for Quantize<'_> {
         }
         let scale = f32::from_bits(largest) / 127.0;
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        // In a number of this size the last bit counts ones: adding it rounds, halves to even, and leaves the whole number
-        // in the lowest bits. It is at most 127 where the scale is a number; where it is not, any byte will do.
-        const ROUND: f32 = 1.5 * (1 << 23) as f32;
+        // The whole number is at most 127 where the scale is a number; where it is not, any byte will do.
         for (q, x) in self.q.iter_mut().zip(self.x) {
             *q = (x * inverse + ROUND).to_bits() as i8;
         }

@@ -104,17 +104,14 @@ impl MatMul<'_> {
             } else {
                 self.in_chunks(scaling, whole, panels, x, sums);
             }
-            let panels = rows.div_ceil(panel::ROWS);
-            for (panel, sums) in sums.chunks_exact(n.max(1)).take(panels).enumerate() {
-                let first = panel * panel::ROWS;
-                let rows = panel::ROWS.min(rows - first);
-                for (row, sums) in sums.iter().enumerate() {
-                    // SAFETY: each weight row belongs to one panel and each panel to one task, so that no other thread
-                    // touches these columns; the borrow ends with the loop's turn.
-                    let out = unsafe { put.slice(row * w.rows() + start + first, rows) };
+            for row in 0..n {
+                // SAFETY: each weight row belongs to one task, so that no other thread touches these columns; the borrow
+                // ends with the loop's turn.
+                let out = unsafe { put.slice(row * w.rows() + start, rows) };
+                for (out, sums) in out.chunks_mut(panel::ROWS).zip(scratch.sums[row..].iter().step_by(n)) {
                     match out.as_mut_array() {
                         Some(out) => *out = *sums,
-                        None => out.copy_from_slice(&sums[..rows]),
+                        None => out.copy_from_slice(&sums[..out.len()]),
                     }
                 }
             }

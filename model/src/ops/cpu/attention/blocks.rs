@@ -274,20 +274,17 @@ fn soften(softcap: Option<f32>, scores: &mut [f32], largest: &mut f32, total: &m
         *total *= shrink;
         sums.iter_mut().for_each(|sum| *sum *= shrink);
     }
+    for score in scores.iter_mut() {
+        *score = exp(*score - *largest);
+    }
     let mut lanes = [0.0_f32; 8];
-    let (chunks, rest) = scores.as_chunks_mut::<8>();
+    let (chunks, rest) = scores.as_chunks::<8>();
     for chunk in chunks {
-        for (lane, score) in lanes.iter_mut().zip(chunk) {
-            *score = exp(*score - *largest);
-            *lane += *score;
+        for lane in 0..8 {
+            lanes[lane] += chunk[lane];
         }
     }
-    let mut added = lanes.iter().sum::<f32>();
-    for score in rest {
-        *score = exp(*score - *largest);
-        added += *score;
-    }
-    *total += added;
+    *total += lanes.iter().sum::<f32>() + rest.iter().sum::<f32>();
 }
 
 /// A number format of the cache.
