@@ -29,7 +29,7 @@ pub(super) fn accumulate(
         Isa::Portable => portable(format, panel, x, column, cols, sums),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
-        Isa::Avx2 => unsafe { wide::accumulate::<wide::Pairs>(format, panel, x, column, cols, sums) },
+        Isa::Avx2 | Isa::Avx512 => unsafe { wide::accumulate::<wide::Pairs>(format, panel, x, column, cols, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Isa::AvxVnni => unsafe { wide::accumulate::<wide::Fours<wide::Vex>>(format, panel, x, column, cols, sums) },
@@ -55,16 +55,30 @@ pub(super) fn accumulate_two(
     cols: usize,
     sums: [&mut [[f32; ROWS]]; 2],
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if isa == Isa::Avx512Vnni {
-        check(format, panels[0], x, column, cols, sums[0].len());
-        check(format, panels[1], x, column, cols, sums[1].len());
-        assert_eq!(sums[0].len(), sums[1].len(), "as many rows for each panel");
-        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked.
-        return unsafe { wide::pair::accumulate(format, panels, x, column, cols, sums) };
+    for (panel, sums) in panels.iter().zip(&sums) {
+        check(format, panel, x, column, cols, sums.len());
     }
-    for (panel, sums) in panels.into_iter().zip(sums) {
-        accumulate(isa, format, panel, x, column, cols, sums);
+    assert_eq!(sums[0].len(), sums[1].len(), "as many rows for each panel");
+    #[cfg(target_arch = "x86_64")]
+    let operands = wide::pair::Operands {
+        format,
+        panels,
+        x,
+        column,
+        cols,
+    };
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
+        Isa::Avx512 => unsafe { wide::pair::with_pairs(&operands, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512Vnni => unsafe { wide::pair::with_fours(&operands, sums) },
+        _ => {
+            for (panel, sums) in panels.into_iter().zip(sums) {
+                accumulate(isa, format, panel, x, column, cols, sums);
+            }
+        }
     }
 }
 
@@ -110,7 +124,7 @@ pub(super) fn few(
         Isa::Portable => unreachable!("plain code has no such form"),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
-        Isa::Avx2 => unsafe { wide::few::<wide::Pairs>(format, stored, panel, x, sums) },
+        Isa::Avx2 | Isa::Avx512 => unsafe { wide::few::<wide::Pairs>(format, stored, panel, x, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Isa::AvxVnni => unsafe { wide::few::<wide::Fours<wide::Vex>>(format, stored, panel, x, sums) },

@@ -77,11 +77,13 @@ pub(crate) enum Isa {
     /// [`Isa::available`].
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// As above, with AVX-VNNI: bytes are multiplied and summed by fours.
+    /// As above, with vectors of 64 bytes for prompts: AVX-512 with BW and VL.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX2 with AVX-VNNI: bytes are multiplied and summed by fours.
     #[cfg(target_arch = "x86_64")]
     AvxVnni,
-    /// The same with the AVX-512 form of that instruction (AVX512_VNNI and AVX512VL), and vectors of 64 bytes where they
-    /// pay.
+    /// AVX-512 with its form of that instruction (AVX512_VNNI).
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     /// NEON.
@@ -114,9 +116,11 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2, FMA and F16C",
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => "AVX2 with AVX-VNNI",
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => "AVX2 with AVX-512 VNNI",
+            Self::Avx512Vnni => "AVX-512 with VNNI",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "NEON",
             #[cfg(target_arch = "aarch64")]
@@ -128,14 +132,23 @@ impl Isa {
     pub(crate) fn available() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
-            let evex = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vnni");
-            return match (is_x86_feature_detected!("avxvnni"), evex) {
-                (false, false) => &[Self::Portable, Self::Avx2],
-                (true, false) => &[Self::Portable, Self::Avx2, Self::AvxVnni],
-                (false, true) => &[Self::Portable, Self::Avx2, Self::Avx512Vnni],
-                (true, true) => &[Self::Portable, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni],
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl");
+            let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
+            return match (avx512, is_x86_feature_detected!("avxvnni"), vnni) {
+                (false, false, _) => &[Self::Portable, Self::Avx2],
+                (false, true, _) => &[Self::Portable, Self::Avx2, Self::AvxVnni],
+                (true, false, false) => &[Self::Portable, Self::Avx2, Self::Avx512],
+                (true, true, false) => &[Self::Portable, Self::Avx2, Self::Avx512, Self::AvxVnni],
+                (true, false, true) => &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni],
+                (true, true, true) => &[
+                    Self::Portable,
+                    Self::Avx2,
+                    Self::Avx512,
+                    Self::AvxVnni,
+                    Self::Avx512Vnni,
+                ],
             };
         }
         // The vectors' lanes are taken to lie in memory from the lowest byte on.

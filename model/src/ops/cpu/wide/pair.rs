@@ -11,52 +11,69 @@ use super::super::activations::Activations;
 use super::super::panel::{Panel, ROWS};
 use crate::weights::Format;
 
-/// Adds the products of the panels' columns, which begin at `column`, with the first activation rows to `sums`, those of
-/// one panel and those of the other.
+/// What there is to multiply.
+pub(in super::super) struct Operands<'a> {
+    pub(in super::super) format: Format,
+    pub(in super::super) panels: [&'a Panel; 2],
+    pub(in super::super) x: &'a Activations,
+    /// Where the panels' columns begin.
+    pub(in super::super) column: usize,
+    /// How many they are.
+    pub(in super::super) cols: usize,
+}
+
+/// Adds the products of the panels' columns with the first activation rows to `sums`, those of one panel and those of the
+/// other.
 ///
 /// # Safety
-/// Needs AVX-512 with VNNI. The panels must hold `cols` columns of the format, whole blocks, and the activations must have
-/// them too, in groups of the format's blocks, in as many rows as there are sums of each panel.
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512vnni")]
-pub(in super::super) unsafe fn accumulate(
-    format: Format,
-    panels: [&Panel; 2],
-    x: &Activations,
-    column: usize,
-    cols: usize,
-    sums: [&mut [[f32; ROWS]]; 2],
-) {
-    let blocks = cols / format.block_len();
+/// Needs AVX-512 with BW and VL. The panels must hold `cols` columns of the format, whole blocks, and the activations must
+/// have them too, in groups of the format's blocks, in as many rows as there are sums of each panel.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl")]
+pub(in super::super) unsafe fn with_pairs(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+    // SAFETY: passed on to the caller.
+    unsafe { accumulate::<Pairs>(operands, sums) };
+}
+
+/// The same with VNNI.
+///
+/// # Safety
+/// As for [`with_pairs`], and needs AVX512_VNNI.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(in super::super) unsafe fn with_fours(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+    // SAFETY: passed on to the caller.
+    unsafe { accumulate::<Fours>(operands, sums) };
+}
+
+/// # Safety
+/// As for [`with_pairs`], and needs what `P` does.
+#[inline(always)]
+unsafe fn accumulate<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
     let [first, second] = sums;
     let mut row = 0;
     while row < first.len() {
-        let rows = Rows { x, row, column };
         let sums = [&mut first[row..], &mut second[row..]];
         // SAFETY: passed on to the caller; there are as many rows left.
         row += unsafe {
             match sums[0].len() {
-                8.. => tile::<8>(format, panels, rows, blocks, sums),
-                4.. => tile::<4>(format, panels, rows, blocks, sums),
-                2.. => tile::<2>(format, panels, rows, blocks, sums),
-                _ => tile::<1>(format, panels, rows, blocks, sums),
+                8.. => tile::<P, 8>(operands, row, sums),
+                4.. => tile::<P, 4>(operands, row, sums),
+                2.. => tile::<P, 2>(operands, row, sums),
+                _ => tile::<P, 1>(operands, row, sums),
             }
         };
     }
 }
 
-/// Adds the products with `N` activation rows. Gives `N`.
-///
-/// # Safety
-/// As for [`accumulate`].
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512vnni")]
-unsafe fn tile<const N: usize>(
-    format: Format,
-    panels: [&Panel; 2],
-    x: Rows<'_>,
-    blocks: usize,
+/// Adds the products with `N` activation rows from `row` on. Gives `N`. How many products of two fit 16 bits is said as in
+/// `tile`.
+#[inline(always)]
+unsafe fn tile<P: Products, const N: usize>(
+    operands: &Operands<'_>,
+    row: usize,
     sums: [&mut [[f32; ROWS]]; 2],
 ) -> usize {
-    let [first, second] = sums;
+    let Operands { format, x, column, .. } = *operands;
+    let (x, [first, second]) = (Rows { x, row, column }, sums);
     // SAFETY: passed on to the caller; there are sums of `N` rows.
     unsafe {
         let mut acc = [_mm512_setzero_ps(); N];
@@ -64,12 +81,16 @@ unsafe fn tile<const N: usize>(
             *acc = both_floats(&first[row], &second[row]);
         }
         match format {
-            Format::Q4_0 | Format::Q5_0 => plain::<N, false, false>(panels, x, blocks, &mut acc),
-            Format::Q4_1 | Format::Q5_1 => plain::<N, true, false>(panels, x, blocks, &mut acc),
-            Format::Q8_0 => plain::<N, false, true>(panels, x, blocks, &mut acc),
-            Format::Q2_K => superblocks::<N, 16, 4, false>(panels, x, blocks, &mut acc),
-            Format::Q3_K | Format::Q6_K => superblocks::<N, 16, 4, true>(panels, x, blocks, &mut acc),
-            Format::Q4_K | Format::Q5_K => superblocks::<N, 32, 8, false>(panels, x, blocks, &mut acc),
+            Format::Q4_0 => plain::<P, N, 8, false>(operands, x, &mut acc),
+            Format::Q5_0 => plain::<P, N, 4, false>(operands, x, &mut acc),
+            Format::Q4_1 => plain::<P, N, 8, true>(operands, x, &mut acc),
+            Format::Q5_1 => plain::<P, N, 4, true>(operands, x, &mut acc),
+            Format::Q8_0 => plain::<P, N, 0, false>(operands, x, &mut acc),
+            Format::Q2_K => superblocks::<P, N, 16, 4, 4, false>(operands, x, &mut acc),
+            Format::Q3_K => superblocks::<P, N, 16, 4, 4, true>(operands, x, &mut acc),
+            Format::Q4_K => superblocks::<P, N, 32, 8, 8, false>(operands, x, &mut acc),
+            Format::Q5_K => superblocks::<P, N, 32, 8, 4, false>(operands, x, &mut acc),
+            Format::Q6_K => superblocks::<P, N, 16, 4, 2, true>(operands, x, &mut acc),
             Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
         }
         for (row, acc) in acc.into_iter().enumerate() {
@@ -81,28 +102,25 @@ unsafe fn tile<const N: usize>(
     N
 }
 
-/// Blocks of 32 columns. Signed weights are raised by 128.
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512vnni")]
-unsafe fn plain<const N: usize, const ADDED: bool, const SIGNED: bool>(
-    panels: [&Panel; 2],
+/// Blocks of 32 columns. `DEPTH` 0 stands for signed weights.
+#[inline(always)]
+unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bool>(
+    operands: &Operands<'_>,
     x: Rows<'_>,
-    blocks: usize,
     acc: &mut [__m512; N],
 ) {
-    let [a, b] = panels;
+    let [a, b] = operands.panels;
     // SAFETY: 32 columns and a scale for each block.
     unsafe {
-        for block in 0..blocks {
+        for block in 0..operands.cols / 32 {
             let mut whole = [_mm512_setzero_si512(); N];
             for (row, whole) in whole.iter_mut().enumerate() {
                 *whole = _mm512_set1_epi32(*x.x.start.get_unchecked(x.group(row, 32) + block));
             }
-            for vector in 8 * block..8 * block + 8 {
-                let mut w = weights(panels, vector);
-                if SIGNED {
-                    w = _mm512_xor_si512(w, _mm512_set1_epi8(-128));
-                }
-                x.add_products(w, vector, &mut whole);
+            if DEPTH == 0 {
+                P::signed(operands.panels, x, 8 * block, &mut whole);
+            } else {
+                P::unsigned::<8, DEPTH, N>(operands.panels, x, 8 * block, None, &mut whole);
             }
             let scale = both_floats(a.scale.get_unchecked(block), b.scale.get_unchecked(block));
             for (row, acc) in acc.iter_mut().enumerate() {
@@ -120,28 +138,27 @@ unsafe fn plain<const N: usize, const ADDED: bool, const SIGNED: bool>(
 }
 
 /// Blocks of 256 columns in runs of `RUN`, which are `V` vectors.
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512vnni")]
-unsafe fn superblocks<const N: usize, const RUN: usize, const V: usize, const OFFSET: bool>(
-    panels: [&Panel; 2],
+#[inline(always)]
+unsafe fn superblocks<
+    P: Products,
+    const N: usize,
+    const RUN: usize,
+    const V: usize,
+    const DEPTH: usize,
+    const OFFSET: bool,
+>(
+    operands: &Operands<'_>,
     x: Rows<'_>,
-    blocks: usize,
     acc: &mut [__m512; N],
 ) {
-    let ([a, b], runs) = (panels, 256 / RUN);
+    let ([a, b], runs) = (operands.panels, 256 / RUN);
     // SAFETY: 256 columns, a scale for each run and minima for each two runs of a block.
     unsafe {
-        for block in 0..blocks {
+        for block in 0..operands.cols / 256 {
             let mut products = [_mm512_setzero_si512(); N];
             for run in runs * block..runs * (block + 1) {
-                let mut whole = [_mm512_setzero_si512(); N];
-                for vector in V * run..V * run + V {
-                    x.add_products(weights(panels, vector), vector, &mut whole);
-                }
                 let scale = both(a.run_scale.get_unchecked(run), b.run_scale.get_unchecked(run));
-                let scale = _mm512_srai_epi32::<16>(scale);
-                for (products, whole) in products.iter_mut().zip(whole) {
-                    *products = _mm512_add_epi32(*products, _mm512_mullo_epi32(whole, scale));
-                }
+                P::unsigned::<V, DEPTH, N>(operands.panels, x, V * run, Some(scale), &mut products);
             }
             let mut minimum = [_mm512_setzero_si512(); N];
             for pair in 0..runs / 2 {
@@ -150,7 +167,7 @@ unsafe fn superblocks<const N: usize, const RUN: usize, const V: usize, const OF
                 for (row, minimum) in minimum.iter_mut().enumerate() {
                     let sums = x.x.sum.as_ptr().add(x.group(row, RUN) + 2 * at);
                     let sums = _mm512_set1_epi32(sums.cast::<i32>().read_unaligned());
-                    *minimum = _mm512_dpwssd_epi32(*minimum, minima, sums);
+                    *minimum = P::add_pairs(*minimum, minima, sums);
                 }
             }
             let d = both_floats(a.scale.get_unchecked(block), b.scale.get_unchecked(block));
@@ -186,17 +203,148 @@ impl Rows<'_> {
         ((self.row + row) * self.x.cols + self.column) / len
     }
 
-    /// Adds the products of four columns, those of vector `vector`, to the whole sums of `N` rows.
+    /// The activations that meet vector `vector`, in all lanes.
     #[inline(always)]
-    unsafe fn add_products<const N: usize>(self, w: __m512i, vector: usize, whole: &mut [__m512i; N]) {
-        for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: the columns are there, and the caller has the instructions.
-            unsafe {
-                let x = self.x.q.as_ptr().add(self.group(row, 1) + 4 * vector);
-                let x = _mm512_set1_epi32(x.cast::<i32>().read_unaligned());
-                *whole = _mm512_dpbusd_epi32(*whole, w, x);
+    unsafe fn four(self, row: usize, vector: usize) -> __m512i {
+        // SAFETY: the columns are there, and the caller has the instructions.
+        unsafe {
+            let x = self.x.q.as_ptr().add(self.group(row, 1) + 4 * vector);
+            _mm512_set1_epi32(x.cast::<i32>().read_unaligned())
+        }
+    }
+}
+
+/// How bytes are multiplied and products summed. The sums are exact.
+///
+/// # Safety
+/// All functions need the instruction set, and the vectors and activations that they are to multiply.
+trait Products {
+    /// Adds to `whole` the products of `V` vectors of unsigned columns from vector `at` on, times the scale of a run (each
+    /// of the 16 twice, in 16 bits) where there is one. `2 * DEPTH` products fit 16 bits.
+    unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
+        panels: [&Panel; 2],
+        x: Rows<'_>,
+        at: usize,
+        scale: Option<__m512i>,
+        whole: &mut [__m512i; N],
+    );
+
+    /// The same for 32 signed columns. What [`Isa::raises_signed_bytes`] says is added to each weight.
+    ///
+    /// [`Isa::raises_signed_bytes`]: super::super::Isa
+    unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]);
+
+    /// `sums` and the products of numbers of two bytes, in each lane of two.
+    unsafe fn add_pairs(sums: __m512i, a: __m512i, b: __m512i) -> __m512i;
+}
+
+/// Products of two, summed in 16 bits as far as they fit.
+struct Pairs;
+
+impl Products for Pairs {
+    #[inline(always)]
+    unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
+        panels: [&Panel; 2],
+        x: Rows<'_>,
+        at: usize,
+        scale: Option<__m512i>,
+        whole: &mut [__m512i; N],
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let scale = scale.unwrap_or(_mm512_set1_epi16(1));
+            for first in (at..at + V).step_by(DEPTH) {
+                let mut sums = [_mm512_setzero_si512(); N];
+                for vector in first..first + DEPTH {
+                    let w = weights(panels, vector);
+                    for (row, sums) in sums.iter_mut().enumerate() {
+                        *sums = _mm512_add_epi16(*sums, _mm512_maddubs_epi16(w, x.four(row, vector)));
+                    }
+                }
+                for (whole, sums) in whole.iter_mut().zip(sums) {
+                    *whole = Self::add_pairs(*whole, sums, scale);
+                }
             }
         }
+    }
+
+    /// The weights' signs go to the activations. Two products fit 16 bits, and no more.
+    #[inline(always)]
+    unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            for vector in at..at + 8 {
+                let w = weights(panels, vector);
+                let (negative, w) = (_mm512_movepi8_mask(w), _mm512_abs_epi8(w));
+                for (row, whole) in whole.iter_mut().enumerate() {
+                    let x = x.four(row, vector);
+                    let x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
+                    *whole = Self::add_pairs(*whole, _mm512_maddubs_epi16(w, x), _mm512_set1_epi16(1));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_pairs(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX512BW.
+        unsafe { _mm512_add_epi32(sums, _mm512_madd_epi16(a, b)) }
+    }
+}
+
+/// Products of four, summed in 32 bits.
+struct Fours;
+
+impl Products for Fours {
+    #[inline(always)]
+    unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
+        panels: [&Panel; 2],
+        x: Rows<'_>,
+        at: usize,
+        scale: Option<__m512i>,
+        whole: &mut [__m512i; N],
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let mut sums = [_mm512_setzero_si512(); N];
+            let to = if scale.is_some() { &mut sums } else { &mut *whole };
+            for vector in at..at + V {
+                add_fours(weights(panels, vector), x, vector, to);
+            }
+            if let Some(scale) = scale {
+                let scale = _mm512_srai_epi32::<16>(scale);
+                for (whole, sums) in whole.iter_mut().zip(sums) {
+                    *whole = _mm512_add_epi32(*whole, _mm512_mullo_epi32(sums, scale));
+                }
+            }
+        }
+    }
+
+    /// Signed bytes are raised by 128.
+    #[inline(always)]
+    unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            for vector in at..at + 8 {
+                let raised = _mm512_xor_si512(weights(panels, vector), _mm512_set1_epi8(-128));
+                add_fours(raised, x, vector, whole);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_pairs(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX512_VNNI.
+        unsafe { _mm512_dpwssd_epi32(sums, a, b) }
+    }
+}
+
+/// Adds the products of four columns with those of `N` activation rows.
+#[inline(always)]
+unsafe fn add_fours<const N: usize>(w: __m512i, x: Rows<'_>, vector: usize, sums: &mut [__m512i; N]) {
+    for (row, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller has AVX512_VNNI and the columns.
+        unsafe { *sums = _mm512_dpbusd_epi32(*sums, w, x.four(row, vector)) };
     }
 }
 
