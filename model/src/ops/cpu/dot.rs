@@ -142,56 +142,73 @@ pub(super) fn few(
 
 fn portable(format: Format, panel: &Panel, x: &Activations, column: usize, cols: usize, sums: &mut [[f32; ROWS]]) {
     let scaling = Scaling::of(format).expect("a quantized format");
+    let products = if scaling == Scaling::Signed {
+        products::<true>
+    } else {
+        products::<false>
+    };
     for (at, sums) in sums.iter_mut().enumerate() {
         let from = at * x.cols + column;
         for block in 0..cols / x.group {
             let begin = from + block * x.group;
-            let q = &x.q[begin..][..x.group];
-            let scale = x.scale[begin / x.group];
+            let (q, scale) = (&x.q[begin..][..x.group], x.scale[begin / x.group]);
             let run_sums = &x.sum[begin / x.run..][..x.group / x.run];
-            for (row, total) in sums.iter_mut().enumerate() {
-                let product = |from: usize, len: usize| -> i32 {
-                    let weight = |column: usize| {
-                        let q = panel.q[(block * x.group + column) / 4 * 4 * ROWS + 4 * row + column % 4];
-                        if scaling == Scaling::Signed {
-                            i32::from(q.cast_signed())
-                        } else {
-                            i32::from(q)
+            let weights = &panel.q[ROWS * block * x.group..][..ROWS * x.group];
+            let (w_scale, w_min) = (&panel.scale[block], &panel.min[block]);
+            let mut add = |products: [i32; ROWS], factors: &[f32; ROWS]| {
+                for (row, total) in sums.iter_mut().enumerate() {
+                    *total = (products[row] as f32).mul_add(factors[row] * scale, *total);
+                }
+            };
+            match scaling {
+                Scaling::Offset(offset) => {
+                    let raised = offset * i32::from(run_sums[0]);
+                    add(products(weights, q).map(|product| product - raised), w_scale);
+                }
+                Scaling::Signed => add(products(weights, q), w_scale),
+                Scaling::Added => {
+                    add(products(weights, q), w_scale);
+                    add([i32::from(run_sums[0]); ROWS], w_min);
+                }
+                Scaling::Super { run, offset } => {
+                    let (mut whole, mut minima) = ([0; ROWS], [0; ROWS]);
+                    for (at, run_sum) in run_sums.iter().enumerate() {
+                        let index = block * run_sums.len() + at;
+                        let found = products(&weights[ROWS * at * run..][..ROWS * run], &q[at * run..][..run]);
+                        for row in 0..ROWS {
+                            whole[row] += i32::from(panel.run_scale[index][row][0]) * found[row];
+                            minima[row] += i32::from(panel.run_min[index / 2][row][index % 2]) * i32::from(*run_sum);
                         }
-                    };
-                    (from..from + len)
-                        .map(|column| weight(column) * i32::from(q[column]))
-                        .sum()
-                };
-                let (w_scale, w_min) = (panel.scale[block][row], panel.min[block][row]);
-                match scaling {
-                    Scaling::Offset(offset) => {
-                        let whole = product(0, 32) - offset * i32::from(run_sums[0]);
-                        *total = (whole as f32).mul_add(w_scale * scale, *total);
                     }
-                    Scaling::Signed => *total = (product(0, 32) as f32).mul_add(w_scale * scale, *total),
-                    Scaling::Added => {
-                        *total = (product(0, 32) as f32).mul_add(w_scale * scale, *total);
-                        *total = f32::from(run_sums[0]).mul_add(w_min * scale, *total);
-                    }
-                    Scaling::Super { run, offset } => {
-                        let (mut products, mut minima) = (0, 0);
-                        for (at, run_sum) in run_sums.iter().enumerate() {
-                            let index = block * run_sums.len() + at;
-                            products += i32::from(panel.run_scale[index][row][0]) * product(at * run, run);
-                            minima += i32::from(panel.run_min[index / 2][row][index % 2]) * i32::from(*run_sum);
-                        }
-                        if offset {
-                            *total = ((products - minima) as f32).mul_add(w_scale * scale, *total);
-                        } else {
-                            *total = (products as f32).mul_add(w_scale * scale, *total);
-                            *total = (-minima as f32).mul_add(w_min * scale, *total);
-                        }
+                    if offset {
+                        add(std::array::from_fn(|row| whole[row] - minima[row]), w_scale);
+                    } else {
+                        add(whole, w_scale);
+                        add(minima.map(|minimum| -minimum), w_min);
                     }
                 }
             }
         }
     }
+}
+
+/// The products of some columns of eight rows, as a panel has them, with those of an activation row.
+fn products<const SIGNED: bool>(weights: &[u8], x: &[i8]) -> [i32; ROWS] {
+    let mut sums = [0; ROWS];
+    for (four, x) in weights.as_chunks::<{ 4 * ROWS }>().0.iter().zip(x.as_chunks::<4>().0) {
+        for row in 0..ROWS {
+            for at in 0..4 {
+                let weight = four[4 * row + at];
+                let weight = if SIGNED {
+                    i16::from(weight.cast_signed())
+                } else {
+                    i16::from(weight)
+                };
+                sums[row] += i32::from(weight * i16::from(x[at]));
+            }
+        }
+    }
+    sums
 }
 
 /// The products of four rows of `f32` weights, one after the other, with one activation row.
