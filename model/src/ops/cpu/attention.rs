@@ -14,6 +14,8 @@ use half::f16;
 use super::{Cpu, Isa, SharedOut, contiguous_mut};
 use blocks::{Cached, Element, Scratch};
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod blocks;
 mod plain;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -151,7 +153,10 @@ impl AttentionOp<'_> {
 /// Attention of the queries in `scratch`.
 fn attend<E: Element>(isa: Isa, params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
     match isa {
-        Isa::Portable => blocks::attend::<E, plain::Plain>(params, cached, scratch),
+        Isa::Portable => blocks::attend::<E, plain::Plain, plain::Plain>(params, cached, scratch),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: these forms exist only where the processor has AVX-512 and what is beside it.
+        Isa::Avx512 | Isa::Avx512Vnni => unsafe { avx512::attend(params, cached, scratch) },
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         // SAFETY: every other form exists only where the processor has its instructions.
         _ => unsafe { wide::attend(params, cached, scratch) },

@@ -39,7 +39,7 @@ pub(super) struct Cached<'a, E> {
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a, E> {
     keys: &'a [E],
-    /// From the key of a position to the next one.
+    /// From the key of a position to the next one, where they do not lie together.
     key_stride: usize,
     values: &'a [E],
     /// From [`LANES`] columns of a value to those of the next position.
@@ -56,6 +56,13 @@ impl<'a, E> Block<'a, E> {
     #[inline(always)]
     pub(super) fn key(&self, position: usize) -> &'a [E] {
         &self.keys[position * self.key_stride..][..self.width]
+    }
+
+    /// The keys of this position and of the next one, which lie together: eight columns of one, then of the other.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(super) fn two_keys(&self, position: usize) -> &'a [E] {
+        &self.keys[position * self.width..][..2 * self.width]
     }
 
     /// Some columns of a value.
@@ -97,7 +104,7 @@ pub(super) struct Queries {
 /// The keys and values of a block as `f32` numbers.
 #[derive(Default)]
 struct Widened {
-    /// [BLOCK, width]
+    /// [BLOCK / TOGETHER, width / 8, TOGETHER, 8]: see [`Vector::TOGETHER`].
     keys: Vec<f32>,
     /// [width / LANES, BLOCK, LANES]
     values: Vec<f32>,
@@ -127,9 +134,13 @@ impl Queries {
     }
 }
 
-/// Attention of all queries in `scratch`.
+/// Attention of all queries in `scratch`, by way of `V` from the cache itself, by way of `W` from widened blocks.
 #[inline(always)]
-pub(super) fn attend<E: Element, V: Vector>(params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
+pub(super) fn attend<E: Element, V: Vector<E>, W: Vector<f32>>(
+    params: &Attention,
+    cached: Cached<'_, E>,
+    scratch: &mut Scratch,
+) {
     let Scratch { queries, widened } = scratch;
     let (count, width) = (queries.sees.len(), queries.width);
     let (Some(first), Some(last)) = (queries.sees.first(), queries.sees.last()) else {
@@ -146,8 +157,8 @@ pub(super) fn attend<E: Element, V: Vector>(params: &Attention, cached: Cached<'
     for begin in (seen.start / BLOCK * BLOCK..seen.end).step_by(BLOCK) {
         if count >= WIDEN || cached.width < width {
             let positions = begin.max(seen.start)..seen.end.min(begin + BLOCK);
-            let block = widened.fill::<E, V>(cached, width, begin, positions);
-            queries.meet_all::<f32, V>(params, begin, block);
+            let block = widened.fill::<E, V, W>(cached, width, begin, positions);
+            queries.meet_all::<f32, W>(params, begin, block);
         } else {
             let block = Block {
                 keys: &cached.keys[begin * cached.stride..],
@@ -166,7 +177,7 @@ pub(super) fn attend<E: Element, V: Vector>(params: &Attention, cached: Cached<'
 impl Widened {
     /// The block that begins at a position, of which some positions are needed.
     #[inline(always)]
-    fn fill<E: Element, V: Vector>(
+    fn fill<E: Element, V: Vector<E>, W: Vector<f32>>(
         &mut self,
         cached: Cached<'_, E>,
         width: usize,
@@ -181,11 +192,15 @@ impl Widened {
                 &cached.keys[from..][..cached.width],
                 &cached.values[from..][..cached.width],
             );
-            for (at, key) in key.chunks(LANES).enumerate() {
-                V::widen(key, &mut self.keys[to * width + at * LANES..][..LANES]);
-            }
-            for (at, value) in value.chunks(LANES).enumerate() {
-                V::widen(value, &mut self.values[(at * BLOCK + to) * LANES..][..LANES]);
+            let (group, within) = (to / W::TOGETHER, to % W::TOGETHER);
+            let (keys, values) = (self.keys.as_chunks_mut::<8>().0, self.values.as_chunks_mut::<8>().0);
+            const LANES_8: usize = LANES / 8;
+            for eight in 0..width / 8 {
+                let columns = (8 * eight).min(cached.width)..(8 * eight + 8).min(cached.width);
+                let place = (group * width / 8 + eight) * W::TOGETHER + within;
+                V::widen(&key[columns.clone()], &mut keys[place]);
+                let place = (eight / LANES_8 * BLOCK + to) * LANES_8 + eight % LANES_8;
+                V::widen(&value[columns], &mut values[place]);
             }
         }
         Block {
@@ -203,7 +218,7 @@ impl Widened {
 impl Queries {
     /// All queries meet a block.
     #[inline(always)]
-    fn meet_all<E: Element, V: Vector>(&mut self, params: &Attention, begin: usize, block: Block<'_, E>) {
+    fn meet_all<E: Element, V: Vector<E>>(&mut self, params: &Attention, begin: usize, block: Block<'_, E>) {
         let mut query = 0;
         while query < self.sees.len() {
             query += match self.sees.len() - query {
@@ -216,7 +231,7 @@ impl Queries {
 
     /// `G` queries from `query` on meet a block. Gives `G`.
     #[inline(always)]
-    fn meet<E: Element, V: Vector, const G: usize>(
+    fn meet<E: Element, V: Vector<E>, const G: usize>(
         &mut self,
         params: &Attention,
         query: usize,
@@ -236,7 +251,7 @@ impl Queries {
         }
         let Self { width, q, scores, .. } = self;
         let rows = query * *width..(query + G) * *width;
-        V::dots::<E, G>(&q[rows.clone()], first..end, block, scores);
+        V::dots::<G>(&q[rows.clone()], first..end, block, scores);
         let sums = &mut self.sums[rows];
         let parts = scores.chunks_exact_mut(BLOCK).zip(sums.chunks_exact_mut(*width));
         for (at, (scores, sums)) in parts.take(G).enumerate() {
@@ -247,13 +262,13 @@ impl Queries {
         let (before, after) = if all { (common.start, common.end) } else { (0, 0) };
         let parts = || scores.chunks_exact(BLOCK).zip(&sees);
         for (sums, (scores, sees)) in sums.chunks_exact_mut(*width).zip(parts()) {
-            V::add_scaled::<E, 1>(scores, sees.start..before.max(sees.start), block, sums);
+            V::add_scaled::<1>(scores, sees.start..before.max(sees.start), block, sums);
         }
         if all {
-            V::add_scaled::<E, G>(scores, common, block, sums);
+            V::add_scaled::<G>(scores, common, block, sums);
         }
         for (sums, (scores, sees)) in sums.chunks_exact_mut(*width).zip(parts()) {
-            V::add_scaled::<E, 1>(scores, sees.start.max(after)..sees.end, block, sums);
+            V::add_scaled::<1>(scores, sees.start.max(after)..sees.end, block, sums);
         }
         G
     }
@@ -325,16 +340,20 @@ impl Element for f16 {
     }
 }
 
-/// How rows are multiplied and added. Whatever `G` is, the arithmetic for one of the `G` queries is the same.
-pub(super) trait Vector {
-    /// Up to [`LANES`] numbers, and zeros after them.
-    fn widen<E: Element>(from: &[E], to: &mut [f32]);
+/// How rows of a cache or of a widened block are multiplied and added. Whatever `G` is, and whichever the way, the
+/// arithmetic for one of the `G` queries is the same.
+pub(super) trait Vector<E: Element> {
+    /// How many positions' keys lie together in a widened block that is read in this way.
+    const TOGETHER: usize = 1;
+
+    /// Up to eight numbers, and zeros after them.
+    fn widen(from: &[E], to: &mut [f32; 8]);
 
     /// The products of `G` queries, one after the other, with the keys at some positions of a block, to their places in
-    /// `scores` [G, BLOCK].
-    fn dots<E: Element, const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]);
+    /// `scores` [G, BLOCK]. Others of these may change.
+    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]);
 
     /// Adds the values at some positions of a block to the sums of `G` queries, one after the other, times their scores
     /// [G, BLOCK], in order.
-    fn add_scaled<E: Element, const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]);
+    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]);
 }

@@ -6,8 +6,8 @@ use super::blocks::{BLOCK, Block, Element, LANES, Vector};
 
 pub(super) struct Plain;
 
-impl Vector for Plain {
-    fn widen<E: Element>(from: &[E], to: &mut [f32]) {
+impl<E: Element> Vector<E> for Plain {
+    fn widen(from: &[E], to: &mut [f32; 8]) {
         let (to, padding) = to.split_at_mut(from.len());
         for (to, from) in to.iter_mut().zip(from) {
             *to = from.widen();
@@ -15,7 +15,7 @@ impl Vector for Plain {
         padding.fill(0.0);
     }
 
-    fn dots<E: Element, const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
+    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
         let width = q.len() / G;
         for position in at {
             let (key, _) = block.key(position).as_chunks::<8>();
@@ -31,7 +31,7 @@ impl Vector for Plain {
         }
     }
 
-    fn add_scaled<E: Element, const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
+    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
         let width = sums.len() / G;
         for (head, sums) in sums.chunks_exact_mut(width).enumerate() {
             let scores = &scores[head * BLOCK..][at.clone()];

@@ -14,29 +14,27 @@ use super::blocks::{self, BLOCK, Block, Cached, Element, LANES, Scratch, Vector}
 /// Needs the instruction set of `simd`.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 pub(super) unsafe fn attend<E: Element>(params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
-    blocks::attend::<E, Wide>(params, cached, scratch);
+    blocks::attend::<E, Wide, Wide>(params, cached, scratch);
 }
 
-/// Used only inside [`attend`], which has the instruction set.
-struct Wide;
+/// Used only inside [`attend`], which has the instruction set, and where there is more.
+pub(super) struct Wide;
 
-impl Vector for Wide {
+impl<E: Element> Vector<E> for Wide {
     #[inline(always)]
-    fn widen<E: Element>(from: &[E], to: &mut [f32]) {
-        let (to, padding) = to.split_at_mut(from.len());
-        padding.fill(0.0);
-        let ((eights, rest), (to_eights, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
-        for (from, to) in eights.iter().zip(to_eights) {
+    fn widen(from: &[E], to: &mut [f32; 8]) {
+        if let Some(eight) = from.as_array() {
             // SAFETY: eight numbers each; `attend` has the instruction set.
-            unsafe { simd::store_floats(to.as_mut_ptr(), E::widen8(from)) };
+            return unsafe { simd::store_floats(to.as_mut_ptr(), E::widen8(eight)) };
         }
-        for (to, from) in to_rest.iter_mut().zip(rest) {
+        *to = [0.0; 8];
+        for (to, from) in to.iter_mut().zip(from) {
             *to = from.widen();
         }
     }
 
     #[inline(always)]
-    fn dots<E: Element, const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
+    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
         let mut position = at.start;
         // Eight products at once, so that a query's element is loaded once for some positions and the other way round.
         while position + 8 / G <= at.end {
@@ -59,7 +57,7 @@ impl Vector for Wide {
     }
 
     #[inline(always)]
-    fn add_scaled<E: Element, const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
+    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
         assert!(
             scores.len() >= G * BLOCK && at.end <= BLOCK,
             "a score for each position"
