@@ -1,4 +1,4 @@
-//! Products of a panel of eight weight rows with activation rows.
+//! Products of panels of eight weight rows with activation rows.
 //!
 //! The arithmetic for a weight row and an activation row is fixed: within a block all sums are whole numbers and exact;
 //! then one fused multiply-add a block, and one for its minimum, in the order of the blocks. It is the same however
@@ -13,87 +13,58 @@ use super::panel::{Panel, ROWS, Stored};
 use super::wide;
 use crate::weights::Format;
 
-/// Adds to `sums`, a vector for each of the first activation rows, their products with a panel that holds `cols` columns
-/// from `column` on.
-pub(super) fn accumulate(
-    isa: Isa,
-    format: Format,
-    panel: &Panel,
-    x: &Activations,
-    column: usize,
-    cols: usize,
-    sums: &mut [[f32; ROWS]],
-) {
-    check(format, panel, x, column, cols, sums.len());
-    match isa {
-        Isa::Portable => portable(format, panel, x, column, cols, sums),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
-        Isa::Avx2 | Isa::Avx512 => unsafe { wide::accumulate::<wide::Pairs>(format, panel, x, column, cols, sums) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::AvxVnni => unsafe { wide::accumulate::<wide::Fours<wide::Vex>>(format, panel, x, column, cols, sums) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx512Vnni => unsafe { wide::accumulate::<wide::Fours<wide::Evex>>(format, panel, x, column, cols, sums) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
-        Isa::Neon => unsafe { wide::accumulate::<wide::Widened>(format, panel, x, column, cols, sums) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
-        Isa::NeonDot => unsafe { wide::accumulate::<wide::Fours>(format, panel, x, column, cols, sums) },
-    }
+/// Two panels that hold the same columns, and the activation rows that they meet.
+pub(super) struct Operands<'a> {
+    pub(super) format: Format,
+    pub(super) panels: [&'a Panel; 2],
+    pub(super) x: &'a Activations,
+    /// Where the panels' columns begin.
+    pub(super) column: usize,
+    /// How many they are.
+    pub(super) cols: usize,
 }
 
-/// The same for two panels that hold the same columns, and the sums of each.
-pub(super) fn accumulate_two(
-    isa: Isa,
-    format: Format,
-    panels: [&Panel; 2],
-    x: &Activations,
-    column: usize,
-    cols: usize,
-    sums: [&mut [[f32; ROWS]]; 2],
-) {
-    for (panel, sums) in panels.iter().zip(&sums) {
-        check(format, panel, x, column, cols, sums.len());
-    }
-    assert_eq!(sums[0].len(), sums[1].len(), "as many rows for each panel");
-    #[cfg(target_arch = "x86_64")]
-    let operands = wide::pair::Operands {
-        format,
-        panels,
-        x,
-        column,
-        cols,
-    };
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
-        Isa::Avx512 => unsafe { wide::pair::with_pairs(&operands, sums) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx512Vnni => unsafe { wide::pair::with_fours(&operands, sums) },
-        _ => {
-            for (panel, sums) in panels.into_iter().zip(sums) {
-                accumulate(isa, format, panel, x, column, cols, sums);
-            }
-        }
-    }
-}
-
-/// Whether a panel and activations fit.
-fn check(format: Format, panel: &Panel, x: &Activations, column: usize, cols: usize, rows: usize) {
-    let scaling = Scaling::of(format).expect("a quantized format");
-    assert!(
-        column.is_multiple_of(x.group)
+impl Operands<'_> {
+    /// Whether there are as many columns, whole blocks of the format, in the panels and in so many activation rows.
+    fn fit(&self, rows: usize) -> bool {
+        let Self { x, column, cols, .. } = *self;
+        let block = Scaling::of(self.format).map(Scaling::block);
+        block == Some(x.group)
+            && column.is_multiple_of(x.group)
             && cols.is_multiple_of(x.group)
             && column + cols <= x.cols
             && rows * x.cols <= x.q.len()
-            && ROWS * cols <= panel.q.len()
-            && x.group == scaling.block(),
-        "a panel and activations that fit"
+            && self.panels.iter().all(|panel| ROWS * cols <= panel.q.len())
+    }
+}
+
+/// Adds to the sums of each panel, a vector for each of the first activation rows, their products.
+pub(super) fn accumulate(isa: Isa, operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+    assert!(
+        operands.fit(sums[0].len()) && sums[0].len() == sums[1].len(),
+        "panels and activations that fit"
     );
+    match isa {
+        Isa::Portable => portable(operands, sums),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
+        Isa::Avx2 => unsafe { wide::accumulate::<wide::Pairs>(operands, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::AvxVnni => unsafe { wide::accumulate::<wide::Fours<wide::Vex>>(operands, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512 => unsafe { wide::pair::with_pairs(operands, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512Vnni => unsafe { wide::pair::with_fours(operands, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::Neon => unsafe { wide::accumulate::<wide::Widened>(operands, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        Isa::NeonDot => unsafe { wide::accumulate::<wide::Fours>(operands, sums) },
+    }
 }
 
 /// Whether [`few`] has a form for a format and so many activation rows.
@@ -130,7 +101,7 @@ pub(super) fn few(
         Isa::AvxVnni => unsafe { wide::few::<wide::Fours<wide::Vex>>(format, stored, panel, x, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx512Vnni => unsafe { wide::few::<wide::Fours<wide::Evex>>(format, stored, panel, x, sums) },
+        Isa::Avx512Vnni => unsafe { wide::few_in_32_registers(format, stored, panel, x, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         Isa::Neon => unsafe { wide::few::<wide::Widened>(format, stored, panel, x, sums) },
@@ -140,7 +111,20 @@ pub(super) fn few(
     }
 }
 
-fn portable(format: Format, panel: &Panel, x: &Activations, column: usize, cols: usize, sums: &mut [[f32; ROWS]]) {
+fn portable(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+    for (panel, sums) in operands.panels.into_iter().zip(sums) {
+        portable_panel(operands, panel, sums);
+    }
+}
+
+fn portable_panel(operands: &Operands<'_>, panel: &Panel, sums: &mut [[f32; ROWS]]) {
+    let Operands {
+        format,
+        x,
+        column,
+        cols,
+        ..
+    } = *operands;
     let scaling = Scaling::of(format).expect("a quantized format");
     let products = if scaling == Scaling::Signed {
         products::<true>

@@ -149,8 +149,14 @@ impl MatMul<'_> {
                 };
                 panel.unpack(isa, format, scaling, stored);
             }
-            let [a, b] = &*panels;
-            dot::accumulate_two(isa, format, [a, b], x, column, cols, [first, second]);
+            let operands = dot::Operands {
+                format,
+                panels: panels.each_ref(),
+                x,
+                column,
+                cols,
+            };
+            dot::accumulate(isa, &operands, [first, second]);
         }
     }
 

@@ -14,6 +14,8 @@ mod transpose;
 mod unpack;
 
 pub(super) use few::few;
+#[cfg(target_arch = "x86_64")]
+pub(super) use few::few_in_32_registers;
 pub(super) use floats::floats;
 use products::Products;
 #[cfg(target_arch = "aarch64")]
@@ -21,7 +23,7 @@ pub(super) use products::neon::{Fours, Widened};
 #[cfg(target_arch = "x86_64")]
 pub(super) use products::{
     avx2::Pairs,
-    vnni::{Evex, Fours, Vex},
+    vnni::{Fours, Vex},
 };
 pub(super) use tile::accumulate;
 pub(super) use unpack::unpack;

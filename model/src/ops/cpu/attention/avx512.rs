@@ -47,7 +47,10 @@ impl Vector<f32> for Wider {
 
     #[inline(always)]
     fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, f32>, sums: &mut [f32]) {
-        assert!(scores.len() >= G * BLOCK && at.end <= BLOCK, "a score for each position");
+        assert!(
+            scores.len() >= G * BLOCK && at.end <= BLOCK,
+            "a score for each position"
+        );
         if at.is_empty() {
             return;
         }
@@ -77,7 +80,10 @@ unsafe fn products<const G: usize>(q: &[f32], position: usize, block: Block<'_, 
     let mut keys: [&[f32]; POSITIONS / 2] = [&[]; POSITIONS / 2];
     for (two, key) in keys.iter_mut().enumerate() {
         *key = block.two_keys(position + 2 * two);
-        assert!(key.len() == 2 * width && width.is_multiple_of(8), "keys as wide as queries");
+        assert!(
+            key.len() == 2 * width && width.is_multiple_of(8),
+            "keys as wide as queries"
+        );
     }
     // SAFETY: loads are of eight numbers of a query and of 16 of two keys.
     unsafe {

@@ -19,6 +19,9 @@ pub(super) const BLOCK: usize = 64;
 /// Columns that are taken together. Widths are padded with zeros to a multiple of this.
 pub(super) const LANES: usize = 16;
 
+/// Eights of such columns.
+const EIGHTS: usize = LANES / 8;
+
 /// The most queries that meet the positions of a block in one pass.
 const TILE: usize = 4;
 
@@ -194,12 +197,11 @@ impl Widened {
             );
             let (group, within) = (to / W::TOGETHER, to % W::TOGETHER);
             let (keys, values) = (self.keys.as_chunks_mut::<8>().0, self.values.as_chunks_mut::<8>().0);
-            const LANES_8: usize = LANES / 8;
             for eight in 0..width / 8 {
                 let columns = (8 * eight).min(cached.width)..(8 * eight + 8).min(cached.width);
                 let place = (group * width / 8 + eight) * W::TOGETHER + within;
                 V::widen(&key[columns.clone()], &mut keys[place]);
-                let place = (eight / LANES_8 * BLOCK + to) * LANES_8 + eight % LANES_8;
+                let place = (eight / EIGHTS * BLOCK + to) * EIGHTS + eight % EIGHTS;
                 V::widen(&value[columns], &mut values[place]);
             }
         }

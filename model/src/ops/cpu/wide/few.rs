@@ -8,6 +8,8 @@ use super::super::activations::Activations;
 use super::super::panel::{Panel, ROWS, Stored};
 use super::super::simd;
 use super::Products;
+#[cfg(target_arch = "x86_64")]
+use super::products::vnni::{Evex, Fours};
 use super::products::{Rows, load, store};
 use super::transpose::{Blocks, RowsAhead};
 use super::unpack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
@@ -21,6 +23,35 @@ use crate::weights::Format;
 /// must have as many columns, in groups of the format's blocks.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 pub(in super::super) unsafe fn few<P: Products>(
+    format: Format,
+    stored: Stored<'_>,
+    panel: &mut Panel,
+    x: &Activations,
+    sums: &mut [[f32; ROWS]],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe { any::<P>(format, stored, panel, x, sums) }
+}
+
+/// The same with VNNI as AVX-512 encodes it, compiled for its 32 registers.
+///
+/// # Safety
+/// As for [`few`], and needs AVX-512 with BW, VL and VNNI.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(in super::super) unsafe fn few_in_32_registers(
+    format: Format,
+    stored: Stored<'_>,
+    panel: &mut Panel,
+    x: &Activations,
+    sums: &mut [[f32; ROWS]],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe { any::<Fours<Evex>>(format, stored, panel, x, sums) }
+}
+
+#[inline(always)]
+unsafe fn any<P: Products>(
     format: Format,
     stored: Stored<'_>,
     panel: &mut Panel,
@@ -43,7 +74,7 @@ pub(in super::super) unsafe fn few<P: Products>(
     }
 }
 
-#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+#[inline(always)]
 unsafe fn rows<P: Products, const N: usize>(
     format: Format,
     stored: Stored<'_>,
@@ -66,7 +97,7 @@ unsafe fn rows<P: Products, const N: usize>(
 }
 
 /// `DEPTH` 0 stands for signed weights.
-#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+#[inline(always)]
 unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     x: Rows<'_, N>,
@@ -96,7 +127,7 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
     }
 }
 
-#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+#[inline(always)]
 unsafe fn runs_of_32<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     panel: &mut Panel,
@@ -128,7 +159,7 @@ unsafe fn runs_of_32<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     }
 }
 
-#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+#[inline(always)]
 unsafe fn runs_of_16<P: Products, F: Super, const N: usize, const DEPTH: usize>(
     stored: Stored<'_>,
     panel: &mut Panel,

@@ -8,19 +8,9 @@
 use std::arch::x86_64::*;
 
 use super::super::activations::Activations;
+use super::super::dot::Operands;
 use super::super::panel::{Panel, ROWS};
 use crate::weights::Format;
-
-/// What there is to multiply.
-pub(in super::super) struct Operands<'a> {
-    pub(in super::super) format: Format,
-    pub(in super::super) panels: [&'a Panel; 2],
-    pub(in super::super) x: &'a Activations,
-    /// Where the panels' columns begin.
-    pub(in super::super) column: usize,
-    /// How many they are.
-    pub(in super::super) cols: usize,
-}
 
 /// Adds the products of the panels' columns with the first activation rows to `sums`, those of one panel and those of the
 /// other.

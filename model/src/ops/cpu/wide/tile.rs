@@ -1,6 +1,6 @@
 //! Products of an unpacked panel with many activation rows.
 
-use super::super::activations::Activations;
+use super::super::dot::Operands;
 use super::super::panel::{Panel, ROWS};
 use super::super::simd::{self, Ints};
 use super::Products;
@@ -10,29 +10,31 @@ use crate::weights::Format;
 /// Activation rows that meet a weight vector while it is in a register.
 const TILE: usize = 4;
 
-/// Adds the products of the panel's columns, which begin at `column`, with the activation rows that `sums` stand for.
+/// Adds the products of the panels' columns with the first activation rows to the sums of each panel.
 ///
 /// # Safety
-/// Needs the instruction set; the panel must hold `cols` columns of the format, whole blocks, and the activations must have
-/// them too, in groups of the format's blocks.
+/// Needs the instruction set; the panels must hold `cols` columns of the format, whole blocks, and the activations must
+/// have them too, in groups of the format's blocks, in as many rows as there are sums of each panel.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-pub(in super::super) unsafe fn accumulate<P: Products>(
-    format: Format,
-    panel: &Panel,
-    x: &Activations,
-    column: usize,
-    cols: usize,
-    sums: &mut [[f32; ROWS]],
-) {
+pub(in super::super) unsafe fn accumulate<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+    let Operands {
+        format,
+        x,
+        column,
+        cols,
+        ..
+    } = *operands;
     let blocks = cols / format.block_len();
-    for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
-        // SAFETY: passed on to the caller.
-        unsafe {
-            match sums.len() {
-                1 => rows::<P, 1>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
-                2 => rows::<P, 2>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
-                3 => rows::<P, 3>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
-                _ => rows::<P, TILE>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+    for (panel, sums) in operands.panels.into_iter().zip(sums) {
+        for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
+            // SAFETY: passed on to the caller.
+            unsafe {
+                match sums.len() {
+                    1 => rows::<P, 1>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                    2 => rows::<P, 2>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                    3 => rows::<P, 3>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                    _ => rows::<P, TILE>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! VNNI multiplies unsigned bytes by signed ones and adds four products to a sum in 32 bits at once (`vpdpbusd`). It
 //! comes encoded in two ways, for processors with AVX-512 and for those without.
 //!
-//! The instruction is named for the assembler only here, so that nothing else is compiled for processors that have it.
+//! Of processors without AVX-512 only the instruction is named, for the assembler, so that nothing else is compiled for
+//! those that have it.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -35,43 +36,22 @@ pub(in crate::ops::cpu) struct Evex;
 pub(in crate::ops::cpu) struct Vex;
 
 impl Encoding for Evex {
-    #[inline]
-    #[target_feature(enable = "avx2")]
+    #[inline(always)]
     unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
-        // SAFETY: the instructions read 16 bytes from `x` and the named registers, write `sums` only, and leave flags
-        // and the stack alone; the caller has them.
-        unsafe {
-            asm!(
-                "vpdpbusd {sums}, {a}, dword ptr [{x}]{{1to8}}",
-                "vpdpbusd {sums}, {b}, dword ptr [{x} + 4]{{1to8}}",
-                "vpdpbusd {sums}, {c}, dword ptr [{x} + 8]{{1to8}}",
-                "vpdpbusd {sums}, {d}, dword ptr [{x} + 12]{{1to8}}",
-                sums = inout(ymm_reg) sums,
-                a = in(ymm_reg) w[0],
-                b = in(ymm_reg) w[1],
-                c = in(ymm_reg) w[2],
-                d = in(ymm_reg) w[3],
-                x = in(reg) x,
-                options(pure, readonly, nostack, preserves_flags)
-            );
+        for (at, w) in w.iter().enumerate() {
+            // SAFETY: four of the 16 bytes are read here; the caller has the instruction.
+            unsafe {
+                let x = _mm256_set1_epi32(x.add(4 * at).cast::<i32>().read_unaligned());
+                sums = _mm256_dpbusd_epi32(sums, *w, x);
+            }
         }
         sums
     }
 
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn pairs(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
+    #[inline(always)]
+    unsafe fn pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
         // SAFETY: as above, for the four bytes at `x`.
-        unsafe {
-            asm!(
-                "vpdpwssd {sums}, {w}, dword ptr [{x}]{{1to8}}",
-                sums = inout(ymm_reg) sums,
-                w = in(ymm_reg) w,
-                x = in(reg) x,
-                options(pure, readonly, nostack, preserves_flags)
-            );
-        }
-        sums
+        unsafe { _mm256_dpwssd_epi32(sums, w, _mm256_set1_epi32(x.cast::<i32>().read_unaligned())) }
     }
 }
 
@@ -127,8 +107,8 @@ impl<E: Encoding> Products for Fours<E> {
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
-                    None => fours::<E, V>(x, w, *whole),
-                    Some(scale) => scaled(fours::<E, V>(x, w, simd::zero_ints()), scale, *whole),
+                    None => fours::<E, V, N>(x, w, *whole),
+                    Some(scale) => scaled(fours::<E, V, N>(x, w, simd::zero_ints()), scale, *whole),
                 };
             }
         }
@@ -144,7 +124,7 @@ impl<E: Encoding> Products for Fours<E> {
                 *w = _mm256_xor_si256(*w, _mm256_set1_epi8(-128));
             }
             for (row, whole) in whole.iter_mut().enumerate() {
-                *whole = fours::<E, 8>(x.at(row, column), &raised, *whole);
+                *whole = fours::<E, 8, N>(x.at(row, column), &raised, *whole);
             }
         }
     }
@@ -156,12 +136,20 @@ impl<E: Encoding> Products for Fours<E> {
     }
 }
 
-/// Adds the products of `4 * V` columns to `sums`.
+/// Adds the products of `4 * V` columns to `sums`, one of `N`. Where those are few, sums of every 16 columns are made side
+/// by side, so that they need not wait for one another.
 #[inline(always)]
-unsafe fn fours<E: Encoding, const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
+unsafe fn fours<E: Encoding, const V: usize, const N: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
         // SAFETY: the caller gives as many activations, and has the instruction.
-        sums = unsafe { E::sixteen(x.add(16 * part), w, sums) };
+        unsafe {
+            let x = x.add(16 * part);
+            sums = if part > 0 && N <= 2 {
+                simd::add(sums, E::sixteen(x, w, simd::zero_ints()))
+            } else {
+                E::sixteen(x, w, sums)
+            };
+        }
     }
     sums
 }
