@@ -166,9 +166,6 @@ impl Decoder {
         for (index, layer) in self.layers.iter().enumerate() {
             layer.forward(ops, &self.config, index, workspace, batch)?;
         }
-        for rows in batch {
-            rows.cache.advance(rows.tokens.len());
-        }
         let Workspace { x, last, logits, .. } = &*workspace;
         if wanted > 0 {
             ops.rms_norm(x, n - wanted, &self.final_norm, last)?;
@@ -176,6 +173,9 @@ impl Decoder {
             if let Some(cap) = self.config.logit_softcap {
                 ops.softcap(logits, cap)?;
             }
+        }
+        for rows in batch {
+            rows.cache.advance(rows.tokens.len());
         }
         Ok(logits)
     }
