@@ -39,7 +39,7 @@ pub(crate) struct Workspace {
 /// The angles of a rotary embedding.
 pub(crate) struct Angles {
     rope: Rope,
-    /// In turns of 1 a position, times 2π: [head_dim / 2].
+    /// How far each pair turns from a position to the next one, in radians: [head_dim / 2].
     pub(crate) frequencies: Vec<f64>,
     /// [n, head_dim]
     pub(crate) angles: Buffer,

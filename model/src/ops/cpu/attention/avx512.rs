@@ -47,10 +47,7 @@ impl Vector<f32> for Wider {
 
     #[inline(always)]
     fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, f32>, sums: &mut [f32]) {
-        assert!(
-            scores.len() >= G * BLOCK && at.end <= BLOCK,
-            "a score for each position"
-        );
+        blocks::check_sums::<G>(scores, &at, sums);
         if at.is_empty() {
             return;
         }

@@ -304,6 +304,17 @@ fn soften(softcap: Option<f32>, scores: &mut [f32], largest: &mut f32, total: &m
     *total += lanes.iter().sum::<f32>() + rest.iter().sum::<f32>();
 }
 
+/// What [`Vector::add_scaled`] relies on where it does not check each access: `G` rows of whole [`LANES`], and a score for
+/// each position.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+pub(super) fn check_sums<const G: usize>(scores: &[f32], at: &Range<usize>, sums: &[f32]) {
+    assert!(
+        scores.len() >= G * BLOCK && at.end <= BLOCK && sums.len().is_multiple_of(G * LANES),
+        "sums of whole rows and a score for each position"
+    );
+}
+
 /// A number format of the cache.
 pub(super) trait Element: Copy + Send + Sync {
     fn widen(self) -> f32;

@@ -58,10 +58,7 @@ impl<E: Element> Vector<E> for Wide {
 
     #[inline(always)]
     fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
-        assert!(
-            scores.len() >= G * BLOCK && at.end <= BLOCK,
-            "a score for each position"
-        );
+        blocks::check_sums::<G>(scores, &at, sums);
         let width = sums.len() / G;
         let mut from = at.start;
         while from < at.end {
