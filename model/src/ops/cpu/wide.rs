@@ -4,6 +4,27 @@
 //! On x86-64 every function that is not inlined enables the features of `simd` itself. No closures in these modules: one
 //! that the compiler does not inline would be compiled without them.
 
+/// Calls `plain::<P, N, DEPTH, ADDED>` or `superblocks::<P, N, RUN, V, DEPTH, OFFSET>` as a format wants it. `DEPTH` says how
+/// many products of two fit 16 bits: 8 of 4-bit weights, 4 of 5-bit, 2 of 6-bit; runs of 16 have but 4. 0 stands for
+/// signed weights.
+macro_rules! by_format {
+    ($format:expr, $p:ident, $n:ident, $arguments:tt) => {
+        match $format {
+            Format::Q4_0 => plain::<$p, $n, 8, false> $arguments,
+            Format::Q5_0 => plain::<$p, $n, 4, false> $arguments,
+            Format::Q4_1 => plain::<$p, $n, 8, true> $arguments,
+            Format::Q5_1 => plain::<$p, $n, 4, true> $arguments,
+            Format::Q8_0 => plain::<$p, $n, 0, false> $arguments,
+            Format::Q2_K => superblocks::<$p, $n, 16, 4, 4, false> $arguments,
+            Format::Q3_K => superblocks::<$p, $n, 16, 4, 4, true> $arguments,
+            Format::Q4_K => superblocks::<$p, $n, 32, 8, 8, false> $arguments,
+            Format::Q5_K => superblocks::<$p, $n, 32, 8, 4, false> $arguments,
+            Format::Q6_K => superblocks::<$p, $n, 16, 4, 2, true> $arguments,
+            Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
+        }
+    };
+}
+
 mod few;
 mod floats;
 #[cfg(target_arch = "x86_64")]

@@ -82,7 +82,7 @@ unsafe fn rows<P: Products, const N: usize>(
     x: Rows<'_, N>,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: passed on to the caller; the depths are those of the widths of the weights, see `tile`.
+    // SAFETY: passed on to the caller; the depths are those of the widths of the weights, see `by_format`.
     unsafe {
         match format {
             Format::Q4_0 => plain::<P, Q4_0, N, 8>(stored, x, sums),

@@ -54,8 +54,7 @@ unsafe fn accumulate<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; RO
     }
 }
 
-/// Adds the products with `N` activation rows from `row` on. Gives `N`. How many products of two fit 16 bits is said as in
-/// `tile`.
+/// Adds the products with `N` activation rows from `row` on. Gives `N`.
 #[inline(always)]
 unsafe fn tile<P: Products, const N: usize>(
     operands: &Operands<'_>,
@@ -70,19 +69,7 @@ unsafe fn tile<P: Products, const N: usize>(
         for (row, acc) in acc.iter_mut().enumerate() {
             *acc = both_floats(&first[row], &second[row]);
         }
-        match format {
-            Format::Q4_0 => plain::<P, N, 8, false>(operands, x, &mut acc),
-            Format::Q5_0 => plain::<P, N, 4, false>(operands, x, &mut acc),
-            Format::Q4_1 => plain::<P, N, 8, true>(operands, x, &mut acc),
-            Format::Q5_1 => plain::<P, N, 4, true>(operands, x, &mut acc),
-            Format::Q8_0 => plain::<P, N, 0, false>(operands, x, &mut acc),
-            Format::Q2_K => superblocks::<P, N, 16, 4, 4, false>(operands, x, &mut acc),
-            Format::Q3_K => superblocks::<P, N, 16, 4, 4, true>(operands, x, &mut acc),
-            Format::Q4_K => superblocks::<P, N, 32, 8, 8, false>(operands, x, &mut acc),
-            Format::Q5_K => superblocks::<P, N, 32, 8, 4, false>(operands, x, &mut acc),
-            Format::Q6_K => superblocks::<P, N, 16, 4, 2, true>(operands, x, &mut acc),
-            Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
-        }
+        by_format!(format, P, N, (operands, x, &mut acc));
         for (row, acc) in acc.into_iter().enumerate() {
             _mm256_storeu_ps(first[row].as_mut_ptr(), _mm512_castps512_ps256(acc));
             let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(acc));

@@ -40,7 +40,6 @@ pub(in super::super) unsafe fn accumulate<P: Products>(operands: &Operands<'_>, 
     }
 }
 
-/// How many products of two fit 16 bits: 8 of 4-bit weights, 4 of 5-bit, 2 of 6-bit; runs of 16 have but 4.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn rows<P: Products, const N: usize>(
     format: Format,
@@ -51,19 +50,7 @@ unsafe fn rows<P: Products, const N: usize>(
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
-        match format {
-            Format::Q4_0 => plain::<P, N, 8, false>(panel, x, blocks, sums),
-            Format::Q5_0 => plain::<P, N, 4, false>(panel, x, blocks, sums),
-            Format::Q4_1 => plain::<P, N, 8, true>(panel, x, blocks, sums),
-            Format::Q5_1 => plain::<P, N, 4, true>(panel, x, blocks, sums),
-            Format::Q8_0 => signed::<P, N>(panel, x, blocks, sums),
-            Format::Q2_K => superblocks::<P, N, 16, 4, 4, false>(panel, x, blocks, sums),
-            Format::Q3_K => superblocks::<P, N, 16, 4, 4, true>(panel, x, blocks, sums),
-            Format::Q4_K => superblocks::<P, N, 32, 8, 8, false>(panel, x, blocks, sums),
-            Format::Q5_K => superblocks::<P, N, 32, 8, 4, false>(panel, x, blocks, sums),
-            Format::Q6_K => superblocks::<P, N, 16, 4, 2, true>(panel, x, blocks, sums),
-            Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
-        }
+        by_format!(format, P, N, (panel, x, blocks, sums));
     }
 }
 
@@ -92,25 +79,14 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
         let mut acc = load::<N>(sums);
         for block in 0..blocks {
             let mut whole = x.start(block);
-            P::unsigned::<8, DEPTH, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
+            if DEPTH == 0 {
+                P::signed(x, &weights(panel, 8 * block), 32 * block, &mut whole);
+            } else {
+                P::unsigned::<8, DEPTH, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
+            }
             let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
             let added = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
             x.add_plain::<ADDED>(block, whole, scale, added, &mut acc);
-        }
-        store(acc, sums);
-    }
-}
-
-#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn signed<P: Products, const N: usize>(panel: &Panel, x: Rows<'_, N>, blocks: usize, sums: &mut [[f32; ROWS]]) {
-    // SAFETY: 32 columns and a scale for each block.
-    unsafe {
-        let mut acc = load::<N>(sums);
-        for block in 0..blocks {
-            let mut whole = x.start(block);
-            P::signed(x, &weights(panel, 8 * block), 32 * block, &mut whole);
-            let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
-            x.add_plain::<false>(block, whole, scale, scale, &mut acc);
         }
         store(acc, sums);
     }
