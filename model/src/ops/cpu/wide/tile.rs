@@ -67,6 +67,7 @@ unsafe fn weights<const V: usize>(panel: &Panel, at: usize) -> [Ints; V] {
     }
 }
 
+/// Blocks of 32 columns. Depths are written out, as a multiplication of depth 0 does not compile everywhere.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bool>(
     panel: &Panel,
@@ -81,8 +82,10 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
             let mut whole = x.start(block);
             if DEPTH == 0 {
                 P::signed(x, &weights(panel, 8 * block), 32 * block, &mut whole);
+            } else if DEPTH == 8 {
+                P::unsigned::<8, 8, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
             } else {
-                P::unsigned::<8, DEPTH, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
+                P::unsigned::<8, 4, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
             }
             let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
             let added = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
