@@ -25,6 +25,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use failure::Failure;
 
+use crate::printable;
+
 /// Completes code with a model that runs inside this process
 #[derive(Parser)]
 #[command(name = "codegemma-complete", version)]
@@ -56,7 +58,7 @@ enum Command {
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let done = match Cli::parse_from(normalize(args.into_iter().collect())).command {
+    let done = match parsed::<Cli>(normalize(args.into_iter().collect())).command {
         Command::Complete(flags) => complete::run(&flags),
         Command::Raw(flags) => raw::run(&flags),
         Command::Tokens(flags) => tokens::run(&flags),
@@ -69,14 +71,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Whoever closes the pipe has read what he wanted.
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(Failure::Message(message)) => {
-            eprintln!("codegemma-complete: {message}");
+            output::note(&message);
             ExitCode::FAILURE
         }
         Err(Failure::Usage(message)) => {
-            eprintln!("codegemma-complete: {message}");
+            output::note(&message);
             ExitCode::from(2)
         }
     }
+}
+
+/// The arguments, as far as they are right. Else the process ends, as it does where they ask for help.
+pub fn parsed<P: Parser>(args: impl IntoIterator<Item = OsString>) -> P {
+    P::try_parse_from(args).unwrap_or_else(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        // An error repeats the arguments, among which may be names of files from a stranger.
+        eprint!("{}", printable::lines(&error.render().to_string()));
+        std::process::exit(error.exit_code());
+    })
 }
 
 /// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be

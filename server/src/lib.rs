@@ -22,6 +22,7 @@ pub mod model_path;
 pub mod position;
 pub mod postprocess;
 pub mod power;
+pub mod printable;
 pub mod prompt_path;
 pub mod reason;
 pub mod secrets;

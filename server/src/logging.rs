@@ -1,4 +1,4 @@
-//! Where the server's own log goes. stdout belongs to the protocol, so never there.
+//! Where the server's own log goes, an entry a line. stdout belongs to the protocol, so never there.
 //!
 //! It must not know what is logged.
 
@@ -8,11 +8,13 @@ use std::sync::Mutex;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::printable::Entries;
+
 /// Starts logging to a file, or to stderr.
 pub fn start(file: Option<&Path>, level: LevelFilter) -> Result<(), String> {
     let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false);
     match file {
-        None => builder.with_writer(std::io::stderr).init(),
+        None => builder.with_writer(|| Entries(std::io::stderr())).init(),
         Some(path) => {
             let file = OpenOptions::new()
                 .create(true)
@@ -24,7 +26,7 @@ pub fn start(file: Option<&Path>, level: LevelFilter) -> Result<(), String> {
                         path.display()
                     )
                 })?;
-            builder.with_writer(Mutex::new(file)).init();
+            builder.with_writer(Mutex::new(Entries(file))).init();
         }
     }
     Ok(())

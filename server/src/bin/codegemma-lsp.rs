@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use codegemma_lsp::config::EngineFlags;
-use codegemma_lsp::{logging, lsp};
+use codegemma_lsp::{cli, logging, lsp, printable};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Private, local, instant code completion: a language server on stdin and stdout
@@ -33,9 +33,9 @@ struct Flags {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags: Flags = cli::parsed(std::env::args_os());
     if let Err(message) = logging::start(flags.log.as_deref(), flags.log_level) {
-        eprintln!("codegemma-lsp: {message}");
+        eprintln!("codegemma-lsp: {}", printable::line(&message));
         return ExitCode::FAILURE;
     }
     // Handlers never compute, so one thread serves the protocol.

@@ -153,7 +153,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if flags.json {
         return output::print_json(&report);
     }
-    output::print(&report.table(&measured, &options).map_err(Failure::new)?)
+    output::print_readable(&report.table(&measured, &options).map_err(Failure::new)?)
 }
 
 fn parse_count(number: &str) -> Result<usize, String> {

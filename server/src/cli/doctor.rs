@@ -114,7 +114,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if flags.json {
         output::print_json(&report)?;
     } else {
-        output::print(&report.text().map_err(Failure::new)?)?;
+        output::print_readable(&report.text().map_err(Failure::new)?)?;
     }
     if usable {
         Ok(())

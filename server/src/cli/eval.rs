@@ -151,7 +151,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     } else {
         let heading = report::heading(model.as_ref(), flags);
         let table = eval::readable(&rows, &outcomes);
-        output::print(&format!("{heading}\n{table}{}", redacted.readable()))?;
+        output::print_readable(&format!("{heading}\n{table}{}", redacted.readable()))?;
     }
     let Some(baseline) = baseline else { return Ok(()) };
     let changes = baseline.changes(&rows);
@@ -162,7 +162,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         } else {
             lines.join("\n  ")
         };
-        output::print(&format!("changed since the baseline:\n  {lines}\n"))?;
+        output::print_readable(&format!("changed since the baseline:\n  {lines}\n"))?;
     }
     let worse: Vec<&str> = changes
         .iter()

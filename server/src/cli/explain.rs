@@ -64,7 +64,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     };
     match flags.json {
         true => output::print_json(&explanation),
-        false => output::print(&table(&explanation).map_err(Failure::new)?),
+        false => output::print_readable(&table(&explanation).map_err(Failure::new)?),
     }
 }
 

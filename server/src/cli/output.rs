@@ -2,15 +2,28 @@
 //!
 //! It must not know what is written.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::failure::Failure;
+use crate::printable;
 
-/// Prints a text exactly.
+/// Prints a text exactly. Only a terminal gets it with what would act on it written out.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().is_terminal() {
+        true => print_readable(text),
+        false => write(text),
+    }
+}
+
+/// Prints what a person reads, such as a table.
+pub(super) fn print_readable(text: &str) -> Result<(), Failure> {
+    write(&printable::lines(text))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(text.as_bytes())
@@ -28,13 +41,13 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut line = serde_json::to_string(value).map_err(Failure::new)?;
     line.push('\n');
-    print(&line)
+    write(&line)
 }
 
-/// Says something that is not the result.
+/// Says something that is not the result, in a line.
 pub(super) fn note(text: &str) {
     // stderr may be closed, and a note is not worth failing for.
-    let _ = writeln!(io::stderr().lock(), "codegemma-complete: {text}");
+    let _ = writeln!(io::stderr().lock(), "codegemma-complete: {}", printable::line(text));
 }
 
 /// Replaces a file as a whole or not at all, and keeps its permissions.

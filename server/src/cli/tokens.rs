@@ -42,5 +42,5 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         // Escaped, so that a token is a line whatever is in it.
         writeln!(lines, "{id}\t{}", piece.escape_debug()).map_err(Failure::new)?;
     }
-    output::print(&lines)
+    output::print_readable(&lines)
 }

@@ -29,6 +29,6 @@ pub(super) fn run(path: &Path, paced: bool, engine: &EngineFlags, json: bool) ->
     let report = report::Report::new(&requests);
     match json {
         true => output::print_json(&report),
-        false => output::print(&report.table()),
+        false => output::print_readable(&report.table()),
     }
 }

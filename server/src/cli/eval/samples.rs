@@ -78,7 +78,7 @@ pub(super) fn run(tasks: &Path, samples: &Path, way: &Way, flags: &EngineFlags) 
     drop(progress);
     output::write_file(samples, &out)?;
     let count = tasks.len();
-    output::print(&format!(
+    output::print_readable(&format!(
         "{count} samples, {exact} as the canonical solution, {empty} empty\n"
     ))
 }
