@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use codegemma_model::{
     CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt, PromptFile, near_end, near_start,
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub parsed: Option<Parsed>,
     /// The path as the model should see it.
     pub path: Option<String>,
+    /// What stands above the text and is no part of it, as the model may see it.
+    pub above: Arc<str>,
     /// Other files for context, as the model may see them, most important last.
     pub files: Vec<PromptFile>,
 }
@@ -51,8 +54,24 @@ pub struct Plan {
 pub struct Suggestion {
     /// The new text.
     pub text: String,
-    /// The bytes of the snapshot that it replaces; it begins at the cursor and ends on the cursor's line.
+    /// The bytes of the document that it replaces: on the cursor's line, and from the cursor on where it is the model's.
     pub range: Range<usize>,
+}
+
+impl Snapshot {
+    /// The same when a suggestion has been accepted.
+    pub fn with(self, suggestion: &Suggestion) -> Self {
+        let (text, offset) = suggestion.accepted(&self.text);
+        let parsed = self
+            .parsed
+            .and_then(|parsed| parsed.with(&self.text, suggestion.range.clone(), &suggestion.text, &text));
+        Self {
+            text,
+            offset,
+            parsed,
+            ..self
+        }
+    }
 }
 
 impl Suggestion {
@@ -130,7 +149,7 @@ pub fn prompt(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> Fi
     );
     FimPrompt {
         path: snapshot.path.clone(),
-        prefix: around.prefix.clone(),
+        prefix: format!("{}{}", snapshot.above, around.prefix),
         typed: shown(anchor.typed(&snapshot.text, snapshot.offset).into()),
         suffix: around.suffix.clone(),
         files: snapshot.files.clone(),
@@ -283,6 +302,7 @@ mod tests {
             language: None,
             parsed: None,
             path: Some("src/a.rs".to_owned()),
+            above: Arc::default(),
             files: Vec::new(),
         };
         let model = model(fill_in_the_middle);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ropey::Rope;
 
 use crate::language;
+use crate::notebook;
 use crate::position::{self, Encoding, LineColumn, LineOutOfRange};
 use crate::syntax::{self, Job, Parsed, Syntax};
 
@@ -83,6 +84,12 @@ impl Document {
         if let Some(syntax) = &mut self.syntax {
             syntax.done(job, parsed);
         }
+    }
+
+    /// Whether it is a notebook's file as it is on the disk.
+    pub fn is_raw_notebook(&self) -> bool {
+        let name = self.path.as_deref().unwrap_or_default();
+        notebook::is_raw(name, &self.language, &self.text)
     }
 
     /// Whether the text is the client's.

@@ -15,7 +15,7 @@ use ropey::Rope;
 use tokio::sync::oneshot;
 
 use crate::anchor::{PAIRED, follows};
-use crate::complete::unix_lines;
+use crate::complete::{Suggestion, unix_lines};
 use crate::trigger::Extent;
 
 /// What the engine answered.
@@ -33,6 +33,8 @@ pub struct Key {
     pub version: i32,
     /// The cursor, in bytes.
     pub offset: usize,
+    /// The entry of a popup that stands before the cursor as if it had been accepted.
+    pub entry: Option<Suggestion>,
     /// How much to complete.
     pub extent: Extent,
     /// How many other completions there are to be.
@@ -196,9 +198,23 @@ impl Flight {
     pub fn changed(&self, text: &Rope) {
         let mut progress = lock(&self.progress);
         progress.typed = typed_since(&self.text, self.key.offset, text).map(unix_lines).collect();
+        if self.leads_to_entry(text) {
+            progress.typed.push(String::new());
+        }
         if progress.typed.is_empty() || !progress.agrees() {
             self.cancel.cancel();
         }
+    }
+
+    /// Whether a text lacks nothing but the end of the popup's entry, which the user may go on to type or accept.
+    fn leads_to_entry(&self, text: &Rope) -> bool {
+        let Some(entry) = &self.key.entry else { return false };
+        let lacks = self.text.len_bytes().checked_sub(text.len_bytes());
+        lacks.filter(|lacks| *lacks <= entry.text.len()).is_some_and(|lacks| {
+            let cursor = self.key.offset - lacks;
+            text.get_byte_slice(..cursor) == self.text.get_byte_slice(..cursor)
+                && text.get_byte_slice(cursor..) == self.text.get_byte_slice(self.key.offset..)
+        })
     }
 
     /// Stops the run, because its document or the client is gone.
@@ -255,6 +271,7 @@ mod tests {
             document: "a".to_owned(),
             version: 1,
             offset,
+            entry: None,
             extent: Extent::Line,
             alternatives: 0,
         }
@@ -377,6 +394,36 @@ mod tests {
         ] {
             let (flight, _passenger, mut request, _reply) = start();
             request.progress.as_mut().unwrap()(&completion("(a"));
+            flight.changed(&Rope::from_str(text));
+            assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
+        }
+    }
+
+    /// While a popup is open the run is for the text with the entry in it, and its text is not there yet.
+    #[test]
+    fn a_run_for_a_popup_s_entry_goes_on_while_that_is_typed() {
+        for (text, stopped) in [
+            ("f(area;", false),
+            ("f(ar;", false),
+            ("f(;", false),
+            ("f(area();", false),
+            ("f(area[;", true),
+            ("f(ax;", true),
+            ("f;", true),
+            ("f(ar", true),
+            ("g(ar;", true),
+        ] {
+            let mut key = key(6);
+            key.entry = Some(Suggestion {
+                text: "area".to_owned(),
+                range: 2..3,
+            });
+            let mut submitted = None;
+            let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
+            let submit = |request, reply| submitted = Some((request, reply));
+            let (flight, _passenger) = Flight::start(key, Rope::from_str("f(area;"), request, submit);
+            let (mut request, _reply): (CompletionRequest, Reply) = submitted.unwrap();
+            request.progress.as_mut().unwrap()(&completion("("));
             flight.changed(&Rope::from_str(text));
             assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
         }

@@ -11,6 +11,7 @@ mod configuration;
 mod convert;
 mod framing;
 mod loading;
+mod notebooks;
 mod outbox;
 mod shared;
 mod statistics;
@@ -24,9 +25,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, CompletionTriggerKind,
-    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult,
-    InitializedParams, InlineCompletionList, InlineCompletionParams, TextDocumentIdentifier,
+    DidChangeConfigurationParams, DidChangeNotebookDocumentParams, DidChangeTextDocumentParams,
+    DidChangeWatchedFilesParams, DidCloseNotebookDocumentParams, DidCloseTextDocumentParams,
+    DidOpenNotebookDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams,
+    InitializeParams, InitializeResult, InitializedParams, InlineCompletionList, InlineCompletionParams,
+    TextDocumentIdentifier,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
@@ -108,7 +111,11 @@ struct Backend {
 impl Backend {
     async fn inline_completion(&self, params: InlineCompletionParams) -> Result<InlineCompletionList> {
         let trigger = convert::trigger(params.context.trigger_kind);
-        let Some((mut waiting, passenger)) = self.shared.board(&params.text_document_position, trigger) else {
+        let entry = params.context.selected_completion_info.map(convert::entry);
+        let boarded = self
+            .shared
+            .board(&params.text_document_position, trigger, entry.as_ref());
+        let Some((mut waiting, passenger)) = boarded else {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
         let arrival = passenger.arrives_within(waiting.deadline()).await;
@@ -124,7 +131,9 @@ impl Backend {
 
     /// Takes note of a change that the sieve could not read.
     async fn lost(&self, params: TextDocumentIdentifier) {
-        self.shared.lock().lose(params.uri.as_str());
+        let mut session = self.shared.lock();
+        session.lose(params.uri.as_str());
+        session.lose_notebook(params.uri.as_str());
     }
 
     /// Answers a message that the sieve could not read.
@@ -195,25 +204,24 @@ impl LanguageServer for Backend {
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
         let changes: Vec<_> = params.content_changes.into_iter().map(convert::change).collect();
-        let uri = params.text_document.uri.as_str();
-        let version = params.text_document.version;
-        let mut session = self.shared.lock();
-        let changed = session.change(uri, version, &changes);
-        self.shared.tend(&mut session);
-        drop(session);
-        match changed {
-            Some(Ok(())) => {}
-            Some(Err(error)) => {
-                tracing::warn!(
-                    "{uri}: version {version} cannot be applied ({error}); nothing is suggested there until its whole text is sent"
-                );
-            }
-            None => tracing::debug!("{uri}: a change of a document that is not open is ignored"),
-        }
+        let document = params.text_document;
+        self.shared.change(&document.uri, document.version, &changes);
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
         self.shared.lock().close(params.text_document.uri.as_str());
+    }
+
+    async fn notebook_did_open(&self, params: DidOpenNotebookDocumentParams) {
+        self.shared.open_notebook(params);
+    }
+
+    async fn notebook_did_change(&self, params: DidChangeNotebookDocumentParams) {
+        self.shared.change_notebook(params);
+    }
+
+    async fn notebook_did_close(&self, params: DidCloseNotebookDocumentParams) {
+        self.shared.lock().close_notebook(params.notebook_document.uri.as_str());
     }
 
     async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
@@ -239,7 +247,9 @@ impl LanguageServer for Backend {
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
         // Popups come while typing, whatever the client calls it: most cannot tell.
-        let boarded = self.shared.board(&params.text_document_position, Trigger::Automatic);
+        let boarded = self
+            .shared
+            .board(&params.text_document_position, Trigger::Automatic, None);
         let invoked = params
             .context
             .is_some_and(|context| context.trigger_kind == CompletionTriggerKind::INVOKED);

@@ -19,6 +19,8 @@ pub enum Reason {
     Disabled,
     /// The model must not see this file.
     Excluded,
+    /// The document is a notebook's file, as JSON, and not one of its cells.
+    RawNotebook,
     /// What the model wrote holds something like a key.
     Secret,
     /// The cursor is inside a word and nobody asked.
@@ -57,6 +59,7 @@ impl Reason {
             Self::Disabled => "disabled",
             Self::InsideWord => "inside-word",
             Self::Excluded => "excluded",
+            Self::RawNotebook => "raw-notebook",
             Self::Secret => "secret",
             Self::InsideText => "inside-text",
             Self::Misfit => "does-not-fit",

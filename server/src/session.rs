@@ -4,6 +4,7 @@
 //! the protocol's types or send anything.
 
 mod ahead;
+mod notebooks;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,9 +19,11 @@ use crate::document::{Change, ChangeError, Document};
 use crate::flight::{self, Along, Flight, Key, Passenger};
 use crate::gate::Gate;
 use crate::language;
+use crate::notebook::Notebook;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
+use crate::selected::Selected;
 use crate::settings::Settings;
 use crate::syntax::{Job, Parsed};
 use crate::trigger::Trigger;
@@ -58,6 +61,7 @@ pub struct Session {
     /// The client said that it is going to leave.
     pub shut_down: bool,
     documents: HashMap<String, Document>,
+    notebooks: HashMap<String, Notebook>,
     /// Where the prompts of the last requests were split, by document.
     anchors: HashMap<String, Anchor>,
     /// What the model is shown with the documents.
@@ -77,8 +81,10 @@ pub struct Session {
 
 /// A request that waits for the engine.
 pub struct Boarding {
-    /// What it completes.
+    /// What it completes, with the popup's entry in it.
     pub snapshot: Snapshot,
+    /// The popup's entry.
+    pub selected: Option<Selected>,
     /// The version of the document that it completes.
     pub version: i32,
     /// The settings and the engine that it is completed with.
@@ -97,8 +103,10 @@ pub struct Boarding {
 pub struct Prepared {
     /// The engine that would be asked.
     pub engine: Arc<Engine>,
-    /// What would be completed.
+    /// What would be completed, with the popup's entry in it.
     pub snapshot: Snapshot,
+    /// The popup's entry.
+    pub selected: Option<Selected>,
     /// What the model would be shown besides.
     pub choice: Arc<Choice>,
     /// Why the anchor is not that of the request before.
@@ -122,6 +130,7 @@ impl Default for Session {
             waiting: 0,
             shut_down: false,
             documents: HashMap::new(),
+            notebooks: HashMap::new(),
             anchors: HashMap::new(),
             workspace: Workspace::default(),
             gate: Arc::default(),
@@ -138,18 +147,24 @@ impl Default for Session {
 impl Session {
     /// A document was opened, or opened again.
     pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
-        self.cancel_in(&name);
+        self.insert(&name, path, language, version, text);
+        self.workspace.opened(&name);
+    }
+
+    fn insert(&mut self, name: &str, path: Option<&Path>, language: &str, version: i32, text: &str) {
+        self.cancel_in(name);
         let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
         let root = root.map(PathBuf::as_path);
-        self.workspace.opened(&name, path, root);
+        self.workspace.add(name, path, root);
         match path.is_some_and(|path| self.gate.hides(path).is_some()) {
-            true => drop(self.hidden.insert(name.clone())),
-            false => drop(self.hidden.remove(&name)),
+            true => drop(self.hidden.insert(name.to_owned())),
+            false => drop(self.hidden.remove(name)),
         }
         let path = path.and_then(|path| prompt_path::name(path, root));
-        self.anchors.remove(&name);
+        self.anchors.remove(name);
         self.documents
-            .insert(name, Document::new(text, version, language, path));
+            .insert(name.to_owned(), Document::new(text, version, language, path));
+        self.cell_changed(name);
     }
 
     /// Another workspace.
@@ -175,6 +190,7 @@ impl Session {
             flight.changed(&document.text);
         }
         self.workspace.edited(name, changes);
+        self.cell_changed(name);
         Some(applied)
     }
 
@@ -184,6 +200,7 @@ impl Session {
         if let Some(document) = self.documents.get_mut(name) {
             document.lose();
         }
+        self.cell_changed(name);
     }
 
     /// What is to be done, elsewhere, for the syntax tree of a document that was not quick to have.
@@ -205,6 +222,7 @@ impl Session {
         self.anchors.remove(name);
         self.workspace.closed(name);
         self.hidden.remove(name);
+        self.cell_changed(name);
     }
 
     /// A document was saved: what it imports may be another, and as an ignore file it may hide others.
@@ -221,10 +239,12 @@ impl Session {
             return None;
         };
         let context_tokens = engine.info().context_tokens;
-        (!self.ended).then(|| {
+        let errand = (!self.ended).then(|| {
             self.workspace
                 .errand(&self.documents, self.settings.context, &self.gate, context_tokens)
-        })?
+        })??;
+        let above = self.above(errand.document());
+        Some(errand.below(&above))
     }
 
     /// It was made, or could not be.
@@ -307,8 +327,14 @@ impl Session {
         })
     }
 
-    /// What a completion would ask the model for, or why there is none.
-    pub fn prepare(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Prepared, Reason> {
+    /// What a completion would ask the model for, or why there is none. `entry` is what is selected in the editor's popup.
+    pub fn prepare(
+        &mut self,
+        name: &str,
+        at: LineColumn,
+        trigger: Trigger,
+        entry: Option<&Change>,
+    ) -> Result<Prepared, Reason> {
         if self.ended {
             return Err(Reason::Cancelled);
         }
@@ -331,13 +357,21 @@ impl Session {
         if self.hidden.contains(name) {
             return Err(Reason::Excluded);
         }
+        if document.is_raw_notebook() {
+            return Err(Reason::RawNotebook);
+        }
         let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
         let version = document.version;
-        let snapshot = self.snapshot(name, offset).ok_or(Reason::UnknownDocument)?;
+        let mut snapshot = self.snapshot(name, offset).ok_or(Reason::UnknownDocument)?;
+        let selected = entry.and_then(|entry| Selected::new(&snapshot.text, at, entry, self.encoding));
+        if let Some(selected) = &selected {
+            snapshot = snapshot.with(selected.entry());
+        }
+        let (text, offset) = (&snapshot.text, snapshot.offset);
         let context_tokens = engine.info().context_tokens;
         let (anchor, moved) = match self.anchors.get(name) {
-            Some(anchor) => anchor.follow(&snapshot.text, offset, context_tokens),
-            None => (Anchor::new(&snapshot.text, offset, context_tokens), Some(Moved::First)),
+            Some(anchor) => anchor.follow(text, offset, context_tokens),
+            None => (Anchor::new(text, offset, context_tokens), Some(Moved::First)),
         };
         let next = self.next_anchor(name, moved, &snapshot, context_tokens);
         let (anchor, moved) = next.unwrap_or((anchor, moved));
@@ -355,6 +389,7 @@ impl Session {
             choice: self.workspace.choice(name),
             engine,
             snapshot,
+            selected,
             version,
             anchor,
             moved,
@@ -365,6 +400,7 @@ impl Session {
 
     /// A document as it is, with the cursor in it.
     fn snapshot(&mut self, name: &str, offset: usize) -> Option<Snapshot> {
+        let above = self.above(name);
         let document = self.documents.get_mut(name)?;
         Some(Snapshot {
             text: document.text.clone(),
@@ -372,23 +408,31 @@ impl Session {
             language: language::of_id(&document.language),
             parsed: document.parsed(),
             path: document.path.as_deref().map(str::to_owned),
+            above,
             files: self.workspace.files(name),
         })
     }
 
-    /// Begins a completion, or says why there is none.
-    pub fn board(&mut self, name: &str, at: LineColumn, trigger: Trigger) -> Result<Boarding, Reason> {
+    /// Begins a completion, or says why there is none. `entry` is what is selected in the editor's popup.
+    pub fn board(
+        &mut self,
+        name: &str,
+        at: LineColumn,
+        trigger: Trigger,
+        entry: Option<&Change>,
+    ) -> Result<Boarding, Reason> {
         self.workspace.used(name, Some(at.line));
         let Prepared {
             engine,
             snapshot,
+            selected,
             version,
             anchor,
             moved,
             plan,
             max_tokens,
             ..
-        } = self.prepare(name, at, trigger)?;
+        } = self.prepare(name, at, trigger, entry)?;
         let offset = snapshot.offset;
         self.anchors.insert(name.to_owned(), anchor);
         self.next_anchor.take_if(|next| moved.is_some() || !next.is_in(name));
@@ -396,6 +440,7 @@ impl Session {
             document: name.to_owned(),
             version,
             offset,
+            entry: selected.as_ref().map(|selected| selected.entry().clone()),
             extent: plan.extent(),
             alternatives: match trigger {
                 Trigger::Automatic => 0,
@@ -427,6 +472,7 @@ impl Session {
         };
         Ok(Boarding {
             snapshot,
+            selected,
             version,
             revision: self.revision,
             along,

@@ -64,6 +64,18 @@ impl Made {
 }
 
 impl Errand {
+    /// The document that it is made for.
+    pub fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// The same for a document that a text stands above, as the cells of a notebook do.
+    pub fn below(mut self, above: &str) -> Self {
+        self.search.text.insert(0, above);
+        self.line += above.lines().count();
+        self
+    }
+
     /// Makes the choice. It reads files.
     pub fn run(&self) -> Made {
         let candidates = self.search.candidates();
@@ -76,16 +88,20 @@ impl Errand {
 }
 
 impl Workspace {
-    /// A document was opened, in this file and below this root.
-    pub fn opened(&mut self, name: &str, file: Option<&Path>, root: Option<&Path>) {
+    /// A document is there, in this file and below this root, which need not be seen by anybody yet.
+    pub fn add(&mut self, name: &str, file: Option<&Path>, root: Option<&Path>) {
         let known = Known {
             file: file.map(Path::to_owned),
             root: root.map(Path::to_owned),
             ..Known::default()
         };
         self.known.insert(name.to_owned(), known);
-        self.recent.used(name);
         self.recent.replaced(name);
+    }
+
+    /// A document was opened, which the user looks at.
+    pub fn opened(&mut self, name: &str) {
+        self.recent.used(name);
         self.want(name);
     }
 
@@ -172,8 +188,13 @@ impl Workspace {
         self.busy = true;
         let open = self.recent.others(&name).filter_map(|(other, edited)| {
             let document = documents.get(other).filter(|document| document.is_current())?;
+            let file = self.known.get(other)?.file.clone()?;
+            // The cells of a notebook are one file.
+            if document.is_raw_notebook() || known.file.as_ref() == Some(&file) {
+                return None;
+            }
             Some(Open {
-                file: self.known.get(other)?.file.clone()?,
+                file,
                 path: document.path.as_deref()?.to_owned(),
                 text: document.text.clone(),
                 edited: edited.to_vec(),

@@ -25,6 +25,9 @@ export interface Status {
     needsHelp?: boolean;
 }
 
+/** Where the documents and notebooks are that are completed. */
+export const SCHEMES = ['file', 'untitled'];
+
 /** A server that does not end by itself in this many milliseconds is ended. */
 const GRACE = 2_000;
 
@@ -150,7 +153,7 @@ export class Server implements vscode.Disposable {
             return running.process;
         };
         const options: LanguageClientOptions = {
-            documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
+            documentSelector: SCHEMES.flatMap((scheme) => [{ scheme }, { notebook: { scheme } }]),
             outputChannel: this.log,
             stdioOptions: { stdout: () => {}, stderr: (stream) => this.listen(stream, running) },
             initializationOptions: { ...section, trustWorkspace: vscode.workspace.isTrusted },

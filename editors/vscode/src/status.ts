@@ -7,7 +7,7 @@
 import * as vscode from 'vscode';
 
 import { isLanguageOff, isOff } from './configuration';
-import type { Server, Status } from './server';
+import { SCHEMES, type Server, type Status } from './server';
 
 /** VS Code keeps documents above this size from extensions. */
 const LARGEST = '50 MB';
@@ -122,11 +122,19 @@ function whyOff(): string | undefined {
     if (isLanguageOff(document.languageId)) {
         return `Paused for the language ${document.languageId}. Resume it in the menu.`;
     }
-    if (document.uri.scheme !== 'file' && document.uri.scheme !== 'untitled') {
-        return `Nothing is suggested in this document (${document.uri.scheme}): only files on a disk and untitled documents are completed.`;
+    const { scheme } = home(document);
+    if (!SCHEMES.includes(scheme)) {
+        return `Nothing is suggested in this document (${scheme}): only files on a disk and untitled documents are completed.`;
     }
     if (vscode.workspace.getConfiguration('editor', document).get('inlineSuggest.enabled') === false) {
         return 'Nothing is suggested because VS Code shows no inline suggestions: turn on the setting editor.inlineSuggest.enabled.';
     }
     return undefined;
+}
+
+/** Where a document is: that of a notebook's cell is where the notebook is. */
+function home(document: vscode.TextDocument): vscode.Uri {
+    const has = (notebook: vscode.NotebookDocument): boolean =>
+        notebook.getCells().some((cell) => cell.document === document);
+    return (vscode.workspace.notebookDocuments.find(has) ?? document).uri;
 }

@@ -17,6 +17,7 @@ use crate::context::{self, Choice};
 use crate::gate::{Gate, Shut};
 use crate::gather::Search;
 use crate::language;
+use crate::notebook;
 use crate::prompt_path;
 use crate::settings::ContextSources;
 use crate::syntax::Parsed;
@@ -61,6 +62,17 @@ impl Place {
         };
         let named = flags.path.as_ref().map_or(file.as_path(), Path::new);
         let language = language::of_path(named);
+        if notebook::is_raw(
+            &named.to_string_lossy(),
+            language.map_or("", |language| language.id),
+            &text,
+        ) {
+            return Err(Failure::Message(format!(
+                "{}: this is a notebook, a JSON file that a completion would break; complete in its cells in VS Code, or in \
+                 a script made of it, for example with: jupyter nbconvert --to script {0}",
+                named.display()
+            )));
+        }
         Ok(Self {
             snapshot: Snapshot {
                 language,
@@ -68,6 +80,7 @@ impl Place {
                 text,
                 offset,
                 path,
+                above: Arc::default(),
                 files: Vec::new(),
             },
             file: known,

@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 
 use tower_lsp::ls_types::{
-    ClientCapabilities, CompletionOptions, ExecuteCommandOptions, InitializeParams, InitializeResult, OneOf,
-    PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
+    ClientCapabilities, CompletionOptions, ExecuteCommandOptions, InitializeParams, InitializeResult, Notebook,
+    NotebookDocumentSyncOptions, NotebookSelector, OneOf, PositionEncodingKind, ServerCapabilities, ServerInfo,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
 };
 
 use super::convert;
@@ -74,6 +74,14 @@ pub(super) fn answer(encoding: Encoding) -> InitializeResult {
                 change: Some(TextDocumentSyncKind::INCREMENTAL),
                 save: Some(TextDocumentSyncSaveOptions::Supported(true)),
                 ..TextDocumentSyncOptions::default()
+            })),
+            // A notebook's text is there for each language's cells, and so all are wanted.
+            notebook_document_sync: Some(OneOf::Left(NotebookDocumentSyncOptions {
+                notebook_selector: vec![NotebookSelector::ByNotebook {
+                    notebook: Notebook::String("*".to_owned()),
+                    cells: None,
+                }],
+                save: None,
             })),
             completion_provider: Some(CompletionOptions {
                 resolve_provider: Some(true),

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tower_lsp::ls_types::{
     Command, CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, InlineCompletionItem,
     InlineCompletionTriggerKind, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, Range,
-    TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentPositionParams, TextEdit, Uri,
+    SelectedCompletionInfo, TextDocumentContentChangeEvent, TextDocumentIdentifier, TextDocumentPositionParams,
+    TextEdit, Uri,
 };
 
 use super::capabilities::ACCEPTED;
@@ -77,6 +78,14 @@ pub(super) fn change(event: TextDocumentContentChangeEvent) -> Change {
     }
 }
 
+/// What accepting the entry that is selected in the editor's popup would change.
+pub(super) fn entry(selected: SelectedCompletionInfo) -> Change {
+    Change {
+        range: Some((line_column(selected.range.start), line_column(selected.range.end))),
+        text: selected.text,
+    }
+}
+
 pub(super) fn trigger(kind: InlineCompletionTriggerKind) -> Trigger {
     if kind == InlineCompletionTriggerKind::INVOKED {
         Trigger::Invoked
@@ -101,7 +110,7 @@ fn range(text: &Rope, bytes: std::ops::Range<usize>, encoding: Encoding) -> Rang
 }
 
 /// The item for ghost text in the document with this URI. It begins at the cursor, which is the first place where it
-/// differs from the document.
+/// differs from the document, or where the entry begins that is selected in the editor's popup.
 pub(super) fn inline_item(
     document: &str,
     text: &Rope,

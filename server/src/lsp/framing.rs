@@ -9,7 +9,10 @@ use std::io;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower_lsp::jsonrpc::{Request, Response};
-use tower_lsp::ls_types::{DidChangeTextDocumentParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams};
+use tower_lsp::ls_types::{
+    DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidCloseNotebookDocumentParams,
+    DidCloseTextDocumentParams, DidOpenNotebookDocumentParams, DidOpenTextDocumentParams,
+};
 
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
 pub(super) const MALFORMED: &str = "codegemma/malformed";
@@ -165,20 +168,27 @@ fn lost(request: &Request) -> Option<Vec<u8>> {
         "textDocument/didOpen" => fits::<DidOpenTextDocumentParams>(params),
         "textDocument/didChange" => fits::<DidChangeTextDocumentParams>(params),
         "textDocument/didClose" => fits::<DidCloseTextDocumentParams>(params),
+        "notebookDocument/didOpen" => fits::<DidOpenNotebookDocumentParams>(params),
+        "notebookDocument/didChange" => fits::<DidChangeNotebookDocumentParams>(params),
+        "notebookDocument/didClose" => fits::<DidCloseNotebookDocumentParams>(params),
         _ => true,
     };
     if fits || request.id().is_some() {
         return None;
     }
     let method = request.method();
-    if method != "textDocument/didChange" {
+    let document = match method {
+        "textDocument/didChange" => params.get("textDocument"),
+        "notebookDocument/didChange" => params.get("notebookDocument"),
+        _ => None,
+    };
+    let Some(uri) = document.and_then(|document| document.get("uri")) else {
         tracing::warn!("{method} has parameters of the wrong shape and is ignored");
         return None;
-    }
+    };
     tracing::warn!(
         "{method} has parameters of the wrong shape; nothing is suggested there until the document's whole text is sent"
     );
-    let uri = params.get("textDocument")?.get("uri")?;
     let message = json!({"jsonrpc": "2.0", "method": LOST, "params": {"uri": uri}});
     Some(message.to_string().into_bytes())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use codegemma_model::{Alternative, RequestError};
 use ropey::Rope;
-use tower_lsp::ls_types::TextDocumentPositionParams;
+use tower_lsp::ls_types::{TextDocumentPositionParams, Uri};
 
 use super::configuration::Configuration;
 use super::loading::Loader;
@@ -20,10 +20,12 @@ use super::{background, convert};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
+use crate::document::Change;
 use crate::explain::Explanation;
 use crate::flight::{Along, Arrival, Passenger};
 use crate::position::Encoding;
 use crate::reason::Reason;
+use crate::selected::Selected;
 use crate::session::{Prepared, Session};
 use crate::trigger::Trigger;
 use crate::workspace::Errand;
@@ -44,6 +46,7 @@ pub(super) struct Waiting {
     shared: Arc<Shared>,
     document: String,
     snapshot: Snapshot,
+    selected: Option<Selected>,
     version: i32,
     revision: u64,
     encoding: Encoding,
@@ -134,7 +137,7 @@ impl Shared {
         let document = at.text_document.uri.as_str();
         let prepared = {
             let mut session = self.lock();
-            session.prepare(document, convert::line_column(at.position), Trigger::Invoked)
+            session.prepare(document, convert::line_column(at.position), Trigger::Invoked, None)
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -171,15 +174,34 @@ impl Shared {
         }
     }
 
-    /// Begins a completion; `None` if nothing will be suggested.
+    /// A document was edited.
+    pub(super) fn change(self: &Arc<Self>, uri: &Uri, version: i32, changes: &[Change]) {
+        let uri = uri.as_str();
+        let mut session = self.lock();
+        let changed = session.change(uri, version, changes);
+        self.tend(&mut session);
+        drop(session);
+        match changed {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(
+                    "{uri}: version {version} cannot be applied ({error}); nothing is suggested there until its whole text is sent"
+                );
+            }
+            None => tracing::debug!("{uri}: a change of a document that is not open is ignored"),
+        }
+    }
+
+    /// Begins a completion; `None` if nothing will be suggested. `entry` is what is selected in the editor's popup.
     pub(super) fn board(
         self: &Arc<Self>,
         at: &TextDocumentPositionParams,
         trigger: Trigger,
+        entry: Option<&Change>,
     ) -> Option<(Waiting, Passenger)> {
         let mut session = self.lock();
         let document = at.text_document.uri.as_str();
-        let boarded = session.board(document, convert::line_column(at.position), trigger);
+        let boarded = session.board(document, convert::line_column(at.position), trigger, entry);
         self.parse(&mut session, document);
         self.tend(&mut session);
         match boarded {
@@ -192,6 +214,7 @@ impl Shared {
                     shared: self.clone(),
                     document: document.to_owned(),
                     snapshot: boarding.snapshot,
+                    selected: boarding.selected,
                     version: boarding.version,
                     revision: boarding.revision,
                     encoding: session.encoding,
@@ -217,9 +240,12 @@ impl Shared {
 }
 
 impl Waiting {
-    /// The text that is completed.
+    /// The document that the suggestions are for.
     pub(super) fn text(&self) -> &Rope {
-        &self.snapshot.text
+        match &self.selected {
+            Some(selected) => selected.document(),
+            None => &self.snapshot.text,
+        }
     }
 
     /// The URI of its document.
@@ -301,6 +327,10 @@ impl Waiting {
         });
         let mut suggestions = Vec::new();
         for suggestion in suggestion.into_iter().chain(others) {
+            let suggestion = match &self.selected {
+                Some(selected) => selected.extended(&suggestion),
+                None => suggestion,
+            };
             // What differed may have been cut away.
             if !suggestions.contains(&suggestion) {
                 suggestions.push(suggestion);

@@ -69,7 +69,12 @@ impl Session {
             return;
         };
         let settings = self.settings.of(&document.language);
-        if self.ended || !document.is_current() || !settings.enabled || self.hidden.contains(name) {
+        if self.ended
+            || !document.is_current()
+            || !settings.enabled
+            || self.hidden.contains(name)
+            || document.is_raw_notebook()
+        {
             return;
         }
         let context_tokens = engine.info().context_tokens;
@@ -156,16 +161,7 @@ impl Session {
         }
         let anchor = self.anchors.get(name);
         let anchor = anchor.map(|anchor| anchor.follow(&text, offset, engine.info().context_tokens).0);
-        let parsed = snapshot
-            .parsed
-            .as_ref()
-            .and_then(|parsed| parsed.with(&snapshot.text, suggestion.range.clone(), &suggestion.text, &text));
-        let snapshot = Snapshot {
-            text,
-            parsed,
-            offset,
-            ..snapshot.clone()
-        };
+        let snapshot = snapshot.clone().with(suggestion);
         let settings = self.settings.of(self.language(name).unwrap_or_default());
         // The line is done; what comes next begins with a line break.
         let wanted = Wanted {
@@ -182,6 +178,7 @@ impl Session {
             document: name.to_owned(),
             version: 0,
             offset,
+            entry: None,
             extent: plan.extent(),
             alternatives: 0,
         };

@@ -2,7 +2,7 @@ use super::*;
 
 fn start(session: &mut Session) -> Option<Reason> {
     session
-        .board("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked)
+        .board("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked, None)
         .err()
 }
 

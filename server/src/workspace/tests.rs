@@ -18,8 +18,8 @@ impl Desk {
     fn open(&mut self, name: &str, text: &str) {
         let document = Document::new(text, 1, "rust", Some(name.to_owned()));
         self.documents.insert(name.to_owned(), document);
-        self.workspace
-            .opened(name, Some(&Path::new("/nowhere").join(name)), None);
+        self.workspace.add(name, Some(&Path::new("/nowhere").join(name)), None);
+        self.workspace.opened(name);
         self.settle();
     }
 

@@ -3,6 +3,7 @@
 //! It must not know where completions come from.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use codegemma_model::{Finish, ModelInfo};
 use ropey::Rope;
@@ -33,6 +34,7 @@ pub(super) fn plan(path: &str, before: &str, after: &str, model: &ModelInfo, con
         text,
         offset: before.len(),
         path: Some(path.to_owned()),
+        above: Arc::default(),
         files: Vec::new(),
     };
     let wanted = Wanted {
