@@ -5,14 +5,18 @@
 
 mod bench;
 mod complete;
+mod diff;
 mod doctor;
 mod eval;
 mod explain;
 mod failure;
+mod manual;
+mod misspelt;
 mod model;
 mod output;
 mod place;
 mod raw;
+mod replace;
 mod source;
 mod stats;
 mod target;
@@ -20,19 +24,26 @@ mod tokens;
 mod typing;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use failure::Failure;
 
-use crate::printable;
+use crate::{printable, version};
 
 /// Completes code with a model that runs inside this process
 #[derive(Parser)]
-#[command(name = "codegemma-complete", version)]
-#[command(
-    after_help = "`codegemma-complete FILE:LINE:COLUMN` is short for `codegemma-complete complete FILE:LINE:COLUMN`."
-)]
+#[command(name = "codegemma-complete", version, long_version = version::long())]
+#[command(after_help = "\
+Examples:
+  codegemma-complete src/main.rs:12:5          completes at line 12, column 5
+  codegemma-complete src/main.rs:12            at the end of line 12
+  codegemma-complete src/main.rs               at the end of the file
+  codegemma-complete src/main.rs:12:5 -i       and writes it into the file
+  codegemma-complete doctor                    checks the model, the machine and the settings
+
+Without a command it is `complete`; `codegemma-complete help complete` lists its options.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -54,22 +65,18 @@ enum Command {
     Eval(eval::Flags),
     /// Check the model, the machine and the settings, and list what is configured where
     Doctor(doctor::Flags),
+    /// Print the completions of a shell for this program
+    Completions(manual::CompletionsFlags),
+    /// Print the manual page of this program or of one of its commands
+    Man(manual::ManFlags),
 }
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let done = match parsed::<Cli>(normalize(args.into_iter().collect())).command {
-        Command::Complete(flags) => complete::run(&flags),
-        Command::Raw(flags) => raw::run(&flags),
-        Command::Tokens(flags) => tokens::run(&flags),
-        Command::Explain(flags) => explain::run(&flags),
-        Command::Bench(flags) => bench::run(&flags),
-        Command::Eval(flags) => eval::run(&flags),
-        Command::Doctor(flags) => doctor::run(&flags),
-    };
-    match done {
-        // Whoever closes the pipe has read what he wanted.
+    match parse(args.into_iter().collect()).and_then(Command::run) {
+        // Whoever closes the pipe has read what there was to read.
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Said) => ExitCode::FAILURE,
         Err(Failure::Message(message)) => {
             output::note(&message);
             ExitCode::FAILURE
@@ -88,29 +95,72 @@ pub fn parsed<P: Parser>(args: impl IntoIterator<Item = OsString>) -> P {
             error.exit();
         }
         // An error repeats the arguments, among which may be names of files from a stranger.
-        eprint!("{}", printable::lines(&error.render().to_string()));
+        let error_text = error.render().to_string();
+        let _ = write!(std::io::stderr().lock(), "{}", printable::lines(&error_text));
         std::process::exit(error.exit_code());
+    })
+}
+
+/// Reads the arguments. Where clap has something to say, it does so and the process ends.
+fn parse(args: Vec<OsString>) -> Result<Command, Failure> {
+    let named = is_named(&args);
+    let word = match args.get(1) {
+        Some(help) if help == "help" => args
+            .get(2)
+            .filter(|word| !commands().iter().any(|name| word == &name.as_str())),
+        first => first.filter(|_| !named),
+    };
+    let meant = word.and_then(|word| misspelt::meant(word));
+    if let Some(message) = meant {
+        return Err(Failure::Usage(message));
+    }
+    let command = parsed::<Cli>(normalize(args, named)).command;
+    if let Command::Complete(flags) = &command
+        && let Some(name) = flags.place.target.file.to_str().filter(|_| !named)
+        && !flags.place.target.file.exists()
+        && commands().iter().any(|command| command == name)
+    {
+        return Err(Failure::Usage(format!(
+            "the command goes before its flags: codegemma-complete {name} …"
+        )));
+    }
+    Ok(command)
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Complete(flags) => complete::run(&flags),
+            Self::Raw(flags) => raw::run(&flags),
+            Self::Tokens(flags) => tokens::run(&flags),
+            Self::Explain(flags) => explain::run(&flags),
+            Self::Bench(flags) => bench::run(&flags),
+            Self::Eval(flags) => eval::run(&flags),
+            Self::Doctor(flags) => doctor::run(&flags),
+            Self::Completions(flags) => manual::completions(&flags),
+            Self::Man(flags) => manual::man(&flags),
+        }
+    }
+}
+
+/// The names of the subcommands.
+fn commands() -> Vec<String> {
+    let commands = Cli::command();
+    let names = commands.get_subcommands().map(|command| command.get_name().to_owned());
+    names.chain(["help".to_owned()]).collect()
+}
+
+/// Whether the first argument says what to do.
+fn is_named(args: &[OsString]) -> bool {
+    const FLAGS: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    args.get(1).is_none_or(|first| {
+        FLAGS.iter().any(|flag| first == flag) || commands().iter().any(|name| first == name.as_str())
     })
 }
 
 /// Puts in `complete` where no subcommand was named, and puts a place in stdin, such as `-:3:1`, last, where it cannot be
 /// taken for a flag.
-fn normalize(mut args: Vec<OsString>) -> Vec<OsString> {
-    const KNOWN: [&str; 12] = [
-        "complete",
-        "raw",
-        "tokens",
-        "explain",
-        "bench",
-        "eval",
-        "doctor",
-        "help",
-        "-h",
-        "--help",
-        "-V",
-        "--version",
-    ];
-    let named = args.get(1).is_none_or(|first| KNOWN.iter().any(|known| first == known));
+fn normalize(mut args: Vec<OsString>, named: bool) -> Vec<OsString> {
     if !named {
         args.insert(1, "complete".into());
     }
@@ -131,9 +181,10 @@ mod tests {
     use super::*;
 
     fn check(given: &str, expected: &str) {
-        let args = given.split(' ').map(OsString::from).collect();
+        let args: Vec<OsString> = given.split(' ').map(OsString::from).collect();
         let expected: Vec<OsString> = expected.split(' ').map(OsString::from).collect();
-        assert_eq!(normalize(args), expected);
+        let named = is_named(&args);
+        assert_eq!(normalize(args, named), expected);
     }
 
     #[test]
@@ -153,6 +204,6 @@ mod tests {
 
     #[test]
     fn the_flags_are_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

@@ -105,7 +105,7 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
     let after = text
         .byte_slice(offset..position::line_end(text, line).max(offset))
         .to_string();
-    let before = text.byte_slice(text.line_to_byte(line)..offset).to_string();
+    let before = without_mark(text.byte_slice(text.line_to_byte(line)..offset).to_string());
     let cursor = Cursor {
         before: &before,
         after: &after,
@@ -254,13 +254,24 @@ fn newline(text: &Rope) -> &'static str {
     }
 }
 
-/// A text as the model may see it: no keys, no passwords, and the line ends that it was trained on.
+/// A text as the model may see it: no keys, no passwords, no byte order mark, and the line ends that it was trained on.
 pub fn shown(text: String) -> String {
-    let text = unix_lines(text);
+    let text = unix_lines(without_mark(text));
     match secrets::redact(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(redacted) => redacted,
     }
+}
+
+/// What a file may begin with to say that it is UTF-8; it is no part of what it says.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A text without the mark that a file may begin with.
+fn without_mark(mut text: String) -> String {
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    text
 }
 
 /// The models were trained on `\n`.

@@ -138,13 +138,14 @@ impl Document {
         if to < from {
             return Err(ChangeError::Backwards { start, end });
         }
-        if let Some(syntax) = &mut self.syntax {
-            syntax.edited(&syntax::edit(&self.text, from..to, &change.text));
-        }
-        let chars = self.text.byte_to_char(from)..self.text.byte_to_char(to);
+        let before = self.text.clone();
+        let chars = before.byte_to_char(from)..before.byte_to_char(to);
         let at = chars.start;
         self.text.remove(chars);
         self.text.insert(at, &change.text);
+        if let Some(syntax) = &mut self.syntax {
+            syntax.edited(&syntax::edit(&before, from..to, change.text.len(), &self.text));
+        }
         Ok(())
     }
 }

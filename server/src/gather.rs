@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use ropey::Rope;
 
-use crate::complete::shown;
+use crate::complete::{shown, unix_lines};
 use crate::context::imports::{Place, imports};
 use crate::context::{Candidate, Why, kin};
 use crate::gate::{self, Gate, Shut};
@@ -98,7 +98,7 @@ impl Search {
     /// What the document imports, and what that imports in its turn.
     fn add_imports(&self, found: &mut Found<'_>, disk: &mut Disk, path: &str) {
         let layout = disk.layout(path);
-        let mut nearer = vec![(path.to_owned(), self.language, Some(self.text.to_string()))];
+        let mut nearer = vec![(path.to_owned(), self.language, Some(unix_lines(self.text.to_string())))];
         for distance in 1..=FARTHEST {
             let mut farther = Vec::new();
             for (path, language, text) in std::mem::take(&mut nearer) {

@@ -33,5 +33,6 @@ pub mod settings;
 pub mod starter;
 pub mod syntax;
 pub mod trigger;
+pub mod version;
 pub mod workspace;
 pub mod written;

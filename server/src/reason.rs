@@ -48,7 +48,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The name that users see in logs, status and `--json`.
+    /// The name that programs see, in status and `--json`, and the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Loading => "loading",
@@ -71,6 +71,44 @@ impl Reason {
             Self::Outdated => "outdated",
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
+        }
+    }
+
+    /// The same as a sentence for people, with what they can do.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Loading => "the model is still being loaded; ask again in a moment",
+            Self::NoModel => "no model could be loaded; `codegemma-complete doctor` says why and what to do",
+            Self::UnknownDocument => "the document is not open in the server; open it again",
+            Self::StaleDocument => {
+                "a change to the document was not understood, so its text is not known; close it and open it again"
+            }
+            Self::OutsideDocument => "the cursor is outside of the document that the server knows; open it again",
+            Self::Disabled => "completion is switched off here; set enabled, or languages.<id>.enabled, to true",
+            Self::Excluded => {
+                "the file is excluded from what a model sees, by its name, an ignore file or the setting exclude"
+            }
+            Self::RawNotebook => {
+                "the file is a notebook, whose text is data; complete its cells in an editor that shows them"
+            }
+            Self::Secret => {
+                "what the model wrote looks like a key or a password, which is never suggested; write it yourself"
+            }
+            Self::InsideWord => "the cursor is inside a word; move behind it, or ask for a suggestion yourself",
+            Self::InsideText => {
+                "the cursor is inside a text that goes on to the right; move to its end, or ask for a suggestion yourself"
+            }
+            Self::Misfit => {
+                "what the model wrote would break the syntax here; write a little more, or use a larger model"
+            }
+            Self::Unsure => "the model is not sure enough; write a little more, or set confidence to less",
+            Self::Blank => "the model has nothing to add here; write the beginning of what you want",
+            Self::Repeats => "the model wrote what follows already; write the beginning of what you want instead",
+            Self::Deadline => "the time was over before there was a text; allow more with deadlineMs or --deadline",
+            Self::Superseded => "a newer request took the place of this one; that one is answered",
+            Self::Outdated => "the document changed while the model was at work; the next request is for the new text",
+            Self::Cancelled => "the editor no longer waits for the answer; ask again",
+            Self::Failed => "the engine failed on this request; please report it with the log",
         }
     }
 }

@@ -8,8 +8,20 @@ use codegemma_model::{Embedded, ModelSource};
 /// The name that chooses it.
 pub const NAME: &str = "starter";
 
+/// What it is.
+pub const KIND: &str = "starter, a small model of 5 million parameters to try everything with";
+
+macro_rules! advice {
+    () => {
+        "for better completions get a CodeGemma GGUF, such as codegemma-2b, from its publisher, and name it with --model or CODEGEMMA_MODEL"
+    };
+}
+
+/// How to do better.
+pub const ADVICE: &str = advice!();
+
 /// That it is used and how to do better, for whoever may not know.
-pub const NOTE: &str = "the small starter model that comes with this program is used; for better completions download a CodeGemma GGUF, such as codegemma-2b, from its publisher, where you accept Gemma's terms, and pass --model FILE or set CODEGEMMA_MODEL";
+pub const NOTE: &str = concat!("the small starter inside this program is used; ", advice!());
 
 /// Bytes that begin where a cache line does, as those of a mapped file, so that the kernels are as fast on them. Correct
 /// they would be anywhere.

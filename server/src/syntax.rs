@@ -3,6 +3,7 @@
 //! Parsing is incremental and bounded in time: where the time is over there is no tree, and everybody does without. It
 //! must not know what the tree is used for, and reads no clock but to keep its bound.
 
+use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
@@ -168,7 +169,7 @@ impl Parsed {
     /// The tree of this text with `inserted` in the place of some bytes; both texts are needed.
     pub fn with(&self, before: &Rope, replaced: Range<usize>, inserted: &str, after: &Rope) -> Option<Self> {
         let mut tree = self.tree.clone();
-        tree.edit(&edit(before, replaced, inserted));
+        tree.edit(&edit(before, replaced, inserted.len(), after));
         Some(Self {
             tree: parse(self.language, after, Some(&tree), self.patience)?,
             ..*self
@@ -241,7 +242,7 @@ impl Parsed {
                 let begun = text.byte_slice(range.start.min(offset)..offset);
                 // One to the end of the line is over only where the line is.
                 let line = !["/*", "<!--", "--[["].iter().any(|open| starts_with(begun, open));
-                let over = begun.chars().any(|c| c == '\n');
+                let over = begun.chars().any(|c| matches!(c, '\n' | '\r'));
                 if (line && !over) || (!line && within) {
                     return Inside::Comment;
                 }
@@ -301,34 +302,45 @@ fn starts_with(text: ropey::RopeSlice<'_>, beginning: &str) -> bool {
         .is_some_and(|begins| begins == beginning)
 }
 
-/// An edit as tree-sitter wants it told: `replaced` are bytes of the text before it.
-pub fn edit(before: &Rope, replaced: Range<usize>, inserted: &str) -> InputEdit {
-    let start = position(before, replaced.start);
-    let old = before.byte_slice(replaced.clone());
+/// An edit as tree-sitter wants it told: `replaced` are bytes of the text before it, `inserted` is how many there are
+/// in their place.
+pub fn edit(before: &Rope, replaced: Range<usize>, inserted: usize, after: &Rope) -> InputEdit {
+    let end = replaced.start + inserted;
+    // What follows a `\r` decides whether it ends a line, so it is read anew.
+    let follows_return = replaced.start > 0 && before.byte(replaced.start - 1) == b'\r';
+    let start = replaced.start - usize::from(follows_return);
     InputEdit {
-        start_byte: replaced.start,
+        start_byte: start,
         old_end_byte: replaced.end,
-        new_end_byte: replaced.start + inserted.len(),
-        start_position: start,
-        old_end_position: old.chunks().fold(start, advance),
-        new_end_position: advance(start, inserted),
+        new_end_byte: end,
+        start_position: point(before, start),
+        old_end_position: point(before, replaced.end),
+        new_end_position: point(after, end),
     }
 }
 
-/// Where a byte is, as tree-sitter counts: rows end with `\n` only, and columns are bytes.
-fn position(text: &Rope, offset: usize) -> Point {
-    text.byte_slice(..offset).chunks().fold(Point::new(0, 0), advance)
+/// Where a byte is, as tree-sitter counts: columns are bytes.
+fn point(text: &Rope, offset: usize) -> Point {
+    let row = text.byte_to_line(offset);
+    Point::new(row, offset - text.line_to_byte(row))
 }
 
-fn advance(from: Point, text: &str) -> Point {
-    let bytes = text.as_bytes();
-    match memchr::memrchr(b'\n', bytes) {
-        None => Point::new(from.row, from.column + bytes.len()),
-        Some(last) => Point::new(
-            from.row + memchr::memchr_iter(b'\n', bytes).count(),
-            bytes.len() - last - 1,
-        ),
+/// Bytes of a text as the grammars take them, from `byte` on, at least one unless the text is over. Many know `\n` as the
+/// only end of a line, so that a `\r` which is one by itself is read as that: the places stay the same.
+fn read(text: &Rope, byte: usize) -> Cow<'_, [u8]> {
+    if byte >= text.len_bytes() {
+        return Cow::Borrowed(&[]);
     }
+    let (chunk, start, ..) = text.chunk_at_byte(byte);
+    let bytes = &chunk.as_bytes()[byte - start..];
+    let mut read = Cow::Borrowed(bytes);
+    for at in memchr::memchr_iter(b'\r', bytes) {
+        let next = bytes.get(at + 1).copied().or_else(|| text.get_byte(byte + at + 1));
+        if next != Some(b'\n') {
+            read.to_mut()[at] = b'\n';
+        }
+    }
+    read
 }
 
 /// Reads a text, with what is known of it from before; `None` if the time is over first or it is too long.
@@ -338,20 +350,13 @@ fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, patience: Opt
     }
     let mut parser = Parser::new();
     parser.set_language(&(language.grammar)()).ok()?;
-    let mut read = |byte: usize, _: Point| {
-        if byte >= text.len_bytes() {
-            return &[][..];
-        }
-        let (chunk, start, ..) = text.chunk_at_byte(byte);
-        &chunk.as_bytes()[byte - start..]
-    };
     let end = patience.and_then(|patience| Instant::now().checked_add(patience));
     let mut progress = |_: &tree_sitter::ParseState| match end.is_some_and(|end| Instant::now() >= end) {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
     parser.parse_with_options(
-        &mut read,
+        &mut |byte, _: Point| read(text, byte),
         earlier,
         Some(ParseOptions::new().progress_callback(&mut progress)),
     )

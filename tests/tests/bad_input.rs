@@ -43,7 +43,17 @@ fn a_bad_file_or_place_is_named() {
     let model = Some(MODEL);
     check_fails(&["no/such.py:1:1"], model, &["no/such.py", "no such file"]);
     check_fails(&[&format!("{here}:1:1")], model, &[here, "folder"]);
-    check_fails(&[&format!("{bad}:1:1")], model, &["b.py", "byte 3", "UTF-8"]);
+    check_fails(
+        &[&format!("{here}/aa.py")],
+        model,
+        &["no such file", "did you mean", "a.py?"],
+    );
+    check_fails(&["a.py:1:x"], model, &["no such file", "FILE:LINE:COLUMN"]);
+    check_fails(&[&format!("{bad}:1:1")], model, &["b.py", "byte 3", "UTF-8", "iconv"]);
+    let wide = path(folder.path(), "c.py", b"\xff\xfeo\0k\0");
+    check_fails(&[&wide], model, &["c.py", "UTF-16", "iconv"]);
+    let binary = path(folder.path(), "d", b"\x7fELF\x02\x01\x01\0");
+    check_fails(&[&binary], model, &["no text", "byte 7"]);
     check_fails(&[&format!("{good}:4:1")], model, &["a.py", "line 4", "3 lines"]);
     check_fails(
         &[&format!("{good}:2:5")],
@@ -93,9 +103,19 @@ fn arguments_that_make_no_sense_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = format!("{}:1:1", path(folder.path(), "a.py", b"x"));
     for args in [
-        &["a.py"][..],
-        &["a.py:0:1"],
-        &["a.py:1:x"],
+        &["docter"][..],
+        &[&file.replace(":1:1", ":0:1")],
+        &[&file.replace(":1:1", ":1:0")],
+        &["model", "list"],
+        &["help", "docter"],
+        &["man", "docter"],
+        &["completions", "basic"],
+        &[&file, "--jsn"],
+        &[&file, "--max-tokens", "0"],
+        &[&file, "--max-tokens", "-1"],
+        &[&file, "--candidates", "0"],
+        &[&file, "--temperature", "NaN"],
+        &[&file, "--top-p", "0"],
         &[&file, "--device", "cuda:0"],
         &[&file, "--device", "abacus"],
         &[&file, "--gpu-layers", "4"],
@@ -105,6 +125,7 @@ fn arguments_that_make_no_sense_are_refused() {
         &[&file, "--candidates", "3"],
         &[&file, "--multiline", "sometimes"],
         &[&file, "--json", "--diff"],
+        &["-", "--in-place"],
         &[&file, "--no-context", "--context", "b.py"],
         &["-:1:1", "--in-place"],
         &["raw"],

@@ -95,8 +95,9 @@ fn json_has_the_promised_shape() {
 #[test]
 fn nothing_to_suggest_is_an_empty_success_with_a_reason() {
     let (_folder, _, target) = file(SUM);
-    let output = complete(&[&target, "--max-tokens", "0"]);
+    let output = complete(&[&target, "--deadline", "0"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(0), ""), "{output:?}");
+    assert!(output.stderr.contains("the time was over"), "a sentence: {output:?}");
     let answer = complete(&[&target, "--deadline", "0", "--json"]).json();
     assert_eq!(
         (&answer["finish"], &answer["reason"]),

@@ -22,11 +22,30 @@ fn assert_names_the_way_to_a_better_model(text: &str) {
 
 #[test]
 fn without_a_model_it_completes_code_and_says_once_what_it_is() {
-    for model in [None, Some("")] {
-        let output = complete_with(&["-:4:14", "--path", "a.py"], model, RECTANGLE.as_bytes());
-        assert_names_the_way_to_a_better_model(&output.stderr);
-        assert!(!output.success().trim().is_empty());
-    }
+    let cache = tempfile::tempdir().unwrap();
+    let complete = |args: &[&str]| {
+        let mut command = command("codegemma-complete");
+        let output = command
+            .args(args)
+            .env("CODEGEMMA_CACHE", cache.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success() && !output.stdout.trim_ascii().is_empty(),
+            "{output:?}"
+        );
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let file = cache.path().join("a.py");
+    fs::write(&file, RECTANGLE).unwrap();
+    let target = file.to_str().unwrap();
+    assert_eq!(complete(&[target, "--json"]), "", "a program has no use for it");
+    assert_names_the_way_to_a_better_model(&complete(&[target]));
+    assert_eq!(complete(&[target]), "", "not again on the same day");
+    let stamp = fs::File::open(cache.path().join("starter-advice")).unwrap();
+    let yesterday = std::time::SystemTime::now() - Duration::from_secs(25 * 60 * 60);
+    stamp.set_modified(yesterday).unwrap();
+    assert_names_the_way_to_a_better_model(&complete(&[target]));
 }
 
 #[test]
@@ -47,7 +66,7 @@ fn who_chose_it_is_not_told() {
 
 #[test]
 fn it_needs_no_home_and_no_cache_folder() {
-    for home in [None, Some("/no/such/folder"), Some("")] {
+    for home in [None, Some("/dev/null/folder"), Some("")] {
         let mut command = command("codegemma-complete");
         command.env_clear().args(["README.md:1:1", "--max-tokens", "1"]);
         if let Some(home) = home {

@@ -15,6 +15,10 @@ use super::{model, output, typing};
 use crate::config::EngineFlags;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete bench --model ~/models/codegemma-2b.gguf --threads 4
+  codegemma-complete bench --typing trace.jsonl --fast")]
 pub(super) struct Flags {
     /// How many tokens the prompt has
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = parse_count)]
@@ -37,7 +41,7 @@ pub(super) struct Flags {
     fast: bool,
 
     /// Print one JSON object instead of a table
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 
     #[command(flatten)]
@@ -143,7 +147,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         reps: flags.reps,
     };
     let choice = model::choice(&flags.engine);
-    let measured = bench::run(&model::source(&choice)?, &choice.load_options(), &options);
+    let measured = bench::run(&model::source(&choice, flags.json)?, &choice.load_options(), &options);
     let measured = measured.map_err(|error| match error {
         BenchError::Invalid(message) => Failure::Usage(message),
         BenchError::Load(error) => Failure::Message(choice.blame(&error.to_string())),

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use clap::builder::RangedU64ValueParser;
 use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, Sampling};
+use ropey::Rope;
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
-use super::{model, output};
+use super::{diff, model, output, replace};
 use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
 use crate::config::EngineFlags;
 use crate::position::{self, Encoding};
@@ -19,36 +21,44 @@ use crate::trigger::{Multiline, Trigger};
 use crate::written::Written;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete src/main.rs:12:5              prints the completion and nothing else
+  codegemma-complete src/main.rs:12 --in-place     writes what goes at the end of line 12 into the file
+  codegemma-complete src/main.rs:12:5 -d | git apply
+  git show HEAD:a.py | codegemma-complete - --path a.py")]
 pub(super) struct Flags {
     #[command(flatten)]
-    place: PlaceFlags,
+    pub(super) place: PlaceFlags,
 
     /// The most tokens to generate; by default what is configured, or 64
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=8192))]
     max_tokens: Option<usize>,
 
     /// 0 always takes the most likely token; more is more random
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true, value_parser = parse_temperature)]
     temperature: f64,
 
     /// Draw from the most likely tokens whose probabilities add up to P
-    #[arg(long, value_name = "P", value_parser = parse_top_p)]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = parse_top_p)]
     top_p: Option<f64>,
 
     /// Draw from the K most likely tokens
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     top_k: Option<u32>,
 
     /// The same seed gives the same completion
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 
     /// How many completions to draw, each with the next seed; the most likely one is printed, --json lists all
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     candidates: u32,
 
     /// Give what there is after this many milliseconds
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     deadline: Option<u64>,
 
     /// When the completion may be longer than a line; by default what is configured, or auto
@@ -64,15 +74,15 @@ pub(super) struct Flags {
     no_context: bool,
 
     /// Write the completion into the file instead of printing it
-    #[arg(long)]
+    #[arg(short, long)]
     in_place: bool,
 
     /// Print the change as a unified diff
-    #[arg(long, conflicts_with = "json")]
+    #[arg(short, long, conflicts_with = "json")]
     diff: bool,
 
     /// Print one JSON object
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 
     #[command(flatten)]
@@ -130,14 +140,17 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let multiline = flags.multiline.unwrap_or(language.multiline);
     let max_tokens = flags.max_tokens.unwrap_or(language.max_tokens);
     let begin = Instant::now();
-    let engine = model::load(&effective.engine())?;
+    let engine = model::load(&effective.engine(), flags.json)?;
     let load = begin.elapsed();
     if !flags.context.is_empty() {
         place.show_files(&flags.context)?;
     } else if !flags.no_context {
         place.show_context(settings.context, engine.info());
     }
-    let snapshot = place.snapshot;
+    let name = place.diff_name(&flags.place);
+    let (snapshot, mark) = (place.snapshot, place.mark);
+    let with_mark = |text: &Rope| format!("{mark}{text}");
+    let accepted = |suggestion: &Suggestion| suggestion.accepted(&snapshot.text).0;
     let wanted = Wanted {
         multiline,
         trigger: Trigger::Invoked,
@@ -162,9 +175,10 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if flags.in_place
         && let Ok(suggestion) = &suggestion
     {
-        output::replace_file(
+        replace::replace(
             &flags.place.target.file,
-            &suggestion.accepted(&snapshot.text).0.to_string(),
+            &with_mark(&snapshot.text),
+            &with_mark(&accepted(suggestion)),
         )?;
     }
     if flags.json {
@@ -173,12 +187,13 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let suggestion = match suggestion {
         Ok(suggestion) => suggestion,
         Err(reason) => {
-            output::note(&format!("nothing is suggested: {}", reason.as_str()));
+            output::note(&format!("nothing is suggested: {}", reason.sentence()));
             return Ok(());
         }
     };
     if flags.diff {
-        output::print(&diff(flags, &snapshot, suggestion))
+        let (old, new) = (with_mark(&snapshot.text), with_mark(&accepted(suggestion)));
+        output::print(&diff::unified(&name, &old, &new))
     } else if flags.in_place {
         Ok(())
     } else {
@@ -269,23 +284,6 @@ fn report<'a>(
             .collect(),
         stats: Stats::new(&best.map(|best| best.stats).unwrap_or_default(), load),
     }
-}
-
-fn diff(flags: &Flags, snapshot: &Snapshot, suggestion: &Suggestion) -> String {
-    let name = snapshot
-        .path
-        .clone()
-        .unwrap_or_else(|| flags.place.target.file.display().to_string());
-    let new = suggestion.accepted(&snapshot.text).0;
-    let (old, new) = (snapshot.text.to_string(), new.to_string());
-    let mut diff = similar::TextDiff::from_lines(&old, &new)
-        .unified_diff()
-        .header(&format!("a/{name}"), &format!("b/{name}"))
-        .to_string();
-    if !diff.ends_with('\n') {
-        diff.push('\n');
-    }
-    diff
 }
 
 fn parse_temperature(number: &str) -> Result<f64, String> {

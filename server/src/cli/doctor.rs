@@ -7,21 +7,27 @@ mod checks;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use codegemma_model::bench::Glance;
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::{output, source};
-use crate::config::EngineFlags;
+use crate::config::{EngineChoice, EngineFlags};
 use crate::settings::Settings;
+use crate::starter;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete doctor
+  codegemma-complete doctor --model ~/models/codegemma-2b.gguf    whether this model would run, and how fast")]
 pub(super) struct Flags {
     /// The workspace whose settings hold; by default the repository that encloses the current folder, or that folder
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
 
     /// Print one JSON object
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 
     #[command(flatten)]
@@ -62,6 +68,8 @@ impl Mark {
 #[derive(Serialize)]
 struct Report {
     usable: bool,
+    /// All in one line.
+    summary: String,
     checks: Vec<Check>,
     settings: Vec<Row>,
 }
@@ -86,6 +94,7 @@ impl Report {
         for Row { key, value, origin } in &self.settings {
             writeln!(out, "  {key:<keys$}  {value}  ({origin})")?;
         }
+        writeln!(out, "\n{}", self.summary)?;
         Ok(out)
     }
 }
@@ -97,17 +106,19 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let mut checks = vec![checks::program()];
     checks.extend(checks::configuration(&config));
     checks.push(checks::switched_on(&Settings::new(&effective)));
-    checks.extend(checks::model(&choice));
+    let (found, glance) = checks::model(&choice);
+    checks.extend(found);
     checks.push(checks::cache_folder());
     checks.push(checks::encodings());
     let usable = checks.iter().all(|check| check.mark != Mark::Problem);
     let settings = effective.list().into_iter().map(|(key, value, origin)| Row {
+        value: in_force(&key, value, &choice, glance.as_ref()),
         key,
-        value,
         origin: origin.to_string(),
     });
     let report = Report {
         usable,
+        summary: summary(&checks),
         checks,
         settings: settings.collect(),
     };
@@ -116,12 +127,37 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     } else {
         output::print_readable(&report.text().map_err(Failure::new)?)?;
     }
-    if usable {
-        Ok(())
-    } else {
-        Err(Failure::Message(
-            "nothing can be completed until what is marked as a problem is mended".to_owned(),
-        ))
+    if usable { Ok(()) } else { Err(Failure::Said) }
+}
+
+/// The value that a key has on this machine with this model, where that is found out only then.
+fn in_force(key: &str, value: String, choice: &EngineChoice, glance: Option<&Glance>) -> String {
+    let found = match key {
+        "model" if choice.model.is_none() => Some(format!("\"{}\"", starter::NAME)),
+        "threads" => glance.map(|glance| glance.threads.to_string()),
+        "cacheMiB" => choice.load_options().cache_bytes.map(|bytes| (bytes >> 20).to_string()),
+        "contextTokens" => glance.map(|glance| glance.info.context_tokens.to_string()),
+        _ => None,
+    };
+    found.unwrap_or(value)
+}
+
+/// What is not well, by name.
+fn summary(checks: &[Check]) -> String {
+    let marked = |mark: Mark, word: &str| {
+        let about: Vec<&str> = checks
+            .iter()
+            .filter(|check| check.mark == mark)
+            .map(|check| check.about)
+            .collect();
+        let ending = if about.len() == 1 { "" } else { "s" };
+        (!about.is_empty()).then(|| format!("{} {word}{ending}: {}", about.len(), about.join(", ")))
+    };
+    match (marked(Mark::Problem, "problem"), marked(Mark::Warning, "warning")) {
+        (None, None) => "all is well".to_owned(),
+        (None, Some(warnings)) => format!("it works; {warnings}"),
+        (Some(problems), None) => format!("nothing can be completed; {problems}"),
+        (Some(problems), Some(warnings)) => format!("nothing can be completed; {problems}; {warnings}"),
     }
 }
 

@@ -19,6 +19,11 @@ use crate::eval::{self, Baseline, Hole, Kind, Outcome, SourceFile};
 use crate::language::Language;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete eval src --holes 100
+  codegemma-complete eval src --csv table.csv
+  codegemma-complete eval src --baseline table.csv")]
 pub(super) struct Flags {
     /// The code: a folder, which is searched, or a file; with --samples a file of tasks
     dir: PathBuf,
@@ -65,7 +70,7 @@ pub(super) struct Flags {
     confidence: f64,
 
     /// Print one JSON object with the table and every hole
-    #[arg(long, conflicts_with = "export")]
+    #[arg(short, long, conflicts_with = "export")]
     json: bool,
 
     #[command(flatten)]
@@ -135,7 +140,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let (model, judged) = match &flags.completions {
         Some(path) => (None, exchange::judge(path, &tasks)?),
         None => {
-            let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence)?;
+            let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence, flags.json)?;
             (Some(model), judged)
         }
     };

@@ -14,6 +14,10 @@ use crate::settings::Settings;
 use crate::trigger::Trigger;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete explain src/main.rs:12:5
+  codegemma-complete explain src/main.rs:12:5 --json | jq -r .prompt")]
 pub(super) struct Flags {
     #[command(flatten)]
     place: PlaceFlags,
@@ -23,7 +27,7 @@ pub(super) struct Flags {
     workspace: Option<PathBuf>,
 
     /// Print one JSON object
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 
     #[command(flatten)]
@@ -43,7 +47,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         )));
     }
     let language = settings.of(place.snapshot.language.map_or("", |language| language.id));
-    let engine = model::load(&effective.engine())?;
+    let engine = model::load(&effective.engine(), flags.json)?;
     let choice = place.show_context(settings.context, engine.info());
     let wanted = Wanted {
         multiline: language.multiline,

@@ -9,6 +9,8 @@ pub(super) enum Failure {
     Message(String),
     /// Arguments that do not go together.
     Usage(String),
+    /// What was printed says it already.
+    Said,
     /// Nobody reads the output any more.
     ClosedPipe,
 }

@@ -1,4 +1,4 @@
-//! Writing results: to stdout, and into the user's file.
+//! Writing results: to stdout, and into new files.
 //!
 //! It must not know what is written.
 
@@ -50,16 +50,6 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "codegemma-complete: {}", printable::line(text));
 }
 
-/// Replaces a file as a whole or not at all, and keeps its permissions.
-pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), Failure> {
-    write_beside_and_rename(path, text).map_err(|error| {
-        Failure::Message(format!(
-            "{}: the file cannot be written ({error}) and is as it was; check its and its folder's permissions",
-            path.display()
-        ))
-    })
-}
-
 /// Says now that a file which is to be written later cannot be.
 pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     beside(path).map(drop).map_err(|error| cannot_write(path, &error))
@@ -108,55 +98,4 @@ fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     }
     // The name of the new file means nothing to anyone.
     builder.tempfile_in(folder).map_err(|error| error.kind().into())
-}
-
-fn write_beside_and_rename(path: &Path, text: &str) -> io::Result<()> {
-    // A link stays a link: what it points to is replaced.
-    let path = path.canonicalize()?;
-    let permissions = path.metadata()?.permissions();
-    if permissions.readonly() {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
-    }
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(permissions)?;
-    new.as_file().sync_all()?;
-    new.persist(&path)?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn a_replaced_file_keeps_its_permissions_and_its_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a");
-        fs::write(&file, "old").unwrap();
-        #[cfg(unix)]
-        let file = {
-            use std::os::unix::fs::{PermissionsExt, symlink};
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o741)).unwrap();
-            let link = folder.path().join("link");
-            symlink(&file, &link).unwrap();
-            link
-        };
-        replace_file(&file, "new").unwrap();
-        assert_eq!(fs::read_to_string(folder.path().join("a")).unwrap(), "new");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert!(file.is_symlink());
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o741);
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_gone_is_an_error() {
-        assert!(replace_file(Path::new("no/such/file"), "x").is_err());
-    }
 }

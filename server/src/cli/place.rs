@@ -5,12 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use codegemma_model::{ModelInfo, PromptFile};
 use ropey::Rope;
 
 use super::failure::Failure;
+use super::source::{self, Source};
 use super::target::{self, Target};
-use super::{model, output, source};
+use super::{model, output};
 use crate::complete::{self, Snapshot};
 use crate::config::{Effective, EngineFlags};
 use crate::context::{self, Choice};
@@ -25,12 +27,14 @@ use crate::syntax::Parsed;
 /// Where something is completed.
 #[derive(clap::Args)]
 pub(super) struct PlaceFlags {
-    /// Where to complete: LINE and COLUMN count from 1, COLUMN in characters; FILE - is stdin
-    #[arg(value_name = "FILE:LINE:COLUMN", value_parser = target::parse)]
+    /// Where to complete: LINE and COLUMN count from 1, COLUMN in characters; without them it is the end of the line or
+    /// of the file; FILE - is stdin
+    #[arg(value_name = "FILE[:LINE[:COLUMN]]", value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = OsStringValueParser::new().map(|argument| target::parse(&argument)))]
     pub(super) target: Target,
 
     /// The path that the model sees for a text from stdin
-    #[arg(long)]
+    #[arg(long, value_name = "PATH")]
     path: Option<String>,
 }
 
@@ -38,6 +42,8 @@ pub(super) struct PlaceFlags {
 pub(super) struct Place {
     /// What is completed.
     pub(super) snapshot: Snapshot,
+    /// The byte order mark that the file begins with, or nothing.
+    pub(super) mark: &'static str,
     file: Option<PathBuf>,
     root: Option<PathBuf>,
     gate: Arc<Gate>,
@@ -47,7 +53,8 @@ impl Place {
     /// Reads the text. Files are found below `workspace`, by default the repository that the file is in.
     pub(super) fn read(flags: &PlaceFlags, workspace: Option<&Path>) -> Result<Self, Failure> {
         let file = &flags.target.file;
-        let text = Rope::from_str(&source::read(file)?);
+        let Source { text, mark } = source::read(file)?;
+        let text = Rope::from_str(&text);
         let offset = source::offset(&text, &flags.target)?;
         let known = (!flags.target.is_stdin()).then(|| file.canonicalize().unwrap_or_else(|_| file.clone()));
         let root = match workspace {
@@ -83,10 +90,30 @@ impl Place {
                 above: Arc::default(),
                 files: Vec::new(),
             },
+            mark,
             file: known,
             root,
             gate: Arc::default(),
         })
+    }
+
+    /// The name of the file in a diff, in bytes: from the folder that one applies it in.
+    pub(super) fn diff_name(&self, flags: &PlaceFlags) -> Vec<u8> {
+        let Some(file) = self.file.as_deref().filter(|_| flags.path.is_none()) else {
+            let name = self.snapshot.path.clone();
+            return name
+                .unwrap_or_else(|| flags.target.file.display().to_string())
+                .into_bytes();
+        };
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+        let folder = self.root.as_deref().or(here.as_deref());
+        let inside = folder.and_then(|folder| file.strip_prefix(folder).ok());
+        let name = inside.or_else(|| file.file_name().map(Path::new)).unwrap_or(file);
+        let name = name.as_os_str().as_encoded_bytes();
+        match std::path::MAIN_SEPARATOR {
+            '/' => name.to_owned(),
+            _ => String::from_utf8_lossy(name).replace('\\', "/").into_bytes(),
+        }
     }
 
     /// Holds to what the user excludes; says why where the file itself is not to be completed.
@@ -128,7 +155,7 @@ impl Place {
             let known = file.canonicalize().unwrap_or_else(|_| file.clone());
             self.snapshot.files.push(PromptFile {
                 path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
-                text: complete::shown(source::read(file)?),
+                text: complete::shown(source::read(file)?.text),
             });
         }
         Ok(())

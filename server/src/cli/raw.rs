@@ -13,13 +13,17 @@ use crate::config::EngineFlags;
 use crate::settings::Settings;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete raw --prompt-file prompt.txt -n 100
+  echo \"fn main() {\" | codegemma-complete raw --prompt-file - --logprobs 5 --json")]
 pub(super) struct Flags {
     /// The text to continue; - is stdin
     #[arg(long, value_name = "FILE")]
     prompt_file: PathBuf,
 
     /// The most tokens to generate; by default what is configured, or 64
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     max_tokens: Option<usize>,
 
     /// With --json, give each generated token's log-probability and the K most likely tokens
@@ -31,7 +35,7 @@ pub(super) struct Flags {
     no_drafts: bool,
 
     /// Print one JSON object instead of the text
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 
     #[command(flatten)]
@@ -49,11 +53,11 @@ struct Report<'a> {
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    let prompt = source::read(&flags.prompt_file)?;
+    let prompt = source::read(&flags.prompt_file)?.text;
     let effective = model::effective(&flags.engine, &[]);
     let max_tokens = flags.max_tokens.unwrap_or(Settings::new(&effective).of("").max_tokens);
     let begin = Instant::now();
-    let engine = model::load(&effective.engine())?;
+    let engine = model::load(&effective.engine(), flags.json)?;
     let load = begin.elapsed();
     let request = CompletionRequest {
         logprobs: flags.logprobs,

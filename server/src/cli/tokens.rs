@@ -11,12 +11,16 @@ use super::{model, output, source};
 use crate::config::EngineFlags;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  codegemma-complete tokens src/main.rs
+  echo \"let x = 1;\" | codegemma-complete tokens -")]
 pub(super) struct Flags {
     /// The file; - is stdin
     file: PathBuf,
 
     /// Print {"ids": […], "pieces": […]} instead of a line for each token
-    #[arg(long)]
+    #[arg(short, long)]
     json: bool,
 
     #[command(flatten)]
@@ -24,9 +28,9 @@ pub(super) struct Flags {
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    let text = source::read(&flags.file)?;
+    let text = source::read(&flags.file)?.text;
     let choice = model::choice(&flags.engine);
-    let tokenizer = Tokenizer::load(&model::source(&choice)?);
+    let tokenizer = Tokenizer::load(&model::source(&choice, flags.json)?);
     let tokenizer = tokenizer.map_err(|error| Failure::Message(choice.blame(&error.to_string())))?;
     let ids: Vec<u32> = tokenizer
         .begin_of_text()

@@ -16,7 +16,7 @@ use crate::config::EngineFlags;
 
 /// Plays a trace and shows what it took. Without `paced` each step waits for the answer of the one before.
 pub(super) fn run(path: &Path, paced: bool, engine: &EngineFlags, json: bool) -> Result<(), Failure> {
-    let steps = trace::parse(&source::read(path)?).map_err(|(line, what)| {
+    let steps = trace::parse(&source::read(path)?.text).map_err(|(line, what)| {
         format!(
             "{}:{line}: {what}; a trace has one JSON object a line, see tests/typing/make_traces.py",
             path.display()

@@ -15,22 +15,22 @@ const MODEL_VARIABLE: &str = "CODEGEMMA_MODEL";
 /// Which model to use and where to run it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EngineFlags {
-    #[arg(long, value_name = "NAME|PATH", help = help("model") + " [env: CODEGEMMA_MODEL]")]
+    #[arg(short, long, value_name = "NAME|PATH", help = help("model") + " [env: CODEGEMMA_MODEL]")]
     model: Option<String>,
 
     #[arg(long, value_name = "DEVICE", help = help("device"), value_parser = parser("device"))]
     device: Option<Value>,
 
-    #[arg(long, value_name = "N", help = help("gpuLayers"), value_parser = parser("gpuLayers"))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("gpuLayers"), value_parser = parser("gpuLayers"))]
     gpu_layers: Option<Value>,
 
-    #[arg(long, value_name = "N", help = help("threads"), value_parser = parser("threads"))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("threads"), value_parser = parser("threads"))]
     threads: Option<Value>,
 
-    #[arg(long, value_name = "MIB", help = help("cacheMiB"), value_parser = parse_cache)]
+    #[arg(long, value_name = "MIB", allow_negative_numbers = true, help = help("cacheMiB"), value_parser = parse_cache)]
     cache_mib: Option<Value>,
 
-    #[arg(long, value_name = "N", help = help("contextTokens"), value_parser = parser("contextTokens"))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("contextTokens"), value_parser = parser("contextTokens"))]
     context_tokens: Option<Value>,
 
     /// Read no codegemma.toml

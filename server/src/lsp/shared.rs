@@ -229,7 +229,7 @@ impl Shared {
                 Some((waiting, boarding.passenger))
             }
             Err(reason) => {
-                tracing::debug!("nothing is suggested: {}", reason.as_str());
+                tracing::debug!("nothing is suggested ({}): {}", reason.as_str(), reason.sentence());
                 self.statistics().count_answer(Some(reason));
                 self.outbox
                     .status(status::status(&session, Some(LastRequest::without_model(reason))));
@@ -318,7 +318,7 @@ impl Waiting {
         }
         let reason = suggestion.as_ref().err().copied().filter(|_| others.is_empty());
         if let Some(reason) = reason {
-            tracing::debug!("nothing is suggested: {}", reason.as_str());
+            tracing::debug!("nothing is suggested ({}): {}", reason.as_str(), reason.sentence());
         }
         self.reason = reason;
         self.last_request = Some(match self.along.landed {

@@ -48,6 +48,38 @@ fn comments_and_strings_are_told_from_code() {
     check("rust", "$0", Code);
 }
 
+/// A text that is right with `\n` is as right with `\r`, alone or mixed with others, and with a byte order mark.
+#[test]
+fn every_end_of_a_line_is_one_to_every_grammar() {
+    let texts = [
+        ("python", "def f(a):\n    # b\n    return a\n\nx = 1\n"),
+        ("javascript", "// a\nlet b = 1\nlet c = `d\n`\n"),
+        ("rust", "// a\nfn f() {}\n/// b\nfn g() {}\n"),
+        ("c", "#define A 1\n// b\nint c;\n"),
+        ("go", "package a\n\n// b\nfunc f() {\n\tg()\n}\n"),
+        ("bash", "# a\nif b; then\n  c\nfi\ncat <<E\nd\nE\n"),
+        ("yaml", "a:\n  - b # c\n  - d\ne: |\n  f\n"),
+        ("toml", "# a\nb = 1\n[c]\nd = 2\n"),
+        ("lua", "-- a\nlocal b = 1\nreturn b\n"),
+        ("json", "{\n\"a\": 1\n}\n"),
+        ("css", "a {\n  b: c;\n}\n"),
+    ];
+    for (id, text) in texts {
+        let sexp = |text: &str| {
+            let parsed = Parsed::new(language::of_id(id).unwrap(), &Rope::from_str(text)).unwrap();
+            parsed.tree.root_node().to_sexp()
+        };
+        let expected = sexp(text);
+        assert!(!expected.contains("ERROR"), "{id}: {expected}");
+        assert_eq!(sexp(&text.replace('\n', "\r")), expected, "{id} with \\r");
+        assert_eq!(sexp(&text.replacen('\n', "\r", 1)), expected, "{id}, mixed");
+        assert_eq!(sexp(&format!("\u{feff}{text}")), expected, "{id} with a mark");
+    }
+    check("python", "# a\r$0b = 1\r", Inside::Code);
+    check("python", "# a$0\rb = 1\r", Inside::Comment);
+    check("python", "# a\u{2028}b\u{b}c\u{c}d\u{85}e$0\n", Inside::Comment);
+}
+
 #[test]
 fn errors_are_counted() {
     let errors = |text: &str| {
@@ -87,6 +119,7 @@ fn after_random_edits_the_tree_is_that_of_a_fresh_parse() {
         "x = 1",
         "\r\n",
         "\r",
+        "\u{feff}",
         "// é😀",
         "/*",
         "*/",

@@ -11,7 +11,7 @@ use codegemma_model::bench::{self, BenchError, Glance};
 use super::{Check, Mark};
 use crate::config::{Config, EngineChoice, Origin};
 use crate::settings::Settings;
-use crate::{model_path, starter};
+use crate::{model_path, starter, version};
 
 /// How long the speed is measured.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -28,18 +28,9 @@ fn check(mark: Mark, about: &'static str, text: impl Into<String>) -> Check {
 }
 
 pub(super) fn program() -> Check {
-    let program = format!(
-        "codegemma {} on {} {}",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::OS,
-        std::env::consts::ARCH
-    );
+    let program = format!("codegemma {} on {}", env!("CARGO_PKG_VERSION"), version::system());
     match bench::instructions() {
-        Some(instructions) => check(
-            Mark::Ok,
-            "program",
-            format!("{program}; it computes with {instructions}"),
-        ),
+        Some(_) => check(Mark::Ok, "program", program),
         None => check(
             Mark::Warning,
             "program",
@@ -79,10 +70,10 @@ pub(super) fn switched_on(settings: &Settings) -> Check {
 }
 
 /// Whether there is a model, whether it runs, in how much memory and how fast.
-pub(super) fn model(choice: &EngineChoice) -> Vec<Check> {
+pub(super) fn model(choice: &EngineChoice) -> (Vec<Check>, Option<Glance>) {
     let source = match choice.source() {
         Ok(source) => source,
-        Err(message) => return vec![check(Mark::Problem, "model", message)],
+        Err(message) => return (vec![check(Mark::Problem, "model", message)], None),
     };
     let origin = match &choice.model {
         Some((_, origin)) => origin.clone(),
@@ -90,24 +81,25 @@ pub(super) fn model(choice: &EngineChoice) -> Vec<Check> {
     };
     let place = match &source {
         ModelSource::Path(path) => path.display().to_string(),
-        ModelSource::Embedded(embedded) => embedded.name.to_owned(),
+        ModelSource::Embedded(_) => format!("the {}", starter::KIND),
     };
     let size = size(&source);
     let mut checks = Vec::new();
     let chosen = format!("{place}, {} MiB ({origin})", size >> 20);
     checks.push(match choice.model {
         Some(_) => check(Mark::Ok, "model", chosen),
-        None => check(Mark::Ok, "model", format!("{chosen}: {}", starter::NOTE)),
+        None => check(Mark::Warning, "model", format!("{chosen}; {}", starter::ADVICE)),
     });
     checks.push(memory(size, choice));
-    match bench::glance(&source, &choice.load_options(), PATIENCE) {
-        Ok(glance) => checks.extend(glanced(&glance)),
+    let glance = bench::glance(&source, &choice.load_options(), PATIENCE);
+    match &glance {
+        Ok(glance) => checks.extend(glanced(glance)),
         Err(BenchError::Load(error)) => {
             checks.push(check(Mark::Problem, "loading", choice.blame(&error.to_string())));
         }
         Err(error) => checks.push(check(Mark::Problem, "speed", error.to_string())),
     }
-    checks
+    (checks, glance.ok())
 }
 
 fn glanced(glance: &Glance) -> [Check; 4] {

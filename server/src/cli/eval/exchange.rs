@@ -60,7 +60,7 @@ pub(super) fn export(tasks: &[Task<'_>]) -> Result<String, Failure> {
 /// Judges the completions in a file. What is missing in it is empty.
 pub(super) fn judge(path: &Path, tasks: &[Task<'_>]) -> Result<Vec<Judged>, Failure> {
     let mut completions =
-        parse(&source::read(path)?, tasks).map_err(|(line, what)| format!("{}:{line}: {what}", path.display()))?;
+        parse(&source::read(path)?.text, tasks).map_err(|(line, what)| format!("{}:{line}: {what}", path.display()))?;
     // Whoever wrote them ended them himself.
     let model = ModelInfo {
         name: path.display().to_string(),

@@ -24,8 +24,9 @@ pub(super) fn run(
     flags: &EngineFlags,
     tasks: &[Task<'_>],
     confidence: f64,
+    json: bool,
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
-    let engine = load(flags)?;
+    let engine = load(flags, json)?;
     let progress = Progress::new(tasks.len());
     let mut judged = Vec::with_capacity(tasks.len());
     for (at, task) in tasks.iter().enumerate() {
@@ -36,9 +37,9 @@ pub(super) fn run(
     Ok((engine.info().clone(), judged))
 }
 
-/// Loads the model.
-pub(super) fn load(flags: &EngineFlags) -> Result<Engine, Failure> {
-    let engine = model::load(&model::choice(flags))?;
+/// Loads the model; with `json` a program reads what is printed.
+pub(super) fn load(flags: &EngineFlags, json: bool) -> Result<Engine, Failure> {
+    let engine = model::load(&model::choice(flags), json)?;
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");
     }

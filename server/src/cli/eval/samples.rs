@@ -53,14 +53,14 @@ pub(super) fn run(tasks: &Path, samples: &Path, way: &Way, flags: &EngineFlags) 
         let message = format!("{name}: packed tasks are not read; unpack them first: gunzip --keep {name}");
         return Err(Failure::Message(message));
     }
-    let tasks = parse(&source::read(tasks)?).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
+    let tasks = parse(&source::read(tasks)?.text).map_err(|(line, what)| format!("{name}:{line}: {what}"))?;
     if tasks.is_empty() {
         return Err(Failure::Message(format!(
             "{name}: there is no task in it; check the path"
         )));
     }
     output::check_writable(samples)?;
-    let engine = live::load(flags)?;
+    let engine = live::load(flags, false)?;
     let (mut exact, mut empty, mut out) = (0, 0, String::new());
     let progress = Progress::new(tasks.len());
     for (at, task) in tasks.iter().enumerate() {
