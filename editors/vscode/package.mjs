@@ -1,7 +1,7 @@
 // Makes the .vsix: `npm run package`, here or from anywhere with `npm --prefix editors/vscode run package`.
 //
 // It carries a server where there is one: the one that the environment variable CODEGEMMA_LSP names, else
-// target/release/codegemma-lsp; the package is then for this platform only. Without one it is for every platform, and
+// the one that cargo has built for release; the package is then for this platform only. Without one it is for every platform, and
 // the extension takes the server from the PATH or from its setting.
 
 import { execFileSync } from 'node:child_process';
@@ -20,8 +20,7 @@ if (named && !existsSync(named)) {
     console.error(`CODEGEMMA_LSP names ${named}, and there is no such file.`);
     process.exit(1);
 }
-const built = join(root, 'target', 'release', name);
-const server = named || (existsSync(built) ? built : undefined);
+const server = named || built();
 const folder = join(here, 'server');
 rmSync(folder, { recursive: true, force: true });
 if (server) {
@@ -36,3 +35,15 @@ const target = `${process.platform}-${process.arch}`;
 const output = server ? `codegemma-${target}.vsix` : 'codegemma.vsix';
 run('@vscode/vsce/vsce', 'package', '--no-dependencies', ...(server ? ['--target', target] : []), '--out', output);
 console.log(`${basename(output)} ${server ? `carries ${server}` : 'carries no server'}.`);
+
+/** The server that was built for release, wherever cargo builds; nothing where there is none, or no cargo. */
+function built() {
+    try {
+        const words = ['metadata', '--format-version', '1', '--no-deps', '--offline'];
+        const told = execFileSync('cargo', words, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 });
+        const path = join(JSON.parse(told).target_directory, 'release', name);
+        return existsSync(path) ? path : undefined;
+    } catch {
+        return undefined;
+    }
+}

@@ -114,8 +114,9 @@ impl Engine {
         Ok(Self::start(info, tokenizer, model, cache_bytes, kept))
     }
 
-    /// Starts the thread for a model that is loaded.
-    pub(crate) fn start<M: LanguageModel + 'static>(
+    /// Starts the thread for a model that is loaded, or for another that does the same, with `cache_bytes` for the sequences
+    /// that it holds and the file in which they are kept.
+    pub fn start<M: LanguageModel + 'static>(
         info: ModelInfo,
         tokenizer: Arc<Tokenizer>,
         model: M,

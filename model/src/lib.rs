@@ -34,12 +34,14 @@ mod workspace;
 
 pub use engine::Engine;
 pub use error::{LoadError, RequestError};
+pub use logits::Logits;
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use prompt::{near_end, near_start};
 pub use request::{
     Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptFile,
     Sampling, Score, Stats, StopWhen, TokenLogprob,
 };
+pub use sequence::LanguageModel;
 pub use show::ShownPrompt;
 pub use source::{Embedded, ModelSource};
 pub use tokenizer::Tokenizer;

@@ -2,7 +2,7 @@
 
 /// A row of logits, one for each entry of the vocabulary, for each token that they were asked for after.
 #[derive(Debug, Default)]
-pub(crate) struct Logits {
+pub struct Logits {
     numbers: Vec<f32>,
     rows: usize,
 }
@@ -23,7 +23,7 @@ impl Logits {
     }
 
     /// The memory for the numbers of other rows, empty.
-    pub(crate) fn refill(&mut self, rows: usize) -> &mut Vec<f32> {
+    pub fn refill(&mut self, rows: usize) -> &mut Vec<f32> {
         self.rows = rows;
         self.numbers.clear();
         &mut self.numbers

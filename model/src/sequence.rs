@@ -8,7 +8,7 @@
 use crate::logits::Logits;
 
 /// What generation needs of a model: forward passes over a cache of keys and values that lies outside of it.
-pub(crate) trait LanguageModel: Send {
+pub trait LanguageModel: Send {
     /// One sequence's keys and values.
     type Cache: Send;
 

@@ -103,12 +103,12 @@ impl Tokenizer {
     }
 
     /// Whether a token is never text: user text cannot become it, and it yields no text. True for ids that do not exist.
-    pub(crate) fn is_control(&self, id: u32) -> bool {
+    pub fn is_control(&self, id: u32) -> bool {
         self.vocabulary.is_control(id)
     }
 
     /// The text that a token stands for, perhaps a part of a character; empty for a control token.
-    pub(crate) fn bytes(&self, id: u32) -> &[u8] {
+    pub fn bytes(&self, id: u32) -> &[u8] {
         self.vocabulary.bytes(id)
     }
 }

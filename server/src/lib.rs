@@ -28,6 +28,7 @@ pub mod prompt_path;
 pub mod reason;
 pub mod secrets;
 pub mod selected;
+pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod starter;

@@ -36,6 +36,7 @@ use tower_lsp::{Client, LanguageServer, LspService, Server};
 use crate::config::{EngineFlags, FILE_NAME};
 use crate::flight::Arrival;
 use crate::trigger::Trigger;
+pub use loading::LoadEngine;
 use outbox::Courier;
 use shared::{Late, Shared};
 use statistics::Outcome;
@@ -56,8 +57,8 @@ const PIPE_BYTES: usize = 64 << 10;
 
 /// Serves one client on stdin and stdout until it leaves, and says whether it left in good order: after `shutdown`. With
 /// `keep`, what was read of the documents is there again after a restart.
-pub async fn serve(flags: EngineFlags, keep: bool) -> bool {
-    serve_on(tokio::io::stdin(), tokio::io::stdout(), flags, keep).await
+pub async fn serve(flags: EngineFlags, keep: bool, load: LoadEngine) -> bool {
+    serve_on(tokio::io::stdin(), tokio::io::stdout(), flags, keep, load).await
 }
 
 /// Serves one client on any two streams, as [`serve`] does on stdin and stdout.
@@ -66,9 +67,10 @@ pub async fn serve_on(
     output: impl AsyncWrite,
     flags: EngineFlags,
     keep: bool,
+    load: LoadEngine,
 ) -> bool {
     let (outbox, courier) = outbox::outbox();
-    let shared = Arc::new(Shared::new(flags, keep, outbox));
+    let shared = Arc::new(Shared::new(flags, keep, load, outbox));
     let (service, socket) = LspService::build(|client| Backend {
         shared: shared.clone(),
         client,

@@ -28,6 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+import built  # noqa: E402
 import confidence  # noqa: E402
 import corpus  # noqa: E402
 import fetch  # noqa: E402
@@ -39,12 +40,6 @@ SEED = 1
 
 # What a suggestion that is shown may not do, and the share of all that are shown that may do it all the same.
 BARS = {"duplicated": 0.0, "unmatched": 0.0, "misparsed": 0.01}
-
-
-def default_binary():
-    name = "codegemma-complete" + (".exe" if os.name == "nt" else "")
-    built = [ROOT / "target" / profile / name for profile in ("release", "debug")]
-    return next((path for path in built if path.is_file()), built[0])
 
 
 def wide(command, update):
@@ -98,7 +93,7 @@ def main():
     parser.add_argument("--wide", action="store_true", help="more holes and languages, and what no suggestion may do")
     numbers = f"how many holes to cut; the tables have {HOLES}, wide.csv {WIDE_HOLES}"
     parser.add_argument("--holes", type=int, help=numbers)
-    parser.add_argument("--binary", type=Path, default=default_binary(), help="codegemma-complete")
+    parser.add_argument("--binary", type=Path, default=built.program("codegemma-complete"), help="codegemma-complete")
     options = parser.parse_args()
     if options.own and (options.update or options.wide):
         parser.error("--own has no table to --update, and is not --wide")

@@ -26,6 +26,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "typing")]
+import built  # noqa: E402
 import fetch  # noqa: E402  (found only with the line above)
 from make_traces import Editor  # noqa: E402
 
@@ -132,8 +133,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every measurement to this file")
     options = parser.parse_args()
     model = options.model or fetch.cache_folder() / "models" / "random-2b-q4_k_m.gguf"
-    built = [ROOT / "target" / profile / "codegemma-complete" for profile in ("release", "debug")]
-    binary = options.binary or next((path for path in built if path.is_file()), built[0])
+    binary = options.binary or built.program("codegemma-complete")
     for path in (binary, model):
         if not path.is_file():
             sys.exit(f"error: {path} is missing; the first lines of {Path(__file__).name} say how to get it")

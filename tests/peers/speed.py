@@ -29,6 +29,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+import built  # noqa: E402
 import fetch  # noqa: E402  (found only with the line above)
 
 MODELS = [fetch.MODEL_FILE, "random-2b-q4_k_m.gguf", "random-2b-q4_0.gguf", "random-2b-q8_0.gguf"]
@@ -151,16 +152,10 @@ def table(results):
     return "\n".join(lines)
 
 
-def default_binary():
-    name = "codegemma-complete" + (".exe" if os.name == "nt" else "")
-    built = [ROOT / "target" / profile / name for profile in ("release", "debug")]
-    return next((path for path in built if path.is_file()), built[0])
-
-
 def main():
     parser = argparse.ArgumentParser(description="Measures this engine and llama.cpp in turn on the same files.")
     parser.add_argument("--models", nargs="+", metavar="FILE", type=Path, help="GGUF files; by default 270M and 2B")
-    parser.add_argument("--binary", metavar="FILE", type=Path, default=default_binary(), help="codegemma-complete")
+    parser.add_argument("--binary", metavar="FILE", type=Path, default=built.program("codegemma-complete"), help="codegemma-complete")
     parser.add_argument("--threads", metavar="N", type=int, default=2)
     parser.add_argument("--prefill", metavar="N", type=int, default=512)
     parser.add_argument("--decode", metavar="N", type=int, default=64)

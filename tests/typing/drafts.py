@@ -16,6 +16,9 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import built  # noqa: E402  (found only with the line above)
+
 # The most bytes before a place.
 BEFORE = 4000
 
@@ -32,9 +35,8 @@ def main():
     parser.add_argument("--places", type=int, default=4, help="in each file")
     parser.add_argument("--tokens", type=int, default=128)
     args = parser.parse_args()
-    built = [ROOT / "target" / profile / "codegemma-complete" for profile in ("release", "debug")]
-    binary = next((path for path in built if path.is_file()), None)
-    if binary is None:
+    binary = built.program("codegemma-complete")
+    if not binary.is_file():
         sys.exit("error: codegemma-complete is missing; build it with cargo build --release")
     ratios = []
     print("| file | byte | tokens | guessed | right | plain, tokens/s | with guesses | ratio |")

@@ -22,7 +22,7 @@ test('what the server needs to start is a flag, what may change is in its sectio
     const values = {
         'model': '/m.gguf',
         'threads': 2,
-        'gpuLayers': null,
+        'contextTokens': null,
         'serverPath': ' /bin/x ',
         'trace.server': 'verbose',
         'maxTokens': 7,
@@ -63,7 +63,7 @@ test('a wrong value is named and left out', () => {
     expect(
         'device',
         'gpu',
-        'codegemma.device: Expected auto, cpu, metal, cuda or cuda:N. Found "gpu"; the value is ignored.',
+        'codegemma.device: expected one of auto, cpu, found "gpu"; the value is ignored.',
     );
     expect('exclude', ['a', 1], 'codegemma.exclude[1]: expected a text, found 1; the value is ignored.');
     expect(
@@ -79,7 +79,7 @@ test('a wrong value is named and left out', () => {
 });
 
 test('a workspace cannot choose a program, a path or a device', () => {
-    for (const name of ['serverPath', 'model', 'device', 'gpuLayers', 'threads', 'contextTokens', 'cacheMiB']) {
+    for (const name of ['serverPath', 'model', 'device', 'threads', 'contextTokens', 'cacheMiB']) {
         assert.equal(properties[`codegemma.${name}`]?.scope, 'machine', name);
     }
 });

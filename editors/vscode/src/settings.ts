@@ -11,8 +11,6 @@ export interface Schema {
     enum?: readonly unknown[];
     minimum?: number;
     maximum?: number;
-    pattern?: string;
-    patternErrorMessage?: string;
     items?: Schema;
     properties?: Record<string, Schema>;
     additionalProperties?: boolean | Schema;
@@ -34,7 +32,6 @@ export interface Checked {
 const FLAGS: Record<string, string> = {
     model: '--model',
     device: '--device',
-    gpuLayers: '--gpu-layers',
     threads: '--threads',
     contextTokens: '--context-tokens',
     cacheMiB: '--cache-mib',
@@ -99,9 +96,6 @@ function mismatch(name: string, value: unknown, schema: Schema): string | undefi
     }
     if (typeof value === 'number' && (value < (schema.minimum ?? value) || value > (schema.maximum ?? value))) {
         return wrong(`a number from ${schema.minimum} to ${schema.maximum}`);
-    }
-    if (typeof value === 'string' && schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
-        return `${name}: ${schema.patternErrorMessage} Found ${JSON.stringify(value)}; the value is ignored.`;
     }
     if (Array.isArray(value) && schema.items !== undefined) {
         const items = schema.items;

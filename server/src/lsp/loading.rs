@@ -5,7 +5,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use codegemma_model::{Engine, ModelSource};
+use codegemma_model::{Engine, LoadError, LoadOptions, ModelSource};
 use tokio::sync::watch;
 use tower_lsp::Client;
 use tower_lsp::ls_types::MessageType;
@@ -16,6 +16,9 @@ use crate::config::EngineChoice;
 use crate::model_path;
 use crate::session::EngineState;
 use crate::starter;
+
+/// Loads an engine, as [`Engine::load`] does.
+pub type LoadEngine = fn(&ModelSource, &LoadOptions) -> Result<Engine, LoadError>;
 
 /// What is to be loaded.
 #[derive(Default)]
@@ -116,7 +119,7 @@ impl Shared {
         }
         let mut options = choice.load_options();
         options.keep_sequences = self.keep.then(|| model_path::kept_sequences(&source)).flatten();
-        let engine = Engine::load(&source, &options).map_err(|error| choice.blame(&error.to_string()))?;
+        let engine = (self.load_engine)(&source, &options).map_err(|error| choice.blame(&error.to_string()))?;
         Ok((engine, starter))
     }
 

@@ -12,7 +12,7 @@ use ropey::Rope;
 use tower_lsp::ls_types::{TextDocumentPositionParams, Uri};
 
 use super::configuration::Configuration;
-use super::loading::Loader;
+use super::loading::{LoadEngine, Loader};
 use super::outbox::Outbox;
 use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
@@ -36,6 +36,7 @@ pub(super) struct Shared {
     pub(super) outbox: Outbox,
     pub(super) flags: EngineFlags,
     pub(super) keep: bool,
+    pub(super) load_engine: LoadEngine,
     pub(super) configuration: Mutex<Configuration>,
     pub(super) loader: Mutex<Loader>,
     statistics: Mutex<Statistics>,
@@ -72,12 +73,13 @@ pub(super) enum Late {
 }
 
 impl Shared {
-    pub(super) fn new(flags: EngineFlags, keep: bool, outbox: Outbox) -> Self {
+    pub(super) fn new(flags: EngineFlags, keep: bool, load_engine: LoadEngine, outbox: Outbox) -> Self {
         Self {
             session: Mutex::default(),
             outbox,
             flags,
             keep,
+            load_engine,
             configuration: Mutex::default(),
             loader: Mutex::default(),
             statistics: Mutex::default(),

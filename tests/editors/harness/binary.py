@@ -1,10 +1,23 @@
-"""The server that is tested."""
+"""The servers that are tested: the one that is shipped, and the same one with a model that follows script.json."""
 
+import functools
+import json
 import os
 import subprocess
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+SCRIPT = REPOSITORY / "tests" / "editors" / "script.json"
+
+
+@functools.cache
+def _built():
+    """The programs by their names, wherever cargo puts them."""
+    build = ["cargo", "build", "--message-format=json-render-diagnostics", "--bin", "codegemma-lsp", "--bin", "scripted-lsp"]
+    packages = ["-p", "codegemma-lsp", "-p", "codegemma-tests"]
+    done = subprocess.run([*build, *packages], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True)
+    messages = map(json.loads, done.stdout.splitlines())
+    return {found["target"]["name"]: Path(found["executable"]) for found in messages if found.get("executable")}
 
 
 def server():
@@ -15,6 +28,15 @@ def server():
         if not os.access(path, os.X_OK):
             raise SystemExit(f"CODEGEMMA_LSP: there is no program {path}")
         return path
-    subprocess.run(["cargo", "build", "--quiet", "-p", "codegemma-lsp"], cwd=REPOSITORY, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    return REPOSITORY / target / "debug" / "codegemma-lsp"
+    return _built()["codegemma-lsp"]
+
+
+def scripted():
+    """The path of the one with the script, under the name that editors know. It reads the script that the environment
+    variable CODEGEMMA_SCRIPT names."""
+    program = _built()["scripted-lsp"]
+    link = program.parent / "scripted" / "codegemma-lsp"
+    link.parent.mkdir(exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(program)
+    return link

@@ -16,7 +16,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only")
     flags = parser.parse_args()
-    server = binary.server()
+    binary.server()
+    scripted = binary.scripted()
     with_analyzer = f"{rust.analyzer()}:/usr/bin:/bin"
     folder = debian.cache() / "helix-sid"
     try:
@@ -27,7 +28,8 @@ def main():
     def start(scenario):
         others, table, script = (getattr(scenario, name, None) for name in ["others", "table", "script"])
         path = with_analyzer if scenario is scenarios.beside_rust_analyzer else "/usr/bin:/bin"
-        found = None if hasattr(scenario, "is_missing") else server
+        found = binary.server() if hasattr(scenario, "has_starter") else scripted
+        found = None if hasattr(scenario, "is_missing") else found
         return Helix(program, folder / "root/usr/lib/hx/runtime", found, script, others or [], table, path)
 
     failures = runner.run("Helix", scenarios.SCENARIOS, start, flags.only)

@@ -50,6 +50,7 @@ class Helix:
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
+            "CODEGEMMA_SCRIPT": str(binary.SCRIPT),
         }
         self.log = self.home / "helix.log"
         self.terminal = None

@@ -1,4 +1,5 @@
-"""What users do, with the real server and the starter model. Each function gets a Helix that has not been started."""
+"""What users do. The server is the real one, and its model writes what script.json says, but for one scenario with the
+starter. Each function gets a Helix that has not been started."""
 
 import os
 import re
@@ -8,7 +9,7 @@ import time
 from editor import CTRL_X, EDITOR
 from harness import picture, rust
 
-TAB, CTRL_N = "\t", "\x0e"
+TAB, CTRL_N, CTRL_C = "\t", "\x0e", "\x03"
 
 # The cursor is behind what ends with `$0`; what follows is typed.
 PYTHON = '''class Rectangle:
@@ -58,6 +59,24 @@ def tab_accepts(editor):
     editor.terminal.wait("the preview", lambda frame: "self.width + self.height)" in frame.text())
     editor.terminal.type(" # ")
     assert editor.saved("rectangle.py").decode() == before + "height) # " + after
+
+
+def the_starter_suggests_what_can_be_dismissed_and_accepted(editor):
+    before, after = editor.open_at("rectangle.py", PYTHON)
+    editor.logged('"state":"ready"')
+    editor.terminal.type("he")
+    label = editor.asked_for(r"he\S.*?")
+    editor.terminal.type(CTRL_C)
+    editor.no_popup(label)
+    assert editor.asked_for(re.escape(label)) == label
+    editor.terminal.type(TAB)
+    editor.terminal.wait("the preview", lambda frame: f"self.width + self.{label}" in frame.text())
+    editor.terminal.type(" # ")
+    assert editor.saved("rectangle.py").decode() == before + label + " # " + after
+    return repr(label)
+
+
+the_starter_suggests_what_can_be_dismissed_and_accepted.has_starter = True
 
 
 def a_body_gets_lines_of_its_own_and_a_label_of_one(editor):

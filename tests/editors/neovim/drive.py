@@ -34,17 +34,18 @@ def editor(version):
 
 def drive(version, only):
     """Plays all scenarios with one version, and returns how many have failed."""
-    server = binary.server()
+    server = binary.scripted()
     os.environ["PATH"] = f"{rust.analyzer()}:{os.environ['PATH']}"
     program, runtime = editor(version)
 
     def start(scenario):
-        cmd = getattr(scenario, "cmd", [server]) + getattr(scenario, "flags", [])
+        program_of_server = binary.server() if hasattr(scenario, "has_starter") else server
+        cmd = getattr(scenario, "cmd", [program_of_server]) + getattr(scenario, "flags", [])
         return Neovim(program, runtime, getattr(scenario, "setup", SETUP), cmd)
 
     played = [scenario for scenario in scenarios.SCENARIOS if version in getattr(scenario, "versions", [version])]
-    failures = runner.run(f"Neovim {version} with the real server", played, start, only)
-    return failures + runner.run(f"Neovim {version} with a scripted server", scripted.SCENARIOS, start, only)
+    failures = runner.run(f"Neovim {version} with the server", played, start, only)
+    return failures + runner.run(f"Neovim {version} with a server that follows a script", scripted.SCENARIOS, start, only)
 
 
 def main():
@@ -56,6 +57,7 @@ def main():
     if flags.version:
         raise SystemExit(drive(flags.version, flags.only) > 0)
     binary.server()
+    binary.scripted()
     rust.analyzer()
     versions = [FLOOR] if flags.floor_only else [FLOOR, *SUITES]
     try:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pynvim
+from harness import binary
 from harness.terminal import Terminal
 
 PLUGIN = Path(__file__).resolve().parents[3] / "editors" / "neovim"
@@ -64,6 +65,7 @@ class Neovim:
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
+            "CODEGEMMA_SCRIPT": str(binary.SCRIPT),
             **({"VIMRUNTIME": str(runtime)} if runtime else {}),
         }
         self._program = str(program)

@@ -1,4 +1,5 @@
-"""What users do, with the real server and the starter model. Each function gets a Neovim that has not been started."""
+"""What users do. The server is the real one, and its model writes what script.json says, but for one scenario with the
+starter. Each function gets a Neovim that has not been started."""
 
 import os
 import re
@@ -6,7 +7,7 @@ import signal
 import time
 
 from editor import GHOST, PLUGIN
-from harness import picture, rust
+from harness import binary, picture, rust
 
 # The rest of the line is clear here, and a body belongs here.
 LINE = '''class Rectangle:
@@ -35,7 +36,8 @@ func (r Rectangle) Area() int {
 
 func (r Rectangle) Perimeter() int {$0
 """
-TAB, ESCAPE, ALT_W, ALT_L, CTRL_BRACKET, CTRL_E, OMNI = "\t", "\x1b", "\x1bw", "\x1bl", "\x1d", "\x05", "\x18\x0f"
+TAB, ESCAPE, CTRL_BRACKET, CTRL_E, OMNI = "\t", "\x1b", "\x1d", "\x05", "\x18\x0f"
+ALT_W, ALT_L, ALT_N = "\x1bw", "\x1bl", "\x1bn"
 
 
 def first_ghost_text_within_two_seconds_of_opening_a_file(editor):
@@ -61,6 +63,24 @@ def the_suggestion_is_accepted_in_whole(editor):
     editor.terminal.type(TAB)
     editor.until("the text", lambda: editor.text() == before + ghost + after)
     assert editor.saved(editor.folder / "rectangle.py") == (before + ghost + after).encode()
+
+
+def the_starter_suggests_what_can_be_dismissed_and_accepted(editor):
+    before, after = editor.open_at("rectangle.py", LINE)
+    editor.settled_ghost()
+    assert editor.text() == before + after
+    editor.terminal.type(CTRL_BRACKET)
+    editor.no_ghost()
+    assert editor.text() == before + after
+    editor.terminal.type(ALT_N)
+    editor.settled_ghost()
+    suggested = editor.suggested()
+    editor.terminal.type(TAB)
+    editor.until("the text", lambda: editor.text() == before + suggested + after)
+    return repr(suggested)
+
+
+the_starter_suggests_what_can_be_dismissed_and_accepted.has_starter = True
 
 
 def several_lines_are_accepted_in_whole(editor):

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from harness.script import SUGGESTIONS
-from scenarios import ALT_W, CTRL_BRACKET, CTRL_E, ESCAPE, OMNI, TAB
+from scenarios import ALT_N, ALT_W, CTRL_BRACKET, CTRL_E, ESCAPE, OMNI, TAB
 
 SCRIPTED = [sys.executable, Path(__file__).resolve().parents[1] / "harness" / "scripted_server.py"]
-ALT_N, ALT_P = "\x1bn", "\x1bp"
+ALT_P = "\x1bp"
 
 # A second server for every buffer, with a menu of one item.
 BESIDE = f"""

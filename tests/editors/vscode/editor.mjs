@@ -2,13 +2,14 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { CACHE, CHROMIUM } = process.env;
+const { CACHE, CHROMIUM, SCRIPTED_LSP } = process.env;
 const { chromium } = createRequire(join(CACHE, 'driver/'))('playwright-core');
+const SCRIPT = join(import.meta.dirname, '../script.json');
 const ENTRY = join(CACHE, 'code-server/node_modules/code-server/out/node/entry.js');
 
 /** Root may write what nobody may write, and so finds nothing read-only; an editor's user is not root. */
@@ -28,6 +29,7 @@ const EDITOR_SETTINGS = {
     'git.enabled': false,
     'editor.minimap.enabled': false,
     'editor.fontSize': 15,
+    'editor.cursorBlinking': 'solid',
     'files.autoSave': 'off',
     'window.restoreWindows': 'none',
     'window.confirmBeforeClose': 'never',
@@ -39,7 +41,6 @@ const EDITOR_SETTINGS = {
 
 /** Commands of VS Code that have no key of their own, or one that the browser takes. */
 const KEYS = {
-    'ctrl+alt+l': 'editor.action.inlineSuggest.acceptNextLine',
     'ctrl+alt+n': 'workbench.action.files.newUntitledFile',
     'ctrl+alt+q': 'workbench.action.revertAndCloseActiveEditor',
     'ctrl+alt+t': 'editor.action.inlineSuggest.trigger',
@@ -75,14 +76,16 @@ export class Editor {
         const flags = ['--user-data-dir', join(folder, 'data'), '--extensions-dir', editor.extensions];
         const packages = [vsix, ...others].flatMap((each) => ['--install-extension', each]);
         execFileSync(process.execPath, [ENTRY, ...flags, ...packages], { stdio: 'pipe' });
-        // The extension's own server, with a log: VS Code's output is not written here for want of a native module.
-        const [installed] = readdirSync(editor.extensions).filter((name) => name.startsWith('codegemma'));
-        const server = join(editor.extensions, installed, 'server/codegemma-lsp');
+        // The server with the model that follows the script. It has a log: VS Code's output is not written here for want
+        // of a native module.
+        mkdirSync(join(folder, 'scripted'));
+        const server = join(folder, 'scripted/codegemma-lsp');
+        symlinkSync(SCRIPTED_LSP, server);
         editor.log = join(folder, 'server.log');
-        editor.logging = join(folder, 'logging-server');
-        const serve = `exec ${server} --log ${editor.log} --log-level debug "$@"`;
+        editor.scripted = join(folder, 'scripted-server');
+        const serve = `CODEGEMMA_SCRIPT=${SCRIPT} exec ${server} --log ${editor.log} --log-level debug "$@"`;
         const script = `#!/bin/sh\nif [ "$1" = --version ]; then exec ${server} --version; fi\n${serve}\n`;
-        writeFileSync(editor.logging, script, { mode: 0o755 });
+        writeFileSync(editor.scripted, script, { mode: 0o755 });
         editor.settings({});
         const port = await freePort();
         const log = createWriteStream(join(folder, 'code-server.log'));
@@ -130,7 +133,7 @@ export class Editor {
     /** Sets these settings, which VS Code takes over live. In a browser it watches the file of the machine's settings only. */
     settings(own) {
         const trust = { 'security.workspace.trust.enabled': this.asksForTrust, 'security.workspace.trust.startupPrompt': 'never' };
-        const all = { ...EDITOR_SETTINGS, ...trust, 'codegemma.serverPath': this.logging ?? '', ...own };
+        const all = { ...EDITOR_SETTINGS, ...trust, 'codegemma.serverPath': this.scripted ?? '', ...own };
         writeFileSync(join(this.folder, 'data/Machine/settings.json'), JSON.stringify(all, null, 4));
     }
 

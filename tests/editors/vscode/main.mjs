@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { Editor, until } from './editor.mjs';
 import { restricted, writeRestricted } from './restricted.mjs';
+import { pictured } from './picture.mjs';
 import { FILES, scenarios, write } from './scenarios.mjs';
 import { otherExtension, surroundings } from './surroundings.mjs';
 
@@ -69,7 +70,7 @@ async function drive(workspace, scenarios, options) {
     }
 }
 
-await drive(workspace, { ...scenarios, ...surroundings }, { others: [otherExtension(CACHE)] });
+await drive(workspace, { ...scenarios, ...surroundings, ...pictured }, { others: [otherExtension(CACHE)] });
 await drive(untrusted, restricted, { asksForTrust: true });
 console.log(`${count} scenarios, ${failed.length} failed`);
 process.exit(failed.length > 0 || count === 0 ? 1 : 0);

@@ -22,7 +22,7 @@ export const restricted = {
         assert.match(message, /codegemma\.toml/);
         await editor.statusHas('CodeGemma: ready');
         const [program] = editor.commandLines().map(([first]) => first);
-        assert.ok(program.startsWith(editor.extensions), program);
+        assert.ok(program.startsWith(editor.folder), program);
         await editor.open('rectangle.py', OPEN_LINE);
         // VS Code asks nobody for suggestions in a new window at first.
         await editor.firstSuggestion();

@@ -14,6 +14,7 @@ mod mutate;
 use clap::Parser;
 use codegemma_lsp::config::EngineFlags;
 use codegemma_lsp::lsp;
+use codegemma_model::Engine;
 use codegemma_tests::{Ledger, Random, position};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -154,7 +155,7 @@ fn exchange(bytes: &[u8]) -> Vec<u8> {
             drop(to_server);
         };
         let (_, _, read) = tokio::join!(
-            lsp::serve_on(input, output, flags.engine, false),
+            lsp::serve_on(input, output, flags.engine, false, Engine::load),
             send,
             from_server.read_to_end(&mut answers)
         );

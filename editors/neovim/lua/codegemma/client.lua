@@ -235,6 +235,29 @@ local function change(before, now)
   return told
 end
 
+--- The folder that a buffer belongs to.
+---@param buf integer
+---@return string
+local function root(buf)
+  return vim.fs.root(buf, '.git') or vim.fn.getcwd()
+end
+
+--- Tells a server of the folder of a buffer, unless it knows that.
+---@param client table
+---@param buf integer
+local function enter(client, buf)
+  local path = root(buf)
+  local folder = { uri = vim.uri_from_fname(path), name = path }
+  local known = vim.iter(client.workspace_folders or {}):any(function(other)
+    return other.uri == folder.uri
+  end)
+  if not known and vim.tbl_get(client.server_capabilities, 'workspace', 'workspaceFolders', 'supported') then
+    client.workspace_folders = vim.list_extend({ folder }, client.workspace_folders or {})
+    local event = { added = { folder }, removed = {} }
+    M.call(client, 'notify', 'workspace/didChangeWorkspaceFolders', { event = event })
+  end
+end
+
 --- Starts the server for a buffer, or takes the one that runs: one serves all buffers, as a model is large.
 ---@param buf integer
 function M.attach(buf)
@@ -262,11 +285,12 @@ function M.attach(buf)
   vim.lsp.start({
     name = NAME,
     cmd = config.options.cmd,
-    root_dir = vim.fs.root(buf, '.git') or vim.fn.getcwd(),
+    root_dir = root(buf),
     init_options = section(),
     settings = section(),
     handlers = handlers,
     on_init = check,
+    on_attach = enter,
     -- After the editor, which has the client on its lists until then, and says in a message of its own that it ended.
     on_exit = vim.schedule_wrap(vim.schedule_wrap(ended)),
   }, {

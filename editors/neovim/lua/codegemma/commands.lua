@@ -105,9 +105,9 @@ function M.names()
   return names
 end
 
----@param name string
+---@param name string the status where it is empty
 function M.run(name)
-  local subcommand = SUBCOMMANDS[name]
+  local subcommand = SUBCOMMANDS[name == '' and 'status' or name]
   if not subcommand then
     local known = table.concat(M.names(), ', ')
     client().notify(('there is no `:CodeGemma %s`; there are %s'):format(name, known), vim.log.levels.ERROR)

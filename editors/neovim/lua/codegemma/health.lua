@@ -43,6 +43,13 @@ local function check_keys()
     local mapping = key and vim.fn.maparg(key, 'i', false, true)
     if not mapping then
       health.info(('%s: no key'):format(action))
+    elseif not require('codegemma').is_set_up() then
+      -- Whatever stands there now may be another plugin's, which is kept beside ours.
+      health.info(('%s: %s, from the end of start-up on'):format(action, key))
+    elseif vim.tbl_isempty(mapping) then
+      health.warn(('%s: %s has been unmapped'):format(action, key), {
+        'it is taken over with the first suggestion in a buffer',
+      })
     elseif vim.startswith(mapping.desc or '', 'CodeGemma: ') then
       health.ok(('%s: %s'):format(action, key))
     else

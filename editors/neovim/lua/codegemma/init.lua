@@ -73,6 +73,11 @@ function M.setup(options)
   end
 end
 
+--- Whether it has been set up, by the user or with the defaults.
+function M.is_set_up()
+  return is_set_up
+end
+
 --- Sets up with the defaults, unless the user has set up already.
 function M.start()
   if not is_set_up then

@@ -85,3 +85,69 @@ fn a_mistake_is_told_from_another_word() {
     check(&["theme"], None);
     check(&["trace"], None);
 }
+
+/// A whole number is one, whether it is written with a point or not.
+fn plain(value: Value) -> Value {
+    value.as_f64().map_or(value, Value::from)
+}
+
+/// What VS Code's manifest must say of a key, beside its words.
+fn schema(key: &Key) -> Value {
+    let mut schema = match key.kind {
+        Kind::Switch => json!({"type": "boolean"}),
+        Kind::Whole { from, to, .. } => json!({"type": "integer", "minimum": from, "maximum": to}),
+        Kind::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        Kind::Choice(words) => json!({"type": "string", "enum": words}),
+        Kind::Text => json!({"type": "string"}),
+        Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+    };
+    if let Default::Is(text) = key.default {
+        schema["default"] = plain(text.parse().unwrap());
+    } else if key.kind == Kind::Text {
+        schema["default"] = json!("");
+    } else if !key.name.contains("<id>") {
+        schema["type"] = json!([schema["type"], "null"]);
+        schema["default"] = Value::Null;
+    }
+    if key.place == Place::Trusted {
+        schema["scope"] = json!("machine");
+    }
+    schema
+}
+
+#[test]
+fn vs_code_offers_every_key_that_can_be_set_to_several_values() {
+    let manifest: Value = include_str!("../../../../editors/vscode/package.json").parse().unwrap();
+    let mut offered = manifest["contributes"]["configuration"]["properties"].clone();
+    let offered = offered.as_object_mut().unwrap();
+    // What the extension keeps to itself.
+    offered.remove("codegemma.serverPath").unwrap();
+    offered.remove("codegemma.trace.server").unwrap();
+    let languages = offered.remove("codegemma.languages").unwrap();
+    let languages = languages["additionalProperties"]["properties"].as_object().unwrap();
+    offered.extend(
+        languages
+            .iter()
+            .map(|(name, schema)| (format!("codegemma.languages.<id>.{name}"), schema.clone())),
+    );
+    for schema in offered.values_mut() {
+        let words = ["order", "description", "markdownDescription", "enumDescriptions"];
+        schema
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| !words.contains(&name.as_str()));
+        if let Some(default) = schema.get_mut("default") {
+            *default = plain(default.take());
+        }
+    }
+    let settable = |key: &&Key| {
+        let has_one_value = matches!(key.kind, Kind::Whole { from, to, .. } if from == to);
+        matches!(key.place, Place::Everywhere | Place::Trusted) && !has_one_value
+    };
+    let expected: serde_json::Map<_, _> = KEYS
+        .iter()
+        .filter(settable)
+        .map(|key| (format!("codegemma.{}", key.name), schema(key)))
+        .collect();
+    assert_eq!(*offered, expected);
+}
