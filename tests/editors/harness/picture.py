@@ -15,6 +15,28 @@ NAMED = {
 }  # fmt: skip
 
 
+# What is completed in them: what `pop` does is missing.
+STACK = '''class Stack:
+    """A stack of numbers."""
+
+    def __init__(self):
+        self.items = []
+
+    def push(self, item):
+        self.items.append(item)
+
+    def pop(self):
+        """Remove the newest item and return it."""
+'''
+
+
+def check(path, text):
+    """Fails where a committed picture is another one, and makes it anew."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+        raise AssertionError(f"{path} did not show what is shown now, and has been made anew: look at it, and commit it")
+
+
 def svg(frame, first=0, last=None, columns=None):
     """The lines `first` to `last` of a frame, `columns` wide."""
     rows = [row[:columns] for row in frame.cells[first:last]]

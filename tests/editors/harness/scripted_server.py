@@ -2,7 +2,8 @@
 
     scripted_server.py [--name NAME] [--version VERSION] [--item LABEL] [--log FILE]
 
-It suggests what script.py says and, as LABEL, one item for completion menus. The commands that it is sent go to FILE.
+It suggests what script.py says and, as LABEL, one item for completion menus. The commands that it is sent, and the
+folders that are opened, go to FILE.
 """
 
 import argparse
@@ -77,6 +78,7 @@ def main():
         method, parameters = message.get("method"), message.get("params") or {}
         if method == "initialize":
             capabilities = {"textDocumentSync": FULL, "inlineCompletionProvider": True, "executeCommandProvider": {}}
+            capabilities["workspace"] = {"workspaceFolders": {"supported": True, "changeNotifications": True}}
             if flags.item:
                 capabilities = {"textDocumentSync": FULL, "completionProvider": {}, "hoverProvider": True}
             info = {"name": flags.name, "version": flags.version}
@@ -94,9 +96,10 @@ def main():
         elif method == "exit":
             return
         else:
-            if method == "workspace/executeCommand" and flags.log:
+            if flags.log and method in ["workspace/executeCommand", "workspace/didChangeWorkspaceFolders"]:
+                told = [parameters.get("command", method), parameters.get("arguments", parameters.get("event"))]
                 with open(flags.log, "a") as log:
-                    log.write(json.dumps([parameters["command"], parameters.get("arguments")]) + "\n")
+                    log.write(json.dumps(told) + "\n")
             if "id" in message:
                 answer(message, None)
 

@@ -2,7 +2,8 @@
 
     drive.py [--only WORDS]
 
---only runs the scenarios that have these words in their name. The last one makes editors/helix/popup.svg.
+--only runs the scenarios that have these words in their name. The last one fails where
+editors/helix/popup.svg does not show what is shown now, and makes it anew.
 """
 
 import argparse

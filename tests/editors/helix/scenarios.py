@@ -82,7 +82,7 @@ the_starter_suggests_what_can_be_dismissed_and_accepted.has_starter = True
 def a_body_gets_lines_of_its_own_and_a_label_of_one(editor):
     before, after = editor.open_at("rectangle.py", PYTHON.partition("\n        return 2")[0] + "$0\n")
     editor.logged('"state":"ready"')
-    label = editor.asked_for(r"return .*?")
+    label = editor.asked_for(r"half = .*?")
     editor.terminal.type(TAB)
     editor.terminal.wait("the preview", lambda frame: frame.text().count(label) > 1)
     text = editor.saved("rectangle.py").decode()
@@ -345,15 +345,14 @@ def quitting_leaves_no_process(editor):
     return f"the server was gone {(time.monotonic() - begin) * 1000:.0f} ms after the editor"
 
 
-def the_picture_in_the_readme_is_made(editor):
-    editor.open_at("rectangle.py", PYTHON)
+def the_picture_in_the_readme_shows_this(editor):
+    editor.open_at("stack.py", picture.STACK + "        $0\n")
     editor.logged('"state":"ready"')
-    editor.terminal.type("he")
-    editor.popup("height)")
+    editor.asked_for(r"if not self\.items:")
     editor.terminal.type(CTRL_N)
     # The item is previewed in the text, and its documentation beside the popup.
-    frame = editor.terminal.wait("the preview", lambda frame: frame.text().count("height)") > 2)
-    (EDITOR / "popup.svg").write_text(picture.svg(frame, last=17, columns=84))
+    frame = editor.terminal.wait("the preview", lambda frame: frame.text().count("return self.items.pop()") > 1)
+    picture.check(EDITOR / "popup.svg", picture.svg(frame, last=20, columns=92))
 
 
 SCENARIOS = [value for name, value in list(globals().items()) if getattr(value, "__module__", None) == __name__]

@@ -3,7 +3,8 @@
     drive.py [--floor-only] [--only WORDS]
 
 --floor-only leaves out what Debian may not give at the moment; without it, all versions must be had.
---only runs the scenarios that have these words in their name. Neovim 0.12 makes editors/neovim/ghost-text.svg.
+--only runs the scenarios that have these words in their name. It fails where editors/neovim/ghost-text.svg does
+not show what is shown now, and makes it anew.
 """
 
 import argparse

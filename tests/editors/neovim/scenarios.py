@@ -393,6 +393,29 @@ def checkhealth_finds_no_fault(editor):
     assert "ERROR" not in report and "WARNING" not in report, report
 
 
+def checkhealth_before_start_up_is_done_finds_no_fault(editor):
+    editor.start("+checkhealth codegemma")
+    report = editor.text()
+    for part in ["its version is", "it is off: the server has not been started", "accept: <Tab>, from the end of start-up on"]:
+        assert part in report, report
+    assert "ERROR" not in report and "WARNING" not in report, report
+
+
+# Nobody sets up there, and the defaults come only when start-up is done.
+checkhealth_before_start_up_is_done_finds_no_fault.setup = (
+    "vim.env.PATH = vim.fs.dirname(({ CMD }).cmd[1]) .. ':' .. vim.env.PATH"
+)
+
+
+def the_command_alone_says_the_status(editor):
+    editor.open_at("rectangle.py", LINE)
+    editor.settled_ghost()
+    editor.until("being ready", lambda: editor.status()["state"] == "ready")
+    editor.terminal.type(ESCAPE)
+    assert editor.nvim.command_output("CodeGemma") == editor.nvim.command_output("CodeGemma status")
+    assert editor.nvim.command_output("CodeGemma").startswith("CodeGemma is ready (")
+
+
 def the_status_line_says_what_it_does(editor):
     editor.open_at("rectangle.py", LINE)
     editor.settled_ghost()
@@ -414,15 +437,16 @@ def quitting_leaves_no_process(editor):
     return f"the server was gone {(time.monotonic() - begin) * 1000:.0f} ms after the editor"
 
 
-def the_picture_in_the_readme_is_made(editor):
-    editor.open_at("rectangle.py", LINE.replace("self.he$0", "self.h$0"))
+def the_picture_in_the_readme_shows_this(editor):
+    editor.open_at("stack.py", picture.STACK + "        $0\n")
     editor.settled_ghost()
     frame = editor.terminal.frame()
     last = next(y for y, line in enumerate(frame.lines()) if line.startswith("~"))
-    (PLUGIN / "ghost-text.svg").write_text(picture.svg(frame, last=last, columns=72))
+    picture.check(PLUGIN / "ghost-text.svg", picture.svg(frame, last=last, columns=72))
 
 
-the_picture_in_the_readme_is_made.versions = ["0.12"]
-the_picture_in_the_readme_is_made.setup = "vim.o.number = true\nrequire('codegemma').setup({ CMD })"
+# The one that is of a fixed version here.
+the_picture_in_the_readme_shows_this.versions = ["0.11"]
+the_picture_in_the_readme_shows_this.setup = "vim.o.number = true\nrequire('codegemma').setup({ CMD })"
 
 SCENARIOS = [value for name, value in list(globals().items()) if callable(value) and not name.startswith("_")]

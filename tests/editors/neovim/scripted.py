@@ -190,6 +190,24 @@ def the_server_is_told_what_is_done_with_a_suggestion(editor):
     assert all(arguments == [0] for _, arguments in commands), f"not those of the item's command: {commands}"
 
 
+@scenario(cmd=[*SCRIPTED, "--log", "told"])
+def the_server_is_told_of_each_repository(editor):
+    for name in ["one", "two"]:
+        (editor.folder / name / ".git").mkdir(parents=True)
+        editor.write(f"{name}/a.txt", "@0\n")
+        editor.write(f"{name}/b.txt", "@0\n")
+    log = editor.folder / "told"
+    editor.start(editor.folder / "one" / "a.txt")
+    for name in ["one/b.txt", "two/a.txt", "two/b.txt", "one/a.txt"]:
+        editor.nvim.command(f"silent edit {editor.folder / name}")
+        editor.until("its server", lambda: editor.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'codegemma' })") == 1)
+    folder = {"uri": f"file://{editor.folder}/two", "name": f"{editor.folder}/two"}
+    editor.until("the other repository", log.exists)
+    assert [json.loads(line) for line in log.read_text().splitlines()] == [
+        ["workspace/didChangeWorkspaceFolders", {"added": [folder], "removed": []}]
+    ]
+
+
 @scenario(setup=BESIDE)
 def another_server_in_the_same_buffer(editor):
     editor.open_at("a.txt", "@2 $0\n")

@@ -12,6 +12,9 @@ const { chromium } = createRequire(join(CACHE, 'driver/'))('playwright-core');
 const SCRIPT = join(import.meta.dirname, '../script.json');
 const ENTRY = join(CACHE, 'code-server/node_modules/code-server/out/node/entry.js');
 
+/** How long VS Code may take for anything, in milliseconds, on a slow machine. */
+const PATIENCE = 30_000;
+
 /** Root may write what nobody may write, and so finds nothing read-only; an editor's user is not root. */
 const ORDINARY =
     process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override', '--inh-caps=-dac_override'] : [];
@@ -48,7 +51,7 @@ const KEYS = {
 };
 
 /** Waits until `probe` gives something, and gives it back. */
-export async function until(what, probe, { patience = 10_000, every = 50 } = {}) {
+export async function until(what, probe, { patience = PATIENCE, every = 50 } = {}) {
     const end = Date.now() + patience;
     for (;;) {
         const found = await probe();
@@ -114,7 +117,7 @@ export class Editor {
     async reload() {
         await this.page?.close();
         this.page = await this.browser.newPage({ viewport: { width: 1100, height: 700 } });
-        this.page.setDefaultTimeout(10_000);
+        this.page.setDefaultTimeout(PATIENCE);
         await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`, { timeout: 60_000 });
         await this.page.waitForSelector('.monaco-workbench .explorer-folders-view .monaco-list-row', { timeout: 60_000 });
         await this.page.waitForSelector('.statusbar-item[id*="codegemma"]', { timeout: 60_000 });

@@ -1,7 +1,8 @@
 // Starts VS Code, runs the scenarios one after the other, and says what was seen. See `run`.
 
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Editor, until } from './editor.mjs';
 import { restricted, writeRestricted } from './restricted.mjs';
@@ -10,6 +11,10 @@ import { FILES, scenarios, write } from './scenarios.mjs';
 import { otherExtension, surroundings } from './surroundings.mjs';
 
 const { CACHE } = process.env;
+
+/** No scenario takes so many seconds, on a slow machine either. */
+const LIMIT = 180;
+
 const only = process.argv[2] === '--only' ? process.argv[3] : '';
 const folder = join(CACHE, 'run');
 const workspace = join(CACHE, 'workspace');
@@ -33,14 +38,19 @@ async function run(editor, name, scenario) {
     const begin = Date.now();
     count += 1;
     try {
-        const note = await scenario(editor);
+        const late = sleep(LIMIT * 1000, undefined, { ref: false }).then(() => {
+            throw new Error(`it has taken ${LIMIT} s`);
+        });
+        const note = await Promise.race([scenario(editor), late]);
         console.log(`ok    ${name}${note ? `: ${note}` : ''} (${((Date.now() - begin) / 1000).toFixed(1)} s)`);
     } catch (error) {
         failed.push(name);
         const picture = join(failures, `${name.replaceAll(/\W+/g, '-')}.png`);
         const log = join(failures, 'server.log');
         await editor.page?.screenshot({ path: picture }).catch(() => {});
-        copyFileSync(editor.log, log);
+        if (existsSync(editor.log)) {
+            copyFileSync(editor.log, log);
+        }
         console.log(`FAIL  ${name}: ${error.message}\n      screenshot: ${picture}\n      the server's log: ${log}`);
     }
 }
@@ -51,7 +61,10 @@ async function drive(workspace, scenarios, options) {
     if (wanted.length === 0) {
         return;
     }
-    const editor = await Editor.start(folder, vsix, workspace, options);
+    const editor = await Editor.start(folder, vsix, workspace, options).catch((error) => {
+        console.error(`VS Code does not start: ${error.message}\n      what it said: ${join(folder, 'code-server.log')}`);
+        process.exit(1);
+    });
     try {
         for (const [name, scenario] of wanted) {
             await run(editor, name, scenario);

@@ -13,6 +13,8 @@ const MOST = 150_000;
 
 export const pictured = {
     'the picture in the README shows this': async (editor) => {
+        // All of it grey: so it is seen at once what is suggested.
+        editor.settings({ 'editor.inlineSuggest.syntaxHighlightingEnabled': false });
         const line = 11;
         await editor.open('stack.py', line);
         await editor.press('Enter');
@@ -27,7 +29,7 @@ export const pictured = {
             return 'as committed';
         }
         const box = await group.boundingBox();
-        const clip = { x: box.x, y: box.y, width: Math.min(box.width, 640), height: Math.min(box.height, 340) };
+        const clip = { x: box.x, y: box.y, width: Math.min(box.width, 640), height: Math.min(box.height, 300) };
         const picture = described(await editor.page.screenshot({ clip }), shown);
         assert.ok(picture.length < MOST, `the picture is too large: ${picture.length} bytes`);
         writeFileSync(PICTURE, picture);
