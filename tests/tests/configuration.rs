@@ -370,12 +370,16 @@ fn check<'a>(report: &'a Value, about: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("no {about} in {report}"))
 }
 
-fn origin(report: &Value, key: &str) -> String {
+fn setting(report: &Value, key: &str, column: &str) -> String {
     let mut settings = report["settings"].as_array().unwrap().iter();
     let row = settings
         .find(|row| row["key"] == key)
         .unwrap_or_else(|| panic!("no {key} in {report}"));
-    row["origin"].as_str().unwrap().to_owned()
+    row[column].as_str().unwrap().to_owned()
+}
+
+fn origin(report: &Value, key: &str) -> String {
+    setting(report, key, "origin")
 }
 
 #[test]
@@ -412,6 +416,15 @@ fn doctor_says_that_all_is_well_and_where_each_value_comes_from() {
         format!("workspace file {}:1", workspace.display())
     );
     assert_eq!(origin(&report, "threads"), "default");
+    for key in ["threads", "cacheMiB"] {
+        let value = setting(&report, key, "value");
+        assert!(value.parse::<u32>().is_ok_and(|value| value > 0), "{key}: {value}");
+    }
+    assert_eq!(setting(&report, "contextTokens", "value"), "1024", "the starter's");
+    assert!(
+        text.trim_end().ends_with("\nit works; 1 warning: configuration"),
+        "{text}"
+    );
     assert!(
         text.lines()
             .any(|line| line.starts_with("ok       loading: codegemma-starter (gemma, ")),
@@ -426,6 +439,7 @@ fn doctor_names_what_keeps_it_from_completing() {
     let (report, text) = doctor(&user, &[], 1);
     assert_eq!(check(&report, "model")["mark"], "problem");
     assert!(text.contains("user.toml:1: model: no/such.gguf"), "{text}");
+    assert_eq!(report["summary"], "nothing can be completed; 1 problem: model");
 
     fs::write(user.file(), "enabled = false").unwrap();
     let (report, _) = doctor(&user, &["--model", MODEL], 1);
@@ -451,6 +465,21 @@ fn doctor_goes_on_past_a_broken_file_and_shows_none_of_it() {
     assert!(problem["text"].as_str().unwrap().starts_with(&place), "{problem}");
     assert!(!text.contains(&password) && !text.contains("password"), "{text}");
     assert_eq!(origin(&report, "maxTokens"), "default");
+}
+
+#[test]
+fn doctor_sums_up_and_names_the_starter_where_nobody_chose() {
+    let user = User::new("", "");
+    let (report, text) = doctor(&user, &["--model", MODEL], 0);
+    assert_eq!(report["summary"], "all is well", "{text}");
+    let (report, text) = doctor(&user, &[], 0);
+    assert_eq!(report["summary"], "it works; 1 warning: model", "{text}");
+    assert_eq!(setting(&report, "model", "value"), "\"starter\"");
+    let model = check(&report, "model")["text"].as_str().unwrap();
+    assert!(
+        model.starts_with("the starter, a small model") && model.contains("CODEGEMMA_MODEL"),
+        "{model}"
+    );
 }
 
 #[test]
