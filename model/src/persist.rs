@@ -42,6 +42,10 @@ impl Store {
             path: path.to_owned(),
             signature,
         };
+        if let Err(error) = private_folder(folder_of(path)) {
+            tracing::warn!("{}: sequences are not kept: {error}", folder_of(path).display());
+            return None;
+        }
         remove_abandoned(folder_of(path));
         match store.restore(sequences) {
             Ok(0) => {}
@@ -144,12 +148,36 @@ fn signature<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<u32, Stri
 /// Writes a file that only its owner can read: it tells what the documents say. It gets its name when it is whole.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
-    fs::create_dir_all(folder)?;
+    private_folder(folder)?;
     // Private from the beginning, removed where anything fails.
     let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    Ok(())
+}
+
+/// Makes a folder that only its owner can look into, whatever the process's mask allows others. One that is there is closed
+/// to others; one that cannot be, as it is somebody else's, and a link are refused.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    if !fs::symlink_metadata(folder)?.is_dir() {
+        return Err(io::Error::other(
+            "the folder is a link; remove it, or set CODEGEMMA_CACHE to another folder",
+        ));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = fs::metadata(folder)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        }
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 mod compare;
 mod cut;
 mod holes;
-mod random;
+pub(crate) mod random;
 mod score;
 mod soundness;
 mod table;

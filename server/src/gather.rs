@@ -145,22 +145,10 @@ fn real(file: &Path) -> PathBuf {
 
 fn read_open(open: &Open, file: &Path, gate: &Gate) -> Candidate {
     let text = match open.text.len_bytes() {
-        ..=MOST_BYTES => through(gate, file, || Ok(open.text.to_string())),
+        ..=MOST_BYTES => gate.admits(file).map_err(Shut::as_str).map(|()| open.text.to_string()),
         _ => Err(TOO_LONG),
     };
     candidate(&open.path, &open.file, text)
-}
-
-/// The text of a file if both may be shown, or why not.
-fn through(
-    gate: &Gate,
-    file: &Path,
-    read: impl FnOnce() -> Result<String, &'static str>,
-) -> Result<String, &'static str> {
-    gate.admits(file).map_err(Shut::as_str)?;
-    let text = read()?;
-    gate::admits_text(&text).map_err(Shut::as_str)?;
-    Ok(text)
 }
 
 const TOO_LONG: &str = "it is longer than what people write";
@@ -169,7 +157,9 @@ fn candidate(path: &str, file: &Path, text: Result<String, &'static str>) -> Can
     Candidate {
         path: path.to_owned(),
         language: language::of_path(file),
-        text: text.map(|text| Arc::from(shown(text))),
+        text: text
+            .and_then(|text| gate::admits_text(&text).map_err(Shut::as_str).map(|()| text))
+            .map(|text| Arc::from(shown(text))),
         why: Why::default(),
     }
 }
@@ -195,7 +185,11 @@ impl Found<'_> {
         let gate = self.gate;
         self.why(file, |file| match open {
             Some(open) => read_open(open, file, gate),
-            None => candidate(path, file, through(gate, file, || disk.read(path))),
+            None => {
+                // By its name first: what a link of that name leads to has a name of its own.
+                let judge = |place: &Path| gate.admits_at(file, place).map_err(Shut::as_str);
+                candidate(path, file, disk.read(path, judge))
+            }
         })
     }
 }

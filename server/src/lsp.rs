@@ -10,6 +10,7 @@ mod capabilities;
 mod configuration;
 mod convert;
 mod framing;
+mod judging;
 mod loading;
 mod notebooks;
 mod outbox;
@@ -116,7 +117,8 @@ impl Backend {
         let entry = params.context.selected_completion_info.map(convert::entry);
         let boarded = self
             .shared
-            .board(&params.text_document_position, trigger, entry.as_ref());
+            .board(&params.text_document_position, trigger, entry.as_ref())
+            .await;
         let Some((mut waiting, passenger)) = boarded else {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
@@ -231,9 +233,12 @@ impl LanguageServer for Backend {
     }
 
     async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
-        // What is watched is watched for this alone, and the user's file may have another name.
+        // What is watched is files of settings, of which the user's may have any name, and ignore files.
         if !params.changes.is_empty() {
             self.shared.reread(false);
+            let mut session = self.shared.lock();
+            session.judge_anew();
+            self.shared.tend(&mut session);
         }
     }
 
@@ -251,7 +256,8 @@ impl LanguageServer for Backend {
         // Popups come while typing, whatever the client calls it: most cannot tell.
         let boarded = self
             .shared
-            .board(&params.text_document_position, Trigger::Automatic, None);
+            .board(&params.text_document_position, Trigger::Automatic, None)
+            .await;
         let invoked = params
             .context
             .is_some_and(|context| context.trigger_kind == CompletionTriggerKind::INVOKED);

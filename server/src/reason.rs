@@ -21,6 +21,8 @@ pub enum Reason {
     Excluded,
     /// The document is a notebook's file, as JSON, and not one of its cells.
     RawNotebook,
+    /// Whether the model may see this file is not known yet.
+    Unjudged,
     /// What the model wrote holds something like a key.
     Secret,
     /// The cursor is inside a word and nobody asked.
@@ -60,6 +62,7 @@ impl Reason {
             Self::InsideWord => "inside-word",
             Self::Excluded => "excluded",
             Self::RawNotebook => "raw-notebook",
+            Self::Unjudged => "not-judged-yet",
             Self::Secret => "secret",
             Self::InsideText => "inside-text",
             Self::Misfit => "does-not-fit",

@@ -27,9 +27,9 @@ struct Flags {
     #[command(flatten)]
     engine: EngineFlags,
 
-    /// Keep nothing on disk: by default what was read of the documents is there again after a restart
+    /// Keep on disk what was read of the documents, so that the next start reads nothing again; by default nothing is kept
     #[arg(long)]
-    forget: bool,
+    keep: bool,
 
     /// Write the log to this file; by default it goes to stderr
     #[arg(long, value_name = "FILE")]
@@ -76,7 +76,7 @@ pub fn run(load: LoadEngine) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let in_good_order = runtime.block_on(lsp::serve(flags.engine, !flags.forget, load));
+    let in_good_order = runtime.block_on(lsp::serve(flags.engine, flags.keep, load));
     // A client that leaves stdin open must not keep the process alive.
     runtime.shutdown_background();
     if in_good_order {

@@ -4,9 +4,10 @@
 //! the protocol's types or send anything.
 
 mod ahead;
+mod judging;
 mod notebooks;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ use crate::syntax::{Job, Parsed};
 use crate::trigger::Trigger;
 use crate::workspace::{Errand, Made, Workspace};
 use ahead::NextAnchor;
+use judging::Judgements;
+pub use judging::Judging;
 
 /// How many other suggestions there are to choose from, where the user asked.
 const ALTERNATIVES: usize = 3;
@@ -67,8 +70,7 @@ pub struct Session {
     /// What the model is shown with the documents.
     workspace: Workspace,
     gate: Arc<Gate>,
-    /// The documents that the model must not see.
-    hidden: HashSet<String>,
+    judgements: Judgements,
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
@@ -134,7 +136,7 @@ impl Default for Session {
             anchors: HashMap::new(),
             workspace: Workspace::default(),
             gate: Arc::default(),
-            hidden: HashSet::new(),
+            judgements: Judgements::default(),
             flight: None,
             ahead: None,
             next_anchor: None,
@@ -156,10 +158,7 @@ impl Session {
         let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
         let root = root.map(PathBuf::as_path);
         self.workspace.add(name, path, root);
-        match path.is_some_and(|path| self.gate.hides(path).is_some()) {
-            true => drop(self.hidden.insert(name.to_owned())),
-            false => drop(self.hidden.remove(name)),
-        }
+        self.judgements.opened(name, path);
         let path = path.and_then(|path| prompt_path::name(path, root));
         self.anchors.remove(name);
         self.documents
@@ -172,14 +171,6 @@ impl Session {
         self.roots = roots;
         // What there is to say of the patterns is said when they are set.
         drop(self.guard());
-    }
-
-    /// Judges anew which documents may be shown to the model.
-    fn guard(&mut self) -> Vec<String> {
-        let (gate, messages) = Gate::new(&self.roots, &self.settings.exclude);
-        self.gate = Arc::new(gate);
-        self.hidden = self.workspace.hidden(&self.gate);
-        messages
     }
 
     /// A document was edited. `None` if it is not open.
@@ -221,16 +212,14 @@ impl Session {
         self.documents.remove(name);
         self.anchors.remove(name);
         self.workspace.closed(name);
-        self.hidden.remove(name);
+        self.judgements.closed(name);
         self.cell_changed(name);
     }
 
     /// A document was saved: what it imports may be another, and as an ignore file it may hide others.
     pub fn save(&mut self, name: &str) {
         self.workspace.want(name);
-        if name.ends_with("ignore") {
-            self.hidden = self.workspace.hidden(&self.gate);
-        }
+        self.judge_anew();
     }
 
     /// The next choice of context to make, elsewhere.
@@ -240,8 +229,10 @@ impl Session {
         };
         let context_tokens = engine.info().context_tokens;
         let errand = (!self.ended).then(|| {
+            let visible = |name: &str| self.judgements.is_visible(name) == Some(true);
+            let documents = &self.documents;
             self.workspace
-                .errand(&self.documents, self.settings.context, &self.gate, context_tokens)
+                .errand(documents, visible, self.settings.context, &self.gate, context_tokens)
         })??;
         let above = self.above(errand.document());
         Some(errand.below(&above))
@@ -249,6 +240,8 @@ impl Session {
 
     /// It was made, or could not be.
     pub fn errand_done(&mut self, made: Option<Made>) {
+        // What was chosen by other rules is chosen again.
+        let made = made.filter(|made| made.is_by(&self.gate));
         let name = made.as_ref().map(|made| made.document().to_owned());
         self.workspace.done(made);
         // What the user does not look at can wait until he does.
@@ -261,8 +254,6 @@ impl Session {
     ///
     /// Gives what the user should know of the patterns that exclude files.
     pub fn configure(&mut self, settings: Settings) -> Vec<String> {
-        self.renew();
-        self.workspace.want_all();
         self.settings = settings;
         self.guard()
     }
@@ -299,6 +290,11 @@ impl Session {
     /// Whether the client is going or gone.
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// The version of an open document.
+    pub fn version(&self, name: &str) -> Option<i32> {
+        self.documents.get(name).map(|document| document.version)
     }
 
     /// The language of an open document.
@@ -354,8 +350,10 @@ impl Session {
         if !settings.enabled {
             return Err(Reason::Disabled);
         }
-        if self.hidden.contains(name) {
-            return Err(Reason::Excluded);
+        match self.judgements.is_visible(name) {
+            Some(true) => {}
+            Some(false) => return Err(Reason::Excluded),
+            None => return Err(Reason::Unjudged),
         }
         if document.is_raw_notebook() {
             return Err(Reason::RawNotebook);
@@ -422,6 +420,7 @@ impl Session {
         entry: Option<&Change>,
     ) -> Result<Boarding, Reason> {
         self.workspace.used(name, Some(at.line));
+        self.judge_now_and_then();
         let Prepared {
             engine,
             snapshot,

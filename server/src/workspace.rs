@@ -5,7 +5,7 @@
 //! what is there. While the user types in a document its choice stays, so that its prompt begins as before. This must not
 //! know the protocol, or run anything.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,9 +54,15 @@ pub struct Errand {
 pub struct Made {
     document: String,
     choice: Choice,
+    gate: Arc<Gate>,
 }
 
 impl Made {
+    /// Whether it was made by the rules of this gate.
+    pub fn is_by(&self, gate: &Arc<Gate>) -> bool {
+        Arc::ptr_eq(&self.gate, gate)
+    }
+
     /// The document that it was made for.
     pub fn document(&self) -> &str {
         &self.document
@@ -82,6 +88,7 @@ impl Errand {
         let previous = Some(&*self.previous);
         Made {
             document: self.document.clone(),
+            gate: self.search.gate.clone(),
             choice: context::choose(&self.search.text, self.line, &candidates, self.budget, previous),
         }
     }
@@ -141,17 +148,15 @@ impl Workspace {
         self.recent.others("").next().is_some_and(|(newest, _)| newest == name)
     }
 
-    /// The open documents that a gate hides.
-    pub fn hidden(&self, gate: &Gate) -> HashSet<String> {
-        let hidden = |known: &Known| known.file.as_deref().is_some_and(|file| gate.hides(file).is_some());
-        let names = self.known.iter().filter(|(_, known)| hidden(known));
-        names.map(|(name, _)| name.clone()).collect()
-    }
-
     /// A document was closed.
     pub fn closed(&mut self, name: &str) {
         self.known.remove(name);
         self.recent.closed(name);
+        self.wanted.retain(|wanted| wanted != name);
+    }
+
+    /// A document's choice is not to be made.
+    pub fn leave(&mut self, name: &str) {
         self.wanted.retain(|wanted| wanted != name);
     }
 
@@ -169,10 +174,19 @@ impl Workspace {
         self.wanted = others.into_iter().rev().collect();
     }
 
-    /// The next choice to make, if none is being made. `context_tokens` is the length of the model's context.
+    /// What was chosen may not be shown any more: the rules are others. All choices are to be made anew.
+    pub fn forget_choices(&mut self) {
+        for known in self.known.values_mut() {
+            known.choice = Arc::default();
+        }
+        self.want_all();
+    }
+
+    /// The next choice to make, if none is being made, for and with documents that the model may see. `context_tokens` is the length of the model's context.
     pub fn errand(
         &mut self,
         documents: &HashMap<String, Document>,
+        visible: impl Fn(&str) -> bool,
         sources: ContextSources,
         gate: &Arc<Gate>,
         context_tokens: usize,
@@ -180,14 +194,19 @@ impl Workspace {
         if self.busy {
             return None;
         }
-        // What was closed since is not wanted any more.
-        let (name, document, known) = std::iter::from_fn(|| self.wanted.pop()).find_map(|name| {
-            let (document, known) = documents.get(&name).zip(self.known.get(&name))?;
-            Some((name, document, known))
-        })?;
+        // What is not judged yet waits; what was closed since is not wanted any more.
+        let (name, document, known) = loop {
+            let at = self.wanted.iter().rposition(|name| visible(name))?;
+            let name = self.wanted.remove(at);
+            if let Some((document, known)) = documents.get(&name).zip(self.known.get(&name)) {
+                break (name, document, known);
+            }
+        };
         self.busy = true;
         let open = self.recent.others(&name).filter_map(|(other, edited)| {
-            let document = documents.get(other).filter(|document| document.is_current())?;
+            let document = documents
+                .get(other)
+                .filter(|document| document.is_current() && visible(other))?;
             let file = self.known.get(other)?.file.clone()?;
             // The cells of a notebook are one file.
             if document.is_raw_notebook() || known.file.as_ref() == Some(&file) {

@@ -49,14 +49,14 @@ impl Client {
     /// Starts a server with these flags, which keeps nothing for the next one.
     pub fn start_with(flags: &[&str]) -> Self {
         let mut server = command("codegemma-lsp");
-        server.args(flags).arg("--forget");
+        server.args(flags);
         Self::spawn(server)
     }
 
     /// Starts a server that keeps what it has read in a cache folder.
     pub fn start_in(cache: &Path, flags: &[&str]) -> Self {
         let mut server = command("codegemma-lsp");
-        server.args(flags).env("CODEGEMMA_CACHE", cache);
+        server.args(flags).arg("--keep").env("CODEGEMMA_CACHE", cache);
         Self::spawn(server)
     }
 
@@ -69,6 +69,7 @@ impl Client {
             .arg(format!("{shell}; exec \"$0\" \"$@\""))
             .arg(server.get_program())
             .args(flags)
+            .arg("--keep")
             .env_remove("CODEGEMMA_MODEL")
             .envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))))
             .env("CODEGEMMA_CACHE", cache);
@@ -78,7 +79,7 @@ impl Client {
     /// Starts a server for a user who has this file of settings.
     pub fn start_as_user(file: &Path, flags: &[&str]) -> Self {
         let mut server = command("codegemma-lsp");
-        server.args(flags).arg("--forget").env("CODEGEMMA_CONFIG", file);
+        server.args(flags).env("CODEGEMMA_CONFIG", file);
         Self::spawn(server)
     }
 

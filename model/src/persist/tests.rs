@@ -57,8 +57,25 @@ fn what_was_held_is_there_after_a_start() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let inside = path.parent().unwrap();
+        assert_eq!((mode(&path), mode(inside)), (0o600, 0o700));
+        // One that others could look into is closed to them.
+        fs::set_permissions(inside, fs::Permissions::from_mode(0o777)).unwrap();
+        write(&path, 7, &[1]);
+        assert_eq!(mode(inside), 0o700);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_link_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", folder.path().join("link")).unwrap();
+    let mut sequences = sequences(7, 10_000);
+    assert!(Store::open(&folder.path().join("link/sequences"), &mut sequences).is_none());
+    assert_eq!(fs::read_dir(folder.path().join("elsewhere")).unwrap().count(), 0);
 }
 
 #[test]

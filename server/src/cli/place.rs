@@ -45,6 +45,8 @@ pub(super) struct Place {
     /// The byte order mark that the file begins with, or nothing.
     pub(super) mark: &'static str,
     file: Option<PathBuf>,
+    /// What its text is said to be the text of.
+    named: Option<PathBuf>,
     root: Option<PathBuf>,
     gate: Arc<Gate>,
 }
@@ -92,6 +94,7 @@ impl Place {
             },
             mark,
             file: known,
+            named: flags.path.as_ref().map(|path| PathBuf::from(path.replace('\\', "/"))),
             root,
             gate: Arc::default(),
         })
@@ -123,7 +126,8 @@ impl Place {
             output::note(&message);
         }
         self.gate = Arc::new(gate);
-        self.gate.hides(self.file.as_deref()?)
+        let mut paths = self.file.iter().chain(&self.named);
+        paths.find_map(|path| self.gate.hides(path))
     }
 
     /// The configuration that holds there: of the workspace that it is in.
@@ -149,10 +153,18 @@ impl Place {
         choice
     }
 
-    /// Shows the model these files, the most important last.
+    /// Shows the model these files, the most important last, but not what is private.
     pub(super) fn show_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
         for file in files {
             let known = file.canonicalize().unwrap_or_else(|_| file.clone());
+            if let Some(shut) = self.gate.hides(file) {
+                output::note(&format!(
+                    "{}: not shown to the model: {}",
+                    file.display(),
+                    shut.as_str()
+                ));
+                continue;
+            }
             self.snapshot.files.push(PromptFile {
                 path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
                 text: complete::shown(source::read(file)?.text),

@@ -22,9 +22,7 @@ pub(super) fn run(path: &Path, paced: bool, engine: &EngineFlags, json: bool) ->
             path.display()
         )
     })?;
-    let mut arguments = engine.arguments();
-    arguments.push("--forget".to_owned());
-    let mut server = server::Server::start(&arguments)?;
+    let mut server = server::Server::start(&engine.arguments())?;
     let requests = player::play(&mut server, &steps, paced)?;
     let report = report::Report::new(&requests);
     match json {

@@ -1,122 +1,174 @@
-//! What the ignore files of a workspace say of a file, as git reads them.
+//! What ignore files say of a file, as git reads its own and search tools theirs.
 //!
-//! It reads ignore files and remembers them by their time of change and length. It must not know any rule of its own.
+//! It reads ignore files and remembers them as long as they stay what they are. No lock is held while it reads, so that a
+//! file that takes long holds nobody else up. It must not know any rule of its own.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::Shut;
+use super::repository::{Repositories, Repository};
+use crate::plain_file::PlainFile;
 
 /// The ignore files, the strongest first: the model's own, that of search tools, git's, the private one of a repository,
-/// which is in git's folder, and the user's for all repositories, which git's settings name.
-const KINDS: [(&str, Shut); 5] = [
-    (".codegemmaignore", Shut::CodegemmaIgnore),
-    (".ignore", Shut::Ignore),
-    (".gitignore", Shut::GitIgnore),
-    ("info/exclude", Shut::GitExclude),
-    ("", Shut::GitGlobal),
+/// and the user's for all repositories.
+const KINDS: [Shut; 5] = [
+    Shut::CodegemmaIgnore,
+    Shut::Ignore,
+    Shut::GitIgnore,
+    Shut::GitExclude,
+    Shut::GitGlobal,
 ];
 
 /// The longest ignore file that is read, in bytes.
-const MAX_BYTES: u64 = 1024 * 1024;
+const MOST_BYTES: usize = 1024 * 1024;
 
-/// All ignore files that were read so far.
-#[derive(Debug)]
+/// All ignore files that were looked at so far.
+#[derive(Debug, Default)]
 pub(super) struct IgnoreFiles {
-    /// The user's for all repositories: `core.excludesFile`, or where git has it by default.
-    pub(super) global: Option<PathBuf>,
-    parsed: Mutex<HashMap<PathBuf, Parsed>>,
+    pub(super) repositories: Repositories,
+    known: Mutex<HashMap<(PathBuf, bool), Known>>,
 }
 
-/// An ignore file as it was when it was read.
-#[derive(Debug)]
-struct Parsed {
-    version: (Option<SystemTime>, u64),
-    rules: Arc<Gitignore>,
+/// An ignore file as it was when it was looked at.
+#[derive(Debug, Clone)]
+struct Known {
+    /// `None` where there was none.
+    version: Option<Version>,
+    rules: Option<Arc<Gitignore>>,
 }
 
-/// A folder and what its ignore files say, in the order of [`KINDS`].
-type Level = (PathBuf, [Option<Arc<Gitignore>>; KINDS.len()]);
+/// What changes when a file does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    modified: Option<SystemTime>,
+    length: u64,
+    /// The file's number, and when that or its content was changed.
+    #[cfg(unix)]
+    identity: (u64, u64, i64, i64),
+}
 
-impl IgnoreFiles {
-    /// Those of the user who runs this: git's settings are read now.
-    pub(super) fn new() -> Self {
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt;
         Self {
-            global: gitconfig_excludes_path(),
-            parsed: Mutex::default(),
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            #[cfg(unix)]
+            identity: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
         }
     }
+}
 
-    /// Whether the ignore files let the file at `path` pass, from the top of the repository around `root`, or else from
-    /// `root`, down to the file's folder. Whether git tracks the file makes no difference. A repository inside of another
-    /// obeys both.
-    pub(super) fn admits(&self, path: &Path, root: &Path) -> Result<(), Shut> {
-        let top = root
-            .ancestors()
-            .find(|folder| folder.join(".git").exists())
-            .unwrap_or(root);
+/// What the ignore files of a folder say, in the order of [`KINDS`].
+type Rules = [Option<Arc<Gitignore>>; KINDS.len()];
+
+/// A folder and its rules.
+type Level = (PathBuf, Rules);
+
+impl IgnoreFiles {
+    /// Whether the ignore files let the file at `path` pass. `.codegemmaignore` and `.ignore` hold for all that is below
+    /// them. Git's hold within the repository that the file is in, and those of a repository around that do not; where
+    /// there is no repository, they hold from `root` on. That the model's own says no comes before all other reasons.
+    pub(super) fn admits(&self, path: &Path, root: Option<&Path>) -> Result<(), Shut> {
+        let repository = self.repositories.of(path);
+        let repository = repository.as_deref();
+        let top = repository.map(|repository| repository.top.as_path()).or(root);
         let mut levels: Vec<Level> = Vec::new();
-        let mut entry = top.to_path_buf();
-        for part in path.strip_prefix(top).into_iter().flatten() {
-            levels.push(self.level(&entry)?);
-            entry.push(part);
-            if let Some(shut) = decide(&levels, &entry, entry != path) {
-                return Err(shut);
+        let mut folders: Vec<&Path> = path.ancestors().skip(1).filter(|folder| folder.has_root()).collect();
+        folders.reverse();
+        for folder in folders {
+            let in_git = top.is_some_and(|top| folder.starts_with(top));
+            levels.push((folder.to_owned(), self.level(folder, in_git, repository)?));
+        }
+        let entries =
+            || (1..=levels.len()).map(|count| (&levels[..count], levels.get(count).map_or(path, |level| &level.0)));
+        for kinds in [&KINDS[..1], &KINDS[..]] {
+            for (levels, entry) in entries() {
+                if let Some(shut) = decide(levels, kinds, entry, entry != path) {
+                    return Err(shut);
+                }
             }
         }
         Ok(())
     }
 
-    /// The rules in a folder.
-    fn level(&self, folder: &Path) -> Result<Level, Shut> {
-        let git = git_folder(folder);
+    /// The rules in a folder, which may be in a repository, or below the folder from which on git's ignore files hold.
+    fn level(&self, folder: &Path, in_git: bool, repository: Option<&Repository>) -> Result<Rules, Shut> {
+        let top = repository.filter(|repository| repository.top == folder);
+        let any_case = in_git && repository.is_some_and(|repository| repository.any_case);
         let mut rules = [const { None }; KINDS.len()];
-        for (place, (name, shut)) in rules.iter_mut().zip(KINDS) {
-            let file = match (shut, &git) {
-                (Shut::GitExclude, git) => git.as_ref().map(|git| git.join(name)),
-                // It says something of repositories only, as seen from the top of each.
-                (Shut::GitGlobal, Some(_)) => self.global.clone(),
-                (Shut::GitGlobal, None) => None,
-                _ => Some(folder.join(name)),
+        for (place, kind) in rules.iter_mut().zip(KINDS) {
+            let (file, any_case) = match kind {
+                Shut::CodegemmaIgnore => (Some(folder.join(".codegemmaignore")), false),
+                Shut::Ignore => (Some(folder.join(".ignore")), false),
+                Shut::GitIgnore => (in_git.then(|| folder.join(".gitignore")), any_case),
+                Shut::GitExclude => (top.map(|top| top.exclude.clone()), any_case),
+                _ => (top.and_then(|top| top.global.clone()), any_case),
             };
             if let Some(file) = file {
-                *place = self.rules(file).map_err(|_| Shut::UnreadableRules)?;
+                *place = self.rules(file, kind, any_case).map_err(|_| Shut::UnreadableRules)?;
             }
         }
-        Ok((folder.to_path_buf(), rules))
+        Ok(rules)
+    }
+
+    /// Whether an ignore file that was looked at is another one by now, or has come or gone.
+    pub(super) fn have_changed(&self) -> bool {
+        let known: Vec<_> = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known
+                .iter()
+                .map(|((file, _), known)| (file.clone(), known.version.clone()))
+                .collect()
+        };
+        known
+            .into_iter()
+            .any(|(file, version)| version_of(&file).is_ok_and(|now| now != version))
     }
 
     /// The rules in a file, if it exists.
-    fn rules(&self, file: PathBuf) -> io::Result<Option<Arc<Gitignore>>> {
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(metadata) = regular(&file)? else {
-            parsed.remove(&file);
-            return Ok(None);
-        };
-        let version = (metadata.modified().ok(), metadata.len());
-        if let Some(known) = parsed.get(&file).filter(|known| known.version == version) {
-            return Ok(Some(known.rules.clone()));
+    fn rules(&self, file: PathBuf, kind: Shut, any_case: bool) -> io::Result<Option<Arc<Gitignore>>> {
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = version_of(&file)?;
+        if version
+            .as_ref()
+            .is_some_and(|version| version.length > MOST_BYTES as u64)
+        {
+            return Err(ErrorKind::FileTooLarge.into());
         }
-        let rules = Arc::new(parse(&fs::read(&file)?).map_err(io::Error::other)?);
-        let known = Parsed {
+        let key = (file, any_case);
+        if let Some(known) = lock().get(&key).filter(|known| known.version == version) {
+            return Ok(known.rules.clone());
+        }
+        // Git follows no link in a worktree.
+        let skipped = kind == Shut::GitIgnore && key.0.is_symlink();
+        let rules = match version.is_some() && !skipped {
+            true => Some(Arc::new(
+                parse(&PlainFile::open(&key.0)?.read(MOST_BYTES)?, any_case).map_err(io::Error::other)?,
+            )),
+            false => None,
+        };
+        let known = Known {
             version,
             rules: rules.clone(),
         };
-        parsed.insert(file, known);
-        Ok(Some(rules))
+        lock().insert(key, known);
+        Ok(rules)
     }
 }
 
 /// What the rules say of a file or folder whose own folder is open: within a kind the deepest file decides.
-fn decide(levels: &[Level], entry: &Path, is_folder: bool) -> Option<Shut> {
-    for (kind, (_, shut)) in KINDS.into_iter().enumerate() {
+fn decide(levels: &[Level], kinds: &[Shut], entry: &Path, is_folder: bool) -> Option<Shut> {
+    for (kind, shut) in kinds.iter().copied().enumerate() {
         for (folder, rules) in levels.iter().rev() {
             let Some(rules) = &rules[kind] else { continue };
             match rules.matched(entry.strip_prefix(folder).unwrap_or(entry), is_folder) {
@@ -130,9 +182,10 @@ fn decide(levels: &[Level], entry: &Path, is_folder: bool) -> Option<Shut> {
 }
 
 /// The rules in the text of an ignore file. What is not a pattern is passed over, as git does.
-fn parse(text: &[u8]) -> Result<Gitignore, ignore::Error> {
+fn parse(text: &[u8], any_case: bool) -> Result<Gitignore, ignore::Error> {
     let mut builder = GitignoreBuilder::new("");
     builder.allow_unclosed_class(false);
+    builder.case_insensitive(any_case)?;
     let text = String::from_utf8_lossy(text);
     for line in text.trim_start_matches('\u{feff}').lines() {
         // The only error is a pattern that is not valid.
@@ -155,28 +208,12 @@ fn without_alternatives(line: &str) -> String {
     pattern
 }
 
-/// The folder that git keeps `info/exclude` of the repository in whose top is `folder`, if it is one.
-fn git_folder(folder: &Path) -> Option<PathBuf> {
-    let git = folder.join(".git");
-    if git.is_dir() {
-        return Some(git);
-    }
-    // In a submodule or a second worktree a file says where the folder is, and in that a file where the shared one is.
-    let told = |file: &Path| fs::read_to_string(regular(file).ok()?.map(|_| file)?).ok();
-    let git = folder.join(told(&git)?.strip_prefix("gitdir:")?.trim());
-    match told(&git.join("commondir")) {
-        Some(shared) => Some(git.join(shared.trim())),
-        None => Some(git),
-    }
-}
-
-/// The metadata of a file that can be read as a whole, or nothing where there is no such file. A folder of that name is
-/// none, and a pipe would never end.
-fn regular(file: &Path) -> io::Result<Option<fs::Metadata>> {
-    match fs::metadata(file) {
+/// The version of a file that can be read as a whole, or nothing where there is no such file. A folder of that name is
+/// none, nor is a pipe.
+fn version_of(file: &Path) -> io::Result<Option<Version>> {
+    match std::fs::metadata(file) {
         Ok(metadata) if !metadata.is_file() => Ok(None),
-        Ok(metadata) if metadata.len() > MAX_BYTES => Err(ErrorKind::FileTooLarge.into()),
-        Ok(metadata) => Ok(Some(metadata)),
+        Ok(metadata) => Ok(Some(Version::of(&metadata))),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,4 +1,5 @@
 mod against_git;
+mod random_git;
 
 use std::fs;
 
@@ -6,11 +7,16 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with these files.
+/// A folder with these files, and repositories where one of them is in a `.git`.
 fn tree(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         write(folder.path(), name, text);
+        if let Some((repository, _)) = name.split_once(".git/") {
+            for inner in ["objects/a", "refs/a", "HEAD"] {
+                write(folder.path(), &format!("{repository}.git/{inner}"), "");
+            }
+        }
     }
     folder
 }
@@ -23,8 +29,18 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 /// The gate of one workspace folder and no settings, git's own included.
 fn gate(root: &Path) -> Gate {
-    let mut gate = Gate::new(&[root.to_path_buf()], &[]).0;
-    gate.ignore_files.global = None;
+    gate_with(&[root], &root.join("no settings"))
+}
+
+/// The gate of some workspace folders for the settings of git in a file, beside which is `git/ignore`.
+fn gate_with(roots: &[&Path], settings: &Path) -> Gate {
+    let mut gate = Gate::new(&roots.iter().map(|root| root.to_path_buf()).collect::<Vec<_>>(), &[]).0;
+    gate.ignore_files.repositories.environment = vec![
+        ("GIT_CONFIG_NOSYSTEM", "1".into()),
+        ("GIT_CONFIG_GLOBAL", settings.into()),
+        ("XDG_CONFIG_HOME", settings.parent().unwrap().into()),
+        ("GIT_DIR", "".into()),
+    ];
     gate
 }
 
@@ -81,6 +97,59 @@ fn secrets_are_told_by_their_names() {
         "credentials.json",
         "client_secret_12.apps.json",
         "service-account-prod.json",
+        // What copies are called.
+        ".env~",
+        ".env.swp",
+        ".id_rsa.swp",
+        "#.env#",
+        ".#.env",
+        "id_rsa.bak",
+        "id_rsa.2024-01-31",
+        "ID_RSA.BAK.1",
+        "id_rsa (1)",
+        "id_rsa copy",
+        "server.key.old",
+        "server.pem.orig",
+        "secrets.yml.save",
+        "secrets.txt",
+        ".env. ",
+        ".env::$DATA",
+        ".aws.old/config",
+        // More of what programs keep.
+        "credentials",
+        ".secrets",
+        "secrets.ini",
+        "conf/credentials.properties",
+        "passwords.txt",
+        "kubeconfig",
+        "kubeconfig.yaml",
+        "prod.kubeconfig",
+        "local.settings.json",
+        "wp-config.php",
+        "site/wp-config.php.bak",
+        "LocalSettings.php",
+        ".bash_history",
+        ".zsh_history",
+        ".psql_history",
+        ".python_history",
+        "vault.yml",
+        ".vault_pass",
+        ".vault-password",
+        "id_rsa_work",
+        "deploy_ed25519",
+        "ssh_host_rsa_key",
+        ".dev.vars",
+        ".env-production",
+        ".envs/.production/.django",
+        "app.env.production",
+        "wg0.conf",
+        "home/.config/containers/auth.json",
+        "home/.config/gh/hosts.yml",
+        "Library/Keychains/login.txt",
+        "home/.mozilla/firefox/x/prefs.js",
+        "logins.json",
+        "app-firebase-adminsdk-x1.json",
+        "etc/shadow",
     ] {
         assert_eq!(gate.admits(&folder.path().join(name)), Err(Shut::Secret), "{name}");
         let outside = Path::new("/somewhere/else").join(name);
@@ -119,8 +188,90 @@ fn names_that_resemble_those_of_secrets_are_open() {
         "docker/config.json",
         "package.json",
         "secretary.json",
+        ".env.dist",
+        ".env.local.example",
+        "example.env",
+        "terraform.tfvars.example",
+        "environment.ts",
+        "env.d.ts",
+        "vite-env.d.ts",
+        "credentials.py",
+        "credentials/mod.rs",
+        "src/secret/store.ts",
+        "keys.ts",
+        "key/a.ts",
+        "keys.txt",
+        "tokens.json",
+        "token.py",
+        "id_rsa_utils.py",
+        "rsa.py",
+        "wp-config-sample.php",
+        "settings.json",
+        "appsettings.json",
+        "auth.json",
+        "locales/en/auth.json",
+        "kubeconfig.go",
+        "history.py",
+        "bash_history.md",
+        "vault.go",
+        "vault/config.yml",
+        "passwords.go",
+        "password.test.ts",
+        "hosts.yml",
+        "cookies.ts",
+        "config/secrets.example.ts",
+        "main.rs~",
+        "main.rs.1",
     ] {
         assert_eq!(gate.admits(&folder.path().join(name)), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn the_path_of_any_scheme_is_judged() {
+    let gate = gate(Path::new("/nowhere"));
+    for (uri, path) in [
+        ("file:///a/.env", "/a/.env"),
+        ("file:///a/%2Eenv", "/a/.env"),
+        ("file:///c%3A/Users/me/.aws/config", "/c:/Users/me/.aws/config"),
+        (
+            "vscode-remote://ssh-remote%2Bhost/home/me/.ssh/config",
+            "/home/me/.ssh/config",
+        ),
+        (
+            "vscode-vfs://github/owner/repository/.env.local",
+            "/owner/repository/.env.local",
+        ),
+        ("untitled:/a/.env", "/a/.env"),
+        ("untitled:.env", "/.env"),
+        ("git:/a/.env?%7B%22path%22%3A%22/a/.env%22%7D", "/a/.env"),
+        (
+            "vscode-notebook-cell:/a/.aws/b.ipynb#W0sZmlsZQ%3D%3D",
+            "/a/.aws/b.ipynb",
+        ),
+        ("zipfile:///a/b.zip::.env", "/a/b.zip::.env"),
+        ("jar:file:///a/b.jar!/id_rsa", "/file:///a/b.jar!/id_rsa"),
+        ("fugitive:///a/.git//0123abc/.env", "/a/.git//0123abc/.env"),
+        ("gitsigns:///a/.git//:0:.env", "/a/.git//:0:.env"),
+        ("oil:///a/.ssh/", "/a/.ssh/"),
+        ("memfs:///%252Eenv", "/.env"),
+        ("/a/id_rsa", "/a/id_rsa"),
+        ("C:\\a\\.env", "/C:/a/.env"),
+        ("a/.env", "/a/.env"),
+    ] {
+        assert_eq!(path_of_uri(uri), Path::new(path), "{uri}");
+        assert_eq!(gate.hides(&path_of_uri(uri)), Some(Shut::Secret), "{uri}");
+    }
+    for uri in [
+        "untitled:Untitled-1",
+        "vscode-notebook-cell:/a/b.ipynb#W0",
+        "git:/a/b.rs?.env",
+        "output:a",
+        "",
+        ":",
+        "%",
+    ] {
+        assert_eq!(gate.hides(&path_of_uri(uri)), None, "{uri}");
     }
 }
 
@@ -222,12 +373,13 @@ fn the_users_rules_for_all_repositories_hold_in_each_and_are_the_weakest() {
         ("repo/.git/info/exclude", "!kept.log\n"),
         ("repo/inner/.git/HEAD", ""),
         ("none/a.txt", ""),
+        ("settings", "[include]\n\tpath = more\n"),
+        ("more", "[core]\n\texcludesFile = RULES\n"),
     ]);
-    let gate_of = |root: &str| {
-        let mut gate = gate(&folder.path().join(root));
-        gate.ignore_files.global = Some(folder.path().join("rules"));
-        gate
-    };
+    let rules = folder.path().join("rules").display().to_string();
+    let more = fs::read_to_string(folder.path().join("more")).unwrap();
+    write(folder.path(), "more", &more.replace("RULES", &rules));
+    let gate_of = |root: &str| gate_with(&[&folder.path().join(root)], &folder.path().join("settings"));
     let (repository, inner) = (gate_of("repo"), gate_of("repo/inner"));
     for (gate, name, expected) in [
         (&repository, "repo/d/a.log", Err(Shut::GitGlobal)),
@@ -259,7 +411,7 @@ fn the_models_own_ignore_file_wins_over_the_others() {
 }
 
 #[test]
-fn rules_above_the_workspace_folder_hold_within_its_repository() {
+fn the_repository_of_a_file_decides_wherever_the_workspace_is() {
     let folder = tree(&[
         (".gitignore", "*.above\n"),
         ("repo/.git/HEAD", ""),
@@ -272,9 +424,41 @@ fn rules_above_the_workspace_folder_hold_within_its_repository() {
     assert_eq!(gate.admits(&app.join("a.log")), Err(Shut::GitIgnore));
     assert_eq!(gate.admits(&app.join("a.above")), Ok(()));
     assert_eq!(gate.admits(&app.join("nested/a.tmp")), Err(Shut::GitIgnore));
-    assert_eq!(gate.admits(&app.join("nested/a.log")), Err(Shut::GitIgnore));
-    // Outside of the workspace ignore files say nothing.
-    assert_eq!(gate.admits(&folder.path().join("repo/a.log")), Ok(()));
+    // As git has it, a repository in another one obeys its own rules.
+    assert_eq!(gate.admits(&app.join("nested/a.log")), Ok(()));
+    assert_eq!(gate.admits(&folder.path().join("repo/a.log")), Err(Shut::GitIgnore));
+    // There is neither a repository nor a workspace.
+    assert_eq!(gate.admits(&folder.path().join("b.above")), Ok(()));
+}
+
+#[test]
+fn the_models_own_ignore_file_holds_for_all_below_it() {
+    let folder = tree(&[
+        (".codegemmaignore", "/repo/a.txt\n*.mine\n"),
+        ("repo/.git/HEAD", ""),
+        ("repo/.gitignore", "out/\n"),
+        ("repo/out/.codegemmaignore", "key.txt\n"),
+        ("repo/vendor/.codegemmaignore", "key.txt\n"),
+        ("other/.ignore", "b.txt\n"),
+    ]);
+    for gate in [
+        gate(&folder.path().join("repo")),
+        gate(&folder.path().join("elsewhere")),
+    ] {
+        for (name, expected, hidden) in [
+            ("repo/a.txt", Err(Shut::CodegemmaIgnore), true),
+            ("other/c.mine", Err(Shut::CodegemmaIgnore), true),
+            ("other/b.txt", Err(Shut::Ignore), false),
+            ("repo/out/b.txt", Err(Shut::GitIgnore), false),
+            // What else leaves the file out does not make it less private.
+            ("repo/out/key.txt", Err(Shut::CodegemmaIgnore), true),
+            ("repo/vendor/key.txt", Err(Shut::CodegemmaIgnore), true),
+        ] {
+            let path = folder.path().join(name);
+            assert_eq!(gate.admits(&path), expected, "{name}");
+            assert_eq!(gate.hides(&path).is_some(), hidden, "{name}");
+        }
+    }
 }
 
 #[test]
@@ -325,8 +509,14 @@ fn a_change_of_an_ignore_file_is_seen() {
     assert_eq!([admits("a.txt"), admits("b.txt")], [Ok(()), Err(Shut::GitIgnore)]);
     fs::remove_file(&file).unwrap();
     assert_eq!([admits("a.txt"), admits("b.txt")], [Ok(()), Ok(())]);
+    assert_eq!(admits("c/a.txt"), Ok(()));
+    assert!(!gate.is_stale());
     write(folder.path(), "c/.gitignore", "a.txt\n");
+    assert!(gate.is_stale());
     assert_eq!([admits("a.txt"), admits("c/a.txt")], [Ok(()), Err(Shut::GitIgnore)]);
+    assert!(!gate.is_stale());
+    fs::remove_file(folder.path().join("c/.gitignore")).unwrap();
+    assert!(gate.is_stale());
 }
 
 #[test]

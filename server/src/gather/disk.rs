@@ -2,12 +2,13 @@
 //!
 //! Links do not lead out of it, and the work is bounded whatever the workspace looks like.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::{MOST_BYTES, TOO_LONG};
 use crate::context::imports::{Layout, Place};
 use crate::language::{self, Language};
+use crate::plain_file::PlainFile;
 use crate::prompt_path;
 
 /// The most paths that are looked for.
@@ -86,7 +87,7 @@ impl Disk {
         loop {
             let file = [folder, "go.mod"].join("/");
             if self.is_file(&file)
-                && let Ok(text) = self.read(&file)
+                && let Ok(text) = self.read(&file, |_| Ok(()))
                 && let Some(name) = text.lines().find_map(|line| line.trim().strip_prefix("module "))
             {
                 let name = name.trim().trim_matches('"').to_owned();
@@ -101,18 +102,25 @@ impl Disk {
         }
     }
 
-    /// The text of a file, or why it is not read.
-    pub(super) fn read(&mut self, path: &str) -> Result<String, &'static str> {
+    /// The text of a file, or why it is not read. `judge` is told where it lies once it is open.
+    pub(super) fn read(
+        &mut self,
+        path: &str,
+        judge: impl FnOnce(&Path) -> Result<(), &'static str>,
+    ) -> Result<String, &'static str> {
         if self.files >= MOST_FILES || self.bytes >= MOST_READ {
             return Err("enough other files were read");
         }
-        let file = self.absolute(path);
-        let size = fs::metadata(&file).map_err(|_| "it cannot be read")?.len();
-        if size > MOST_BYTES as u64 {
-            return Err(TOO_LONG);
+        let file = PlainFile::open(&self.absolute(path)).map_err(|_| "it cannot be read")?;
+        if !file.place().starts_with(&self.root) {
+            return Err("it is outside of the workspace");
         }
+        judge(file.place())?;
         self.files += 1;
-        let bytes = fs::read(&file).map_err(|_| "it cannot be read")?;
+        let bytes = file.read(MOST_BYTES).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => TOO_LONG,
+            _ => "it cannot be read",
+        })?;
         self.bytes += bytes.len();
         String::from_utf8(bytes).map_err(|_| "it is no UTF-8")
     }

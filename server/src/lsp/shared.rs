@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use codegemma_model::{Alternative, RequestError};
 use ropey::Rope;
+use tokio::sync::watch;
 use tower_lsp::ls_types::{TextDocumentPositionParams, Uri};
 
 use super::configuration::Configuration;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) configuration: Mutex<Configuration>,
     pub(super) loader: Mutex<Loader>,
     statistics: Mutex<Statistics>,
+    /// A document was judged.
+    pub(super) judged: watch::Sender<()>,
 }
 
 /// A request that waits for the engine. It is dropped when it is answered, or when the client cancels it.
@@ -83,6 +86,7 @@ impl Shared {
             configuration: Mutex::default(),
             loader: Mutex::default(),
             statistics: Mutex::default(),
+            judged: watch::Sender::default(),
         }
     }
 
@@ -110,8 +114,9 @@ impl Shared {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the contexts chosen that are wanted, one after the other.
+    /// Has the files judged that are to be, and the contexts chosen that are wanted, one after the other.
     pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
+        self.judge(session);
         if let Some(errand) = session.errand() {
             let shared = self.clone();
             if !background::start("context", move || shared.make(errand)) {
@@ -137,6 +142,7 @@ impl Shared {
     /// What the model is shown at a place, and why.
     pub(super) async fn explain(self: &Arc<Self>, at: &TextDocumentPositionParams) -> Result<Explanation, String> {
         let document = at.text_document.uri.as_str();
+        self.is_judged(document).await;
         let prepared = {
             let mut session = self.lock();
             session.prepare(document, convert::line_column(at.position), Trigger::Invoked, None)
@@ -194,16 +200,22 @@ impl Shared {
         }
     }
 
-    /// Begins a completion; `None` if nothing will be suggested. `entry` is what is selected in the editor's popup.
-    pub(super) fn board(
+    /// Begins a completion; `None` if nothing will be suggested. `entry` is what is selected in the editor's popup. It
+    /// waits only where a document was just opened, until it is known whether the model may see it, and completes nothing
+    /// where it was edited meanwhile.
+    pub(super) async fn board(
         self: &Arc<Self>,
         at: &TextDocumentPositionParams,
         trigger: Trigger,
         entry: Option<&Change>,
     ) -> Option<(Waiting, Passenger)> {
-        let mut session = self.lock();
         let document = at.text_document.uri.as_str();
-        let boarded = session.board(document, convert::line_column(at.position), trigger, entry);
+        let is_same = self.is_judged(document).await;
+        let mut session = self.lock();
+        let boarded = match is_same {
+            true => session.board(document, convert::line_column(at.position), trigger, entry),
+            false => Err(Reason::Outdated),
+        };
         self.parse(&mut session, document);
         self.tend(&mut session);
         match boarded {

@@ -72,7 +72,7 @@ impl Session {
         if self.ended
             || !document.is_current()
             || !settings.enabled
-            || self.hidden.contains(name)
+            || self.judgements.is_visible(name) != Some(true)
             || document.is_raw_notebook()
         {
             return;

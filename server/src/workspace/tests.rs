@@ -24,13 +24,22 @@ impl Desk {
     }
 
     fn settle(&mut self) {
-        while let Some(errand) =
-            self.workspace
-                .errand(&self.documents, Settings::default().context, &Arc::default(), 8192)
-        {
+        while let Some(errand) = self.workspace.errand(
+            &self.documents,
+            |_| true,
+            Settings::default().context,
+            &Arc::default(),
+            8192,
+        ) {
             assert!(
                 self.workspace
-                    .errand(&self.documents, Settings::default().context, &Arc::default(), 8192)
+                    .errand(
+                        &self.documents,
+                        |_| true,
+                        Settings::default().context,
+                        &Arc::default(),
+                        8192
+                    )
                     .is_none(),
                 "one at a time"
             );
@@ -149,7 +158,10 @@ fn the_switches_are_obeyed() {
             recent_edits,
             imports: false,
         };
-        while let Some(errand) = desk.workspace.errand(&desk.documents, sources, &Arc::default(), 8192) {
+        while let Some(errand) = desk
+            .workspace
+            .errand(&desk.documents, |_| true, sources, &Arc::default(), 8192)
+        {
             let made = errand.run();
             desk.workspace.done(Some(made));
         }
@@ -167,9 +179,13 @@ fn an_errand_that_failed_is_not_the_last() {
     let mut desk = Desk::default();
     desk.open("a.rs", "");
     desk.workspace.want("a.rs");
-    let errand = desk
-        .workspace
-        .errand(&desk.documents, Settings::default().context, &Arc::default(), 8192);
+    let errand = desk.workspace.errand(
+        &desk.documents,
+        |_| true,
+        Settings::default().context,
+        &Arc::default(),
+        8192,
+    );
     assert!(errand.is_some());
     desk.workspace.done(None);
     desk.workspace.want("a.rs");

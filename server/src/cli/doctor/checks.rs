@@ -193,13 +193,13 @@ pub(super) fn cache_folder() -> Check {
         Ok(_) => check(
             Mark::Ok,
             about,
-            format!("{name} can be written: a restart reads nothing again"),
+            format!("{name} can be written, which the server's --keep needs"),
         ),
         Err(error) => check(
             Mark::Warning,
             about,
             format!(
-                "{name} cannot be written ({}), so every start reads the documents again; check its permissions or set CODEGEMMA_CACHE",
+                "{name} cannot be written ({}), so the server's --keep has no effect; check its permissions or set CODEGEMMA_CACHE",
                 error.kind()
             ),
         ),

@@ -176,12 +176,18 @@ fn git(repository: &Path, arguments: &[&str], input: &str) -> String {
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"] {
         command.env_remove(name);
     }
-    let mut child = command
+    command
         .args(["-c", "core.excludesFile=", "-c", "core.ignoreCase=false"])
         .args(arguments)
         .current_dir(repository)
         .env("GIT_CONFIG_GLOBAL", repository.join("no settings"))
-        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    run(&mut command, input)
+}
+
+/// What a command of git prints when it is given something.
+pub(super) fn run(command: &mut Command, input: &str) -> String {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -191,7 +197,7 @@ fn git(repository: &Path, arguments: &[&str], input: &str) -> String {
     // `check-ignore` ends with 1 where nothing is ignored.
     assert!(
         matches!(output.status.code(), Some(0 | 1)),
-        "git {arguments:?}: {}",
+        "{command:?}: {}",
         output.status
     );
     String::from_utf8(output.stdout).unwrap()
