@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -40,9 +40,29 @@ pub(super) struct IgnoreFiles {
 /// An ignore file as it was when it was looked at.
 #[derive(Debug, Clone)]
 struct Known {
-    /// `None` where there was none.
-    version: Option<Version>,
-    rules: Option<Arc<Gitignore>>,
+    seen: Seen,
+    rules: Result<Option<Arc<Gitignore>>, Shut>,
+}
+
+/// What lies where an ignore file may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    /// No file that can be read as a whole. A folder of that name is none, nor is a pipe.
+    Nothing,
+    File(Version),
+    /// The system does not say.
+    Unreadable,
+}
+
+impl Seen {
+    fn at(file: &Path) -> Self {
+        match std::fs::metadata(file) {
+            Ok(metadata) if !metadata.is_file() => Self::Nothing,
+            Ok(metadata) => Self::File(Version::of(&metadata)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Self::Nothing,
+            Err(_) => Self::Unreadable,
+        }
+    }
 }
 
 /// What changes when a file does.
@@ -115,7 +135,7 @@ impl IgnoreFiles {
                 _ => (top.and_then(|top| top.global.clone()), any_case),
             };
             if let Some(file) = file {
-                *place = self.rules(file, kind, any_case).map_err(|_| Shut::UnreadableRules)?;
+                *place = self.rules(file, kind, any_case)?;
             }
         }
         Ok(rules)
@@ -125,45 +145,42 @@ impl IgnoreFiles {
     pub(super) fn have_changed(&self) -> bool {
         let known: Vec<_> = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known
+            let seen = known
                 .iter()
-                .map(|((file, _), known)| (file.clone(), known.version.clone()))
-                .collect()
+                .map(|((file, _), known)| (file.clone(), known.seen.clone()));
+            seen.collect()
         };
-        known
-            .into_iter()
-            .any(|(file, version)| version_of(&file).is_ok_and(|now| now != version))
+        known.into_iter().any(|(file, seen)| Seen::at(&file) != seen)
     }
 
     /// The rules in a file, if it exists.
-    fn rules(&self, file: PathBuf, kind: Shut, any_case: bool) -> io::Result<Option<Arc<Gitignore>>> {
+    fn rules(&self, file: PathBuf, kind: Shut, any_case: bool) -> Result<Option<Arc<Gitignore>>, Shut> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = version_of(&file)?;
-        if version
-            .as_ref()
-            .is_some_and(|version| version.length > MOST_BYTES as u64)
-        {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
+        let seen = Seen::at(&file);
         let key = (file, any_case);
-        if let Some(known) = lock().get(&key).filter(|known| known.version == version) {
-            return Ok(known.rules.clone());
+        if let Some(known) = lock().get(&key).filter(|known| known.seen == seen) {
+            return known.rules.clone();
         }
-        // Git follows no link in a worktree.
-        let skipped = kind == Shut::GitIgnore && key.0.is_symlink();
-        let rules = match version.is_some() && !skipped {
-            true => Some(Arc::new(
-                parse(&PlainFile::open(&key.0)?.read(MOST_BYTES)?, any_case).map_err(io::Error::other)?,
-            )),
-            false => None,
+        let rules = match seen {
+            // Git follows no link in a worktree.
+            Seen::File(_) if kind == Shut::GitIgnore && key.0.is_symlink() => Ok(None),
+            Seen::File(_) => read(&key.0, any_case).map(|rules| Some(Arc::new(rules))),
+            Seen::Nothing => Ok(None),
+            Seen::Unreadable => Err(Shut::UnreadableRules),
         };
         let known = Known {
-            version,
+            seen,
             rules: rules.clone(),
         };
         lock().insert(key, known);
-        Ok(rules)
+        rules
     }
+}
+
+fn read(file: &Path, any_case: bool) -> Result<Gitignore, Shut> {
+    let text = PlainFile::open(file).and_then(|file| file.read(MOST_BYTES));
+    let rules = text.map(|text| parse(&text, any_case).ok());
+    rules.ok().flatten().ok_or(Shut::UnreadableRules)
 }
 
 /// What the rules say of a file or folder whose own folder is open: within a kind the deepest file decides.
@@ -206,15 +223,4 @@ fn without_alternatives(line: &str) -> String {
         pattern.push(c);
     }
     pattern
-}
-
-/// The version of a file that can be read as a whole, or nothing where there is no such file. A folder of that name is
-/// none, nor is a pipe.
-fn version_of(file: &Path) -> io::Result<Option<Version>> {
-    match std::fs::metadata(file) {
-        Ok(metadata) if !metadata.is_file() => Ok(None),
-        Ok(metadata) => Ok(Some(Version::of(&metadata))),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
