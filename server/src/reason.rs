@@ -91,6 +91,9 @@ impl Reason {
             Self::Excluded => {
                 "the file is excluded from what a model sees, by its name, an ignore file or the setting exclude"
             }
+            Self::Unjudged => {
+                "it is not known yet whether the file is excluded, as the folders around it are slow to read; ask again"
+            }
             Self::RawNotebook => {
                 "the file is a notebook, whose text is data; complete its cells in an editor that shows them"
             }

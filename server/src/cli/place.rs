@@ -45,8 +45,8 @@ pub(super) struct Place {
     /// The byte order mark that the file begins with, or nothing.
     pub(super) mark: &'static str,
     file: Option<PathBuf>,
-    /// What its text is said to be the text of.
-    named: Option<PathBuf>,
+    /// What it is called in the arguments.
+    named: Vec<PathBuf>,
     root: Option<PathBuf>,
     gate: Arc<Gate>,
 }
@@ -55,10 +55,11 @@ impl Place {
     /// Reads the text. Files are found below `workspace`, by default the repository that the file is in.
     pub(super) fn read(flags: &PlaceFlags, workspace: Option<&Path>) -> Result<Self, Failure> {
         let file = &flags.target.file;
-        let Source { text, mark } = source::read(file)?;
+        let Source { text, mark, place } = source::read(file)?;
         let text = Rope::from_str(&text);
         let offset = source::offset(&text, &flags.target)?;
-        let known = (!flags.target.is_stdin()).then(|| file.canonicalize().unwrap_or_else(|_| file.clone()));
+        let known = (!flags.target.is_stdin()).then(|| place.unwrap_or_else(|| file.clone()));
+        let said = flags.path.as_ref().map(|path| PathBuf::from(path.replace('\\', "/")));
         let root = match workspace {
             Some(workspace) => Some(workspace_of(known.as_deref(), workspace)?),
             None => known.as_deref().and_then(source::repository),
@@ -93,8 +94,8 @@ impl Place {
                 files: Vec::new(),
             },
             mark,
+            named: known.iter().map(|_| file.clone()).chain(said).collect(),
             file: known,
-            named: flags.path.as_ref().map(|path| PathBuf::from(path.replace('\\', "/"))),
             root,
             gate: Arc::default(),
         })
@@ -156,8 +157,9 @@ impl Place {
     /// Shows the model these files, the most important last, but not what is private.
     pub(super) fn show_files(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
         for file in files {
-            let known = file.canonicalize().unwrap_or_else(|_| file.clone());
-            if let Some(shut) = self.gate.hides(file) {
+            let source = source::read(file)?;
+            let known = source.place.unwrap_or_else(|| file.clone());
+            if let Some(shut) = self.gate.hides(file).or_else(|| self.gate.hides(&known)) {
                 output::note(&format!(
                     "{}: not shown to the model: {}",
                     file.display(),
@@ -167,7 +169,7 @@ impl Place {
             }
             self.snapshot.files.push(PromptFile {
                 path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
-                text: complete::shown(source::read(file)?.text),
+                text: complete::shown(source.text),
             });
         }
         Ok(())

@@ -10,7 +10,7 @@ use ropey::Rope;
 use super::failure::Failure;
 use super::target::Target;
 use crate::complete::BYTE_ORDER_MARK;
-use crate::position;
+use crate::{plain_file, position};
 
 /// Nobody completes a longer file, and a device may have no end.
 const MOST_BYTES: u64 = 64 << 20;
@@ -22,17 +22,23 @@ pub(super) struct Source {
     pub(super) text: String,
     /// The byte order mark, or nothing.
     pub(super) mark: &'static str,
+    /// Where the file that was read lies, where it is one.
+    pub(super) place: Option<PathBuf>,
 }
 
 /// Reads a text file; `-` is stdin.
 pub(super) fn read(path: &Path) -> Result<Source, Failure> {
     let name = path.display();
+    let mut place = None;
     let bytes = if path.as_os_str() == "-" {
         read_bytes(io::stdin().lock())
     } else if path.is_dir() {
         return Err(Failure::Message(format!("{name}: this is a folder; name a file in it")));
     } else {
-        std::fs::File::open(path).and_then(read_bytes)
+        std::fs::File::open(path).and_then(|file| {
+            place = plain_file::place_of(&file).transpose()?;
+            read_bytes(file)
+        })
     };
     let bytes = bytes.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::Message(format!("{name}: there is no such file; {}", remedy(path))),
@@ -40,7 +46,8 @@ pub(super) fn read(path: &Path) -> Result<Source, Failure> {
             "{name}: the file cannot be read ({error}); check its permissions"
         )),
     })?;
-    decode(bytes).map_err(|what| Failure::Message(format!("{name}: {what}")))
+    let source = decode(bytes).map_err(|what| Failure::Message(format!("{name}: {what}")))?;
+    Ok(Source { place, ..source })
 }
 
 /// A text of bytes, or what they are instead and what to do.
@@ -78,6 +85,7 @@ fn decode(mut bytes: Vec<u8>) -> Result<Source, String> {
     Ok(Source {
         text,
         mark: if marked { "\u{feff}" } else { "" },
+        place: None,
     })
 }
 

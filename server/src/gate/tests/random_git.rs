@@ -8,7 +8,7 @@ use super::against_git::run;
 use super::*;
 use crate::eval::random::Random;
 
-const REPOSITORIES: usize = 70;
+const REPOSITORIES: usize = 60;
 const FILES: usize = 80;
 
 /// Names of files and folders, of which some differ in case only.
