@@ -15,6 +15,9 @@ const ENTRY = join(CACHE, 'code-server/node_modules/code-server/out/node/entry.j
 /** How long VS Code may take for anything, in milliseconds, on a slow machine. */
 const PATIENCE = 30_000;
 
+/** The same for its start. */
+const STARTING = 180_000;
+
 /** Root may write what nobody may write, and so finds nothing read-only; an editor's user is not root. */
 const ORDINARY =
     process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override', '--inh-caps=-dac_override'] : [];
@@ -104,7 +107,7 @@ export class Editor {
         editor.process.stderr.pipe(log);
         editor.address = `http://127.0.0.1:${port}/`;
         const listens = () => fetch(`${editor.address}healthz`).then((answer) => answer.ok, () => false);
-        await until('code-server listens', listens, { patience: 60_000 });
+        await until('code-server listens', listens, { patience: STARTING });
         editor.browser = await chromium.launch({
             executablePath: CHROMIUM,
             args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
@@ -118,9 +121,9 @@ export class Editor {
         await this.page?.close();
         this.page = await this.browser.newPage({ viewport: { width: 1100, height: 700 } });
         this.page.setDefaultTimeout(PATIENCE);
-        await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`, { timeout: 60_000 });
-        await this.page.waitForSelector('.monaco-workbench .explorer-folders-view .monaco-list-row', { timeout: 60_000 });
-        await this.page.waitForSelector('.statusbar-item[id*="codegemma"]', { timeout: 60_000 });
+        await this.page.goto(`${this.address}?folder=${encodeURIComponent(this.workspace)}`, { timeout: STARTING });
+        await this.page.waitForSelector('.monaco-workbench .explorer-folders-view .monaco-list-row', { timeout: STARTING });
+        await this.page.waitForSelector('.statusbar-item[id*="codegemma"]', { timeout: STARTING });
         await this.page.evaluate(PROBE);
     }
 
