@@ -352,7 +352,7 @@ def the_picture_in_the_readme_shows_this(editor):
     editor.terminal.type(CTRL_N)
     # The item is previewed in the text, and its documentation beside the popup.
     frame = editor.terminal.wait("the preview", lambda frame: frame.text().count("return self.items.pop()") > 1)
-    picture.check(EDITOR / "popup.svg", picture.svg(frame, last=20, columns=92))
+    picture.check(EDITOR / "popup.svg", picture.svg(frame, last=22))
 
 
 SCENARIOS = [value for name, value in list(globals().items()) if getattr(value, "__module__", None) == __name__]
