@@ -36,6 +36,11 @@ impl Architecture {
         }
     }
 
+    /// The family of a GGUF `general.architecture`.
+    pub(crate) fn of_gguf(name: &str) -> Option<Self> {
+        Self::from_name(name).filter(|architecture| architecture.name() == name)
+    }
+
     /// Whether the attention's and feed-forward block's outputs are normalized before they are added.
     fn post_norms(self) -> bool {
         !matches!(self, Self::Gemma)

@@ -20,6 +20,7 @@ use crate::persist::Store;
 use crate::score::{ScoreRequest, score};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::Tokenizer;
+use crate::weights::Files;
 use crate::{CancelToken, Completion, CompletionRequest, LoadError, ModelSource, Prompt, RequestError, Score};
 
 /// The memory for the keys and values of sequences that are held, where nothing else is said.
@@ -35,6 +36,7 @@ type Reply<T> = Box<dyn FnOnce(Result<T, RequestError>) + Send>;
 pub struct Engine {
     info: ModelInfo,
     tokenizer: Arc<Tokenizer>,
+    files: Arc<Files>,
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
@@ -110,8 +112,19 @@ impl Engine {
         let model = Model::load(source, options)?;
         let (info, tokenizer) = (model.info().clone(), Arc::clone(model.tokenizer()));
         let cache_bytes = options.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
-        let kept = options.keep_sequences.clone();
-        Ok(Self::start(info, tokenizer, model, cache_bytes, kept))
+        let (files, kept) = (model.files().clone(), options.keep_sequences.clone());
+        let mut engine = Self::start(info, tokenizer, model, cache_bytes, kept).map_err(|error| {
+            let what = format!("there is no thread to run it in ({error})");
+            source.failed(what, "close other programs, or allow this one more memory or threads")
+        })?;
+        engine.files = files;
+        Ok(engine)
+    }
+
+    /// An error where a file of the model was cut or written over since it was loaded. Then no request is served any
+    /// more, and loading it again helps when the file is whole.
+    pub fn check(&self) -> Result<(), String> {
+        self.files.check()
     }
 
     /// Starts the thread for a model that is loaded, or for another that does the same, with `cache_bytes` for the sequences
@@ -122,7 +135,7 @@ impl Engine {
         model: M,
         cache_bytes: usize,
         kept: Option<PathBuf>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let mailbox = Arc::<Mailbox>::default();
         let thread = {
             let (mailbox, tokenizer) = (Arc::clone(&mailbox), Arc::clone(&tokenizer));
@@ -134,14 +147,15 @@ impl Engine {
                     store.save(&sequences);
                 }
             };
-            std::thread::Builder::new().name("engine".to_owned()).spawn(run)
+            std::thread::Builder::new().name("engine".to_owned()).spawn(run)?
         };
-        Self {
+        Ok(Self {
             info,
             tokenizer,
+            files: Arc::default(),
             mailbox,
-            thread: Some(thread.expect("the system can start one more thread")),
-        }
+            thread: Some(thread),
+        })
     }
 
     /// What was loaded.
@@ -310,10 +324,18 @@ fn fenced<M: LanguageModel, T>(
     sequences: &mut Sequences<M>,
     run: impl FnOnce(&mut Sequences<M>) -> Result<T, RequestError>,
 ) -> Result<T, RequestError> {
-    catch_unwind(AssertUnwindSafe(|| run(sequences))).unwrap_or_else(|panic| {
+    sequences.model().check().map_err(RequestError::ModelChanged)?;
+    let answer = catch_unwind(AssertUnwindSafe(|| run(sequences))).unwrap_or_else(|panic| {
         // Whatever was under way when it panicked is forgotten.
         sequences.forget();
         Err(RequestError::Failed(message(&*panic)))
+    });
+    // It may have failed for that reason.
+    answer.map_err(|error| {
+        sequences
+            .model()
+            .check()
+            .map_or_else(RequestError::ModelChanged, |()| error)
     })
 }
 

@@ -37,6 +37,9 @@ pub enum RequestError {
     /// The model failed or panicked on this request; the engine goes on with the next one.
     #[error("the model failed: {0}; the next request is served as usual, please report this one")]
     Failed(String),
+    /// The file of the model was changed while it was in use; the engine serves nothing any more.
+    #[error("{0}")]
+    ModelChanged(String),
     /// The engine has been shut down.
     #[error("the engine has stopped; restart it")]
     Stopped,

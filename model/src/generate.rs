@@ -97,7 +97,6 @@ pub(crate) fn generate<M: LanguageModel>(
         run.completion.finish = finish;
     } else {
         run.completion.finish = run.decode(sequences, &mut tools, logits)?;
-        run.decoder.finish(&mut run.completion.text);
         if request.alternatives > 0 && tools.sampler.is_greedy() {
             tools.show(&run.completion);
             let found = alternatives::find(&run, &rendered.healed, sequences, &mut tools, request.alternatives)?;

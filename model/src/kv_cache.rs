@@ -4,9 +4,9 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use half::f16;
-use half::vec::HalfBitsVecExt;
 
 use crate::config::ModelConfig;
+use crate::memory::zeros;
 
 /// One sequence's keys and values. Appending writes in place: nothing is copied or reallocated while decoding.
 pub(crate) struct KvCache {
@@ -20,7 +20,7 @@ impl KvCache {
     /// Room for `capacity` tokens in `dtype`. The memory is reserved now and used as it is filled.
     pub(crate) fn new(config: &ModelConfig, capacity: usize, dtype: DType) -> Result<Self> {
         let shape = (capacity, config.kv_heads, config.head_dim);
-        let layer = |_| Ok((untouched(shape, dtype)?, untouched(shape, dtype)?));
+        let layer = |_| Ok((zeros(shape, dtype)?, zeros(shape, dtype)?));
         Ok(Self {
             layers: (0..config.layers.len()).map(layer).collect::<Result<_>>()?,
             len: 0,
@@ -38,7 +38,7 @@ impl KvCache {
         let len = len.min(self.len);
         let copy = |from: &Tensor| -> Result<Tensor> {
             let (_, heads, width) = from.dims3()?;
-            let to = untouched((capacity, heads, width), from.dtype())?;
+            let to = zeros((capacity, heads, width), from.dtype())?;
             if len > 0 {
                 to.slice_set(&from.narrow(0, 0, len)?, 0, 0)?;
             }
@@ -107,16 +107,5 @@ impl KvCache {
     pub(crate) fn advance(&mut self, n: usize) {
         self.len += n;
         debug_assert!(self.len <= self.capacity, "writes are bounded by the capacity");
-    }
-}
-
-/// A tensor of zeros whose memory the system gives when it is first used. `Tensor::zeros` would write every `f16`.
-fn untouched(shape: (usize, usize, usize), dtype: DType) -> Result<Tensor> {
-    match dtype {
-        DType::F16 => {
-            let zeros: Vec<f16> = vec![0_u16; shape.0 * shape.1 * shape.2].reinterpret_into();
-            Tensor::from_vec(zeros, shape, &Device::Cpu)
-        }
-        _ => Tensor::zeros(shape, dtype, &Device::Cpu),
     }
 }

@@ -9,7 +9,7 @@ use crate::logits::Logits;
 use crate::ops::{self, Ops};
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
-use crate::weights::Weights;
+use crate::weights::{Files, Weights};
 use crate::workspace::Workspace;
 use crate::{LoadError, ModelSource};
 
@@ -57,7 +57,7 @@ pub struct ModelInfo {
     pub name: String,
     /// `gemma`, `gemma2`, `gemma3`.
     pub architecture: String,
-    /// The format of most of the weights, as `Q4_K`.
+    /// The format of most of the weights, as the file names it (`Q4_K_M`), else that of most numbers (`BF16`).
     pub quantization: String,
     /// The longest sequence it will run.
     #[serde(skip)]
@@ -74,6 +74,7 @@ pub(crate) struct Model {
     workspace: Workspace,
     tokenizer: Arc<Tokenizer>,
     info: ModelInfo,
+    files: Arc<Files>,
 }
 
 impl Model {
@@ -84,7 +85,13 @@ impl Model {
         {
             return Err(source.broken("no such file or folder", "check the path of the model"));
         }
-        let Weights { name, config, tensors } = Weights::open(source)?;
+        let Weights {
+            name,
+            quantization,
+            config,
+            tensors,
+            files,
+        } = Weights::open(source)?;
         let tokenizer = Tokenizer::load(source)?;
         if tokenizer.vocab_size() > config.vocab_size {
             let what = format!(
@@ -102,7 +109,7 @@ impl Model {
         let info = ModelInfo {
             name,
             architecture: decoder.config().architecture.name().to_owned(),
-            quantization: decoder.main_format().name().to_owned(),
+            quantization: quantization.unwrap_or(decoder.main_format().name()).to_owned(),
             context_tokens,
             fill_in_the_middle: tokenizer.control().fim.is_some(),
         };
@@ -110,12 +117,17 @@ impl Model {
         let threads = options.threads.unwrap_or_else(default_threads);
         let ops = Ops::new(threads).map_err(|error| failed(format!("cannot start {threads} threads: {error}")))?;
         let workspace = Workspace::new(decoder.config()).map_err(|error| failed(error.to_string()))?;
+        // What was taken from the file so far is good only if it stayed what it was.
+        files
+            .check()
+            .map_err(|what| source.failed(what, "load it again when it is whole"))?;
         Ok(Self {
             decoder,
             ops,
             workspace,
             tokenizer: Arc::new(tokenizer),
             info,
+            files: Arc::new(files),
         })
     }
 
@@ -125,6 +137,11 @@ impl Model {
 
     pub(crate) fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
+    }
+
+    /// The files that it is mapped from.
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.files
     }
 
     /// How many threads compute.
@@ -137,10 +154,26 @@ impl Model {
         self.decoder.weights()
     }
 
+    fn no_memory(&self, room: usize, error: &candle_core::Error) -> String {
+        format!(
+            "there is no memory for a context of {room} tokens, which takes {} MiB ({error}); set contextTokens or cacheMiB lower, or choose a smaller model",
+            (room * self.token_bytes()).div_ceil(1 << 20)
+        )
+    }
+
     fn read(&mut self, batch: &mut [Rows<'_>], wanted: usize, logits: &mut Logits) -> Result<(), String> {
+        let lens: Vec<usize> = batch.iter().map(|rows| rows.cache.len()).collect();
         let found = self.decoder.forward(&self.ops, &mut self.workspace, batch, wanted);
         let read = found.and_then(|found| ops::read(found, logits.refill(wanted)));
-        read.map_err(|error| error.to_string())
+        let read = read
+            .map_err(|error| error.to_string())
+            .and_then(|()| self.files.check());
+        if read.is_err() {
+            for (rows, len) in batch.iter_mut().zip(lens) {
+                rows.cache.truncate(len);
+            }
+        }
+        read
     }
 }
 
@@ -156,12 +189,12 @@ impl LanguageModel for Model {
     }
 
     fn new_cache(&self, room: usize) -> Result<KvCache, String> {
-        KvCache::new(self.decoder.config(), room, self.decoder.cache_dtype())
-            .map_err(|error| format!("no memory for a context of {room} tokens: {error}"))
+        let cache = KvCache::new(self.decoder.config(), room, self.decoder.cache_dtype());
+        cache.map_err(|error| self.no_memory(room, &error))
     }
 
     fn fork(&self, cache: &KvCache, len: usize, room: usize) -> Result<KvCache, String> {
-        cache.fork(len, room).map_err(|error| error.to_string())
+        cache.fork(len, room).map_err(|error| self.no_memory(room, &error))
     }
 
     fn export(&self, cache: &KvCache, len: usize) -> Result<Vec<u8>, String> {
@@ -172,6 +205,10 @@ impl LanguageModel for Model {
         let mut cache = self.new_cache(len)?;
         cache.import(bytes, len).map_err(|error| error.to_string())?;
         Ok(cache)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.files.check()
     }
 
     fn truncate(&self, cache: &mut KvCache, len: usize) {

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::plain_file;
 use crate::sequence::{LanguageModel, Sequences};
 
 const MAGIC: &[u8; 4] = b"CGSQ";
@@ -69,13 +70,14 @@ impl Store {
 
     fn encode<M: LanguageModel>(&self, sequences: &Sequences<M>) -> Result<Option<Vec<u8>>, String> {
         let mut chosen = Vec::new();
-        let mut room = MOST_BYTES;
+        // The header and the checksum have their room, too.
+        let mut room = MOST_BYTES - 20;
         for (tokens, cache) in sequences
             .held()
             .rev()
             .filter(|(tokens, _)| tokens.len() >= LEAST_TOKENS)
         {
-            let size = tokens.len() * (4 + sequences.model().token_bytes());
+            let size = 4 + tokens.len() * (4 + sequences.model().token_bytes());
             let Some(left) = room.checked_sub(size) else { break };
             room = left;
             chosen.push((tokens, cache));
@@ -83,7 +85,12 @@ impl Store {
         if chosen.is_empty() {
             return Ok(None);
         }
-        let mut bytes = MAGIC.to_vec();
+        let mut bytes = Vec::new();
+        let size = MOST_BYTES - room;
+        bytes
+            .try_reserve_exact(size)
+            .map_err(|_| format!("there is no memory for the {} MiB to write", size.div_ceil(1 << 20)))?;
+        bytes.extend(MAGIC);
         for number in [VERSION, self.signature, chosen.len() as u32] {
             bytes.extend(number.to_le_bytes());
         }
@@ -99,15 +106,11 @@ impl Store {
 
     /// Gives how many sequences were taken.
     fn restore<M: LanguageModel>(&self, sequences: &mut Sequences<M>) -> Result<usize, String> {
-        let size = match fs::metadata(&self.path) {
-            Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        let bytes = match plain_file::read(&self.path, MOST_BYTES as u64) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_missing() => return Ok(0),
             Err(error) => return Err(error.to_string()),
         };
-        if size > MOST_BYTES as u64 * 2 {
-            return Err(format!("it has {size} bytes, more than is ever written"));
-        }
-        let bytes = fs::read(&self.path).map_err(|error| error.to_string())?;
         let mut reader = Reader(&bytes);
         if reader.take(4)? != MAGIC || reader.number()? != VERSION {
             return Err("it is no file of sequences of this version".to_owned());

@@ -35,9 +35,7 @@ pub(crate) fn render(prompt: &Prompt, encoder: &mut Encoder<'_>, limit: usize) -
         (Prompt::Plain(text), _) => plain(text, tokenizer, limit),
     };
     // A limit smaller than the control tokens alone leaves their end, which is no use to anyone but still fits.
-    let excess = rendered.tokens.len().saturating_sub(limit);
-    rendered.tokens.drain(..excess);
-    rendered.truncated += excess;
+    rendered.drop_first(rendered.tokens.len().saturating_sub(limit), tokenizer);
     rendered
 }
 
@@ -53,7 +51,8 @@ pub(crate) fn file_text(file: &PromptFile) -> String {
 
 fn plain(text: &str, tokenizer: &Tokenizer, limit: usize) -> Rendered {
     let room = limit.saturating_sub(1);
-    let mut window = Window::of(text, near_end(text, room), |text| tokenizer.encode(text)).without_beginning(room);
+    let mut window =
+        Window::of(text, near_end(text, room), |text| tokenizer.encode(text)).without_beginning(room, tokenizer);
     window.tokens.splice(0..0, tokenizer.begin_of_text());
     window
 }
@@ -69,7 +68,7 @@ fn fill_in_the_middle(prompt: &FimPrompt, encoder: &mut Encoder<'_>, fim: FimTok
     let mut typed = Window::of(&prompt.typed, near_end(&prompt.typed, room / 2), |text| {
         tokenizer.encode(text)
     });
-    typed = typed.without_beginning(room / 2);
+    typed = typed.without_beginning(room / 2, tokenizer);
     // Its room grows in large steps, so that typing does not change what the others have.
     let room = room - typed.tokens.len().next_multiple_of(TYPED_STEP).min(room / 2);
     typed.heal(tokenizer);
@@ -81,14 +80,14 @@ fn fill_in_the_middle(prompt: &FimPrompt, encoder: &mut Encoder<'_>, fim: FimTok
     let suffix = Window::of(&prompt.suffix, near_start(&prompt.suffix, room), |text| {
         encoder.encode(text)
     });
-    let suffix = suffix.shortened(room);
+    let suffix = suffix.shortened(room, tokenizer);
     let left_by_prefix = room.saturating_sub(prefix.tokens.len());
     let suffix_room = match suffix.tokens.len() <= left_by_prefix {
         true => left_by_prefix,
         false => (room / 4).max(left_by_prefix / 256 * 256),
     };
-    let suffix = suffix.shortened(suffix_room);
-    let prefix = prefix.without_beginning(room - suffix.tokens.len());
+    let suffix = suffix.shortened(suffix_room, tokenizer);
+    let prefix = prefix.without_beginning(room - suffix.tokens.len(), tokenizer);
 
     let mut room = room - suffix.tokens.len() - prefix.tokens.len();
     let mut truncated = suffix.truncated + prefix.truncated + typed.truncated;
@@ -177,31 +176,64 @@ impl Window {
             let before = self.tokens.last().and_then(|before| tokenizer.bytes(*before).last());
             let in_word =
                 before.is_some_and(|byte| in_word(*byte)) && self.healed.first().is_some_and(|byte| in_word(*byte));
-            let in_character = self.healed.first().is_some_and(|byte| byte & 0xC0 == 0x80);
+            let in_character = self.healed.first().is_some_and(|byte| is_inside(*byte));
             if !in_character && (!in_word || taken >= HEALED) {
                 return;
             }
         }
     }
 
-    /// Leaves tokens out at the end until at most `room` remain.
-    fn shortened(mut self, room: usize) -> Self {
-        self.truncated += self.tokens.len().saturating_sub(room);
-        self.tokens.truncate(room);
+    /// Leaves tokens out at the end until at most `room` remain, and with them what would be left of a character.
+    fn shortened(mut self, room: usize, tokenizer: &Tokenizer) -> Self {
+        let before = self.tokens.len();
+        if before > room {
+            let whole = whole_characters(&self.tokens[..room], tokenizer);
+            self.tokens.truncate(whole);
+        }
+        self.truncated += before - self.tokens.len();
         self
     }
 
     /// Leaves tokens out at the beginning until at most `room` remain, in steps of a quarter of the room: the window's
     /// start stays where it is over many keystrokes, and with it the keys and values that are held.
-    fn without_beginning(mut self, room: usize) -> Self {
+    fn without_beginning(mut self, room: usize, tokenizer: &Tokenizer) -> Self {
         let excess = self.tokens.len().saturating_sub(room);
         if excess > 0 {
-            let cut = excess.next_multiple_of((room / 4).max(1)).min(self.tokens.len());
-            self.tokens.drain(..cut);
-            self.truncated += cut;
+            self.drop_first(excess.next_multiple_of((room / 4).max(1)), tokenizer);
         }
         self
     }
+
+    /// Leaves out so many tokens at the beginning, and with them what would be left of a character.
+    fn drop_first(&mut self, count: usize, tokenizer: &Tokenizer) {
+        if count == 0 {
+            return;
+        }
+        let inside = |token: &u32| tokenizer.bytes(*token).first().is_some_and(|byte| is_inside(*byte));
+        let rest = self.tokens.get(count..).unwrap_or_default();
+        let cut = self.tokens.len() - rest.len() + rest.iter().take_while(|token| inside(token)).count();
+        self.tokens.drain(..cut);
+        self.truncated += cut;
+    }
+}
+
+/// Whether a byte goes on with a character that began before it.
+fn is_inside(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// How many of the tokens end with a whole character. A vocabulary spells rare characters with a token a byte.
+fn whole_characters(tokens: &[u32], tokenizer: &Tokenizer) -> usize {
+    let mut end = Vec::new();
+    for (at, token) in tokens.iter().enumerate().rev() {
+        end.splice(0..0, tokenizer.bytes(*token).iter().copied());
+        if end.first().is_some_and(|byte| is_inside(*byte)) && end.len() < 4 {
+            continue;
+        }
+        let is_cut = std::str::from_utf8(&end).is_err_and(|error| error.error_len().is_none());
+        return if is_cut { at } else { tokens.len() };
+    }
+    0
 }
 
 #[cfg(test)]

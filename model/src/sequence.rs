@@ -43,6 +43,11 @@ pub trait LanguageModel: Send {
         logits: &mut Logits,
     ) -> Result<(), String>;
 
+    /// An error where the model is no longer what was loaded, so that nothing that it says is of any worth.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Reads a token after those in each of several caches, in one pass; `logits` gets those after each, the same as if
     /// it were read alone.
     fn forward_each(&mut self, rows: Vec<(&mut Self::Cache, u32)>, logits: &mut Logits) -> Result<(), String>;

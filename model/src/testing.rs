@@ -159,7 +159,7 @@ pub(crate) fn tokenizer(fim: bool) -> Tokenizer {
     let mut gguf = GgufWriter::default();
     vocabulary(&mut gguf, fim);
     let bytes = gguf.bytes();
-    let gguf = Gguf::parse(&bytes).expect("the writer writes what the parser reads");
+    let gguf = Gguf::parse(&bytes, bytes.len()).expect("the writer writes what the parser reads");
     Tokenizer::from_gguf(&gguf).expect("a vocabulary")
 }
 

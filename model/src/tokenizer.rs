@@ -15,6 +15,7 @@ mod vocabulary;
 
 use crate::weights::bytes::Bytes;
 use crate::weights::gguf::{self, Gguf};
+use crate::weights::kind;
 use crate::{LoadError, ModelSource};
 
 pub(crate) use control::{ControlTokens, FimTokens};
@@ -26,6 +27,38 @@ use vocabulary::Vocabulary;
 
 /// What to do about a vocabulary that cannot be used.
 const FETCH_AGAIN: &str = "use a file made from a Gemma model, or download it again";
+
+/// A longer `tokenizer.json` is none; Gemma 3's has 32 MiB.
+const MOST_JSON_BYTES: usize = 128 << 20;
+
+/// The most pieces of a vocabulary; Gemma 3's has 262,144.
+const MOST_PIECES: usize = 1 << 20;
+
+/// The longest piece in bytes; Gemma's longest is 31 spaces of three bytes.
+const LONGEST_PIECE: usize = 1024;
+
+/// The most pieces that are cut out of a text before it is merged; Gemma's has some two hundred. At each byte of a text
+/// those that begin with it are tried.
+const WORDS: usize = 4096;
+
+/// Refuses a vocabulary that no Gemma has and that would take memory or time without bounds.
+fn check_pieces<'a>(pieces: impl ExactSizeIterator<Item = &'a str>) -> Result<(), String> {
+    if pieces.len() > MOST_PIECES {
+        return Err(format!(
+            "the vocabulary has {} pieces, more than any Gemma's",
+            pieces.len()
+        ));
+    }
+    for (id, piece) in pieces.enumerate() {
+        if piece.len() > LONGEST_PIECE {
+            return Err(format!(
+                "the piece of token {id} has {} bytes, more than any Gemma's",
+                piece.len()
+            ));
+        }
+    }
+    Ok(())
+}
 
 /// A Gemma vocabulary: from a GGUF file's SentencePiece vocabulary or from a `tokenizer.json`.
 pub struct Tokenizer {
@@ -47,7 +80,7 @@ impl Tokenizer {
             && path.is_dir()
         {
             let file = path.join("tokenizer.json");
-            if !file.is_file() {
+            if std::fs::symlink_metadata(&file).is_err() {
                 return Err(source.broken(
                     "the folder has no tokenizer.json",
                     "download tokenizer.json from the model's repository into it",
@@ -56,15 +89,19 @@ impl Tokenizer {
             return Self::load(&ModelSource::Path(file));
         }
         let bytes = Bytes::of(source)?;
-        let read = if bytes.starts_with(gguf::MAGIC) {
-            Gguf::parse(&bytes).and_then(|gguf| Self::from_gguf(&gguf))
-        } else if bytes.trim_ascii_start().starts_with(b"{") {
-            json::read(&bytes)
+        let beginning = bytes.beginning(kind::LOOKED_AT)?;
+        let read = if beginning.starts_with(gguf::MAGIC) {
+            let header = gguf::header(&bytes)?;
+            Gguf::parse(&header, bytes.size()).and_then(|gguf| Self::from_gguf(&gguf))
+        } else if beginning.trim_ascii_start().starts_with(b"{") {
+            if bytes.size() > MOST_JSON_BYTES {
+                let what = format!("it is longer than {} MiB", MOST_JSON_BYTES >> 20);
+                return Err(source.broken(what, FETCH_AGAIN));
+            }
+            json::read(&bytes.beginning(MOST_JSON_BYTES)?)
         } else {
-            return Err(source.broken(
-                "neither a GGUF file nor a tokenizer.json",
-                "name a .gguf file or a folder with tokenizer.json",
-            ));
+            let (what, remedy) = kind::of_beginning(&beginning, bytes.size());
+            return Err(source.broken(what, remedy));
         };
         read.map_err(|what| source.broken(what, FETCH_AGAIN))
     }

@@ -3,9 +3,10 @@
 //!
 //! Must not know what is computed in them.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use crate::config::{ModelConfig, Rope};
+use crate::memory::zeros;
 
 /// Buffers for the rows of a pass. Each is a tensor of its own, so that an operation may read one while it writes
 /// another.
@@ -53,7 +54,7 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     fn new(width: usize) -> Result<Self> {
-        let whole = Tensor::zeros((0, width), DType::F32, &Device::Cpu)?;
+        let whole = zeros((0, width), DType::F32)?;
         let rows = whole.clone();
         Ok(Self { whole, rows })
     }
@@ -64,7 +65,7 @@ impl Buffer {
         if n > self.whole.dim(0)? {
             // The old memory goes first.
             *self = Self::new(width)?;
-            self.whole = Tensor::zeros((n, width), DType::F32, &Device::Cpu)?;
+            self.whole = zeros((n, width), DType::F32)?;
         }
         if n != self.rows.dim(0)? {
             self.rows = self.whole.narrow(0, 0, n)?;

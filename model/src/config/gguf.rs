@@ -8,8 +8,7 @@ pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfi
     let name = gguf
         .text("general.architecture")?
         .ok_or("key general.architecture is missing")?;
-    let architecture = Architecture::from_name(name).filter(|architecture| architecture.name() == name);
-    let architecture = architecture
+    let architecture = Architecture::of_gguf(name)
         .ok_or_else(|| format!("architecture {name:?} is not a Gemma that runs here (gemma, gemma2, gemma3)"))?;
     let keys = Keys { gguf, prefix: name };
 

@@ -9,7 +9,7 @@ use crate::{Completion, RequestError};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn engine(model: ScriptedModel) -> Engine {
-    Engine::start(info(), Arc::new(tokenizer(true)), model, 10_000, None)
+    Engine::start(info(), Arc::new(tokenizer(true)), model, 10_000, None).unwrap()
 }
 
 fn request(text: &str) -> CompletionRequest {

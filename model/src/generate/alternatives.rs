@@ -35,9 +35,8 @@ pub(super) fn find<M: LanguageModel>(
         }
         go_on(&mut side_by_side, sequences, tools)?;
         for other in side_by_side {
-            let (mut run, finish) = (other.run, other.finish.unwrap_or(Finish::Length));
-            run.decoder.finish(&mut run.completion.text);
-            let Completion { text, pieces, .. } = run.completion;
+            let finish = other.finish.unwrap_or(Finish::Length);
+            let Completion { text, pieces, .. } = other.run.completion;
             if text != first.completion.text && found.iter().all(|known| known.text != text) {
                 found.push(Alternative { text, pieces, finish });
             }

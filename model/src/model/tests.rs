@@ -9,7 +9,7 @@ use crate::kv_cache::KvCache;
 use crate::logits::Logits;
 use crate::ops::Ops;
 use crate::sequence::{LanguageModel, Sequences};
-use crate::weights::Weights;
+use crate::weights::{Files, Weights};
 use crate::workspace::Workspace;
 use crate::{CompletionRequest, Engine, FimPrompt, ModelSource, Prompt};
 
@@ -278,6 +278,7 @@ fn random(checkpoint: &str) -> Model {
         ops: Ops::new(1).unwrap(),
         tokenizer: Arc::new(crate::testing::tokenizer(true)),
         info: crate::testing::info(),
+        files: Arc::<Files>::default(),
     }
 }
 

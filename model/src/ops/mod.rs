@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use candle_core::{Result, Storage, Tensor};
 
+use crate::memory;
 use crate::weights::{Bytes, Format};
 use cpu::Cpu;
 pub(crate) use cpu::{Attention, Isa};
@@ -161,7 +162,10 @@ impl Ops {
 pub(crate) fn read(x: &Tensor, to: &mut Vec<f32>) -> Result<()> {
     let (storage, layout) = x.storage_and_layout();
     match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(storage), Some((start, end))) => to.extend_from_slice(&storage.as_slice::<f32>()?[start..end]),
+        (Storage::Cpu(storage), Some((start, end))) => {
+            memory::reserve(to, end - start)?;
+            to.extend_from_slice(&storage.as_slice::<f32>()?[start..end]);
+        }
         _ => candle_core::bail!("only contiguous numbers in the processor's memory can be read"),
     }
     Ok(())

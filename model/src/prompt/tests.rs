@@ -235,3 +235,34 @@ fn what_was_typed_has_half_of_the_room() {
         assert!(rendered.tokens.len() <= 64);
     }
 }
+
+#[test]
+fn a_cut_leaves_no_part_of_a_character() {
+    let tokenizer = tokenizer(true);
+    let text: String = "a日é👩‍👩‍👧b".repeat(60);
+    let prompts = [
+        fim(Some("a.py"), &text, &text, &[("b.py", &text)]),
+        Prompt::Fim(FimPrompt {
+            prefix: text.clone(),
+            typed: text.clone(),
+            suffix: text.clone(),
+            ..FimPrompt::default()
+        }),
+        Prompt::Plain(text.clone()),
+    ];
+    for prompt in &prompts {
+        for limit in 4..700 {
+            let rendered = render(prompt, &tokenizer, limit);
+            assert!(rendered.tokens.len() <= limit);
+            // Control tokens stand where one part ends and the next begins.
+            for part in rendered.tokens.split(|token| tokenizer.is_control(*token)) {
+                let mut bytes: Vec<u8> = part.iter().flat_map(|token| tokenizer.bytes(*token)).copied().collect();
+                if rendered.tokens.ends_with(part) {
+                    bytes.extend(&rendered.healed);
+                }
+                let text = String::from_utf8(bytes);
+                assert!(text.is_ok(), "{limit}: {text:?}");
+            }
+        }
+    }
+}

@@ -89,7 +89,8 @@ impl Role {
 }
 
 /// Whether a piece is a control token by its name. Files do not flag all of them: `<|fim_prefix|>` and `<mask>` are
-/// listed as ordinary words in some. No piece of Gemma's learned vocabulary has such a name.
+/// listed as ordinary words in some, and Gemma 3's has `[multimodal]` as a user-defined word, which would be cut out of
+/// any text. No piece of Gemma's learned vocabulary has such a name.
 pub(super) fn is_control_name(piece: &str) -> bool {
     const NAMES: [&str; 9] = [
         "<pad>",

@@ -18,9 +18,13 @@ struct Slot {
 
 const EMPTY: u32 = u32::MAX;
 
+/// How far from its first place a piece may stand. In a table that is half full, some tens are the most by chance.
+const MOST_STEPS: usize = 1000;
+
 impl Lookup {
-    /// A table of the given tokens of `vocabulary`. Where two have the same piece, the later one is found.
-    pub(super) fn new(vocabulary: &Vocabulary, ids: impl Iterator<Item = u32>) -> Self {
+    /// A table of the given tokens of `vocabulary`. Where two have the same piece, the later one is found. An error where
+    /// finding a piece would take long, because many were chosen to have the same hash.
+    pub(super) fn new(vocabulary: &Vocabulary, ids: impl Iterator<Item = u32>) -> Result<Self, String> {
         let size = (vocabulary.len() * 2).next_power_of_two();
         let mut lookup = Self {
             slots: vec![Slot { tag: 0, id: EMPTY }; size],
@@ -32,10 +36,14 @@ impl Lookup {
             };
             let hash = hash(piece);
             let slot = lookup.slot(vocabulary, piece, hash);
+            let first = hash as usize & (size - 1);
+            if slot.wrapping_sub(first) & (size - 1) > MOST_STEPS {
+                return Err("too many of its pieces have the same hash".to_owned());
+            }
             lookup.slots[slot] = Slot { tag: tag(hash), id };
             lookup.longest = lookup.longest.max(piece.len());
         }
-        lookup
+        Ok(lookup)
     }
 
     /// The token whose piece is `piece`, if it is in the table.
@@ -66,8 +74,8 @@ fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// Multiplies and folds eight bytes at a time. Pieces are short and come from the model's file, not from an attacker's
-/// text, so a keyed hash would cost time and gain nothing.
+/// Multiplies and folds eight bytes at a time. Pieces are short and come from the model's file, and a file whose pieces
+/// were chosen to collide is refused, so a keyed hash would cost time and gain nothing.
 fn hash(bytes: &[u8]) -> u64 {
     let mut hash = bytes.len() as u64;
     for chunk in bytes.chunks(8) {

@@ -13,7 +13,7 @@ use std::collections::BinaryHeap;
 use super::control::{ControlTokens, Role};
 use super::lookup::Lookup;
 use super::vocabulary::{SPACE, Use, Vocabulary};
-use super::{Encoder, Tokenizer};
+use super::{Encoder, MOST_PIECES, Tokenizer, WORDS, check_pieces};
 use crate::weights::gguf::Gguf;
 
 /// What `tokenizer.ggml.token_type` says of a token.
@@ -60,7 +60,13 @@ pub(super) fn read(gguf: &Gguf<'_>) -> Result<Tokenizer, String> {
         }
         None => return Err("the file has no tokenizer (no key tokenizer.ggml.model)".to_owned()),
     }
-    let array = |key: &str| gguf.array(key)?.ok_or_else(|| format!("the key {key} is missing"));
+    let array = |key: &str| {
+        let array = gguf.array(key)?.ok_or_else(|| format!("the key {key} is missing"))?;
+        match array.len() <= MOST_PIECES {
+            true => Ok(array),
+            false => Err(format!("{key} has {} entries, more than any Gemma's", array.len())),
+        }
+    };
     let kinds = array("tokenizer.ggml.token_type")?.integers()?;
     let kinds = kinds.iter().map(|&kind| {
         TokenKind::from_number(kind).ok_or_else(|| format!("tokenizer.ggml.token_type holds {kind}, expected 1 to 6"))
@@ -102,6 +108,7 @@ pub(super) fn build(parts: &Parts<'_>, declared: &[(Role, u32)], add_begin_of_te
             "the vocabulary has {tokens} pieces, {scores} scores and {kinds} kinds, expected as many of each"
         ));
     }
+    check_pieces(parts.pieces.iter().copied())?;
     if let Some(id) = parts.scores.iter().position(|score| score.is_nan()) {
         return Err(format!("the score of token {id} is not a number"));
     }
@@ -118,7 +125,7 @@ pub(super) fn build(parts: &Parts<'_>, declared: &[(Role, u32)], add_begin_of_te
             .map(|&(_, id)| id)
     });
     Ok(Tokenizer {
-        encoder: Encoder::SentencePiece(SentencePiece::new(&vocabulary, parts)),
+        encoder: Encoder::SentencePiece(SentencePiece::new(&vocabulary, parts)?),
         vocabulary,
         control,
         add_begin_of_text,
@@ -136,7 +143,7 @@ pub(super) struct SentencePiece {
 }
 
 impl SentencePiece {
-    fn new(vocabulary: &Vocabulary, parts: &Parts<'_>) -> Self {
+    fn new(vocabulary: &Vocabulary, parts: &Parts<'_>) -> Result<Self, String> {
         let is_text = |id: &u32| {
             let kind = parts.kinds[*id as usize];
             !vocabulary.is_control(*id) && kind != TokenKind::Byte && !parts.pieces[*id as usize].is_empty()
@@ -147,14 +154,18 @@ impl SentencePiece {
             let piece = parts.pieces[id as usize].as_bytes();
             user_defined[usize::from(piece[0])].push((Box::from(piece), id));
         }
+        let words: usize = user_defined.iter().map(Vec::len).sum();
+        if words > WORDS {
+            return Err(format!("it has {words} user-defined pieces, more than any Gemma's"));
+        }
         for candidates in &mut user_defined {
             candidates.sort_by_key(|(piece, _)| Reverse(piece.len()));
         }
-        Self {
-            pieces: Lookup::new(vocabulary, ids()),
+        Ok(Self {
+            pieces: Lookup::new(vocabulary, ids())?,
             order: parts.scores.iter().map(|&score| ascending(score)).collect(),
             user_defined,
-        }
+        })
     }
 
     /// The ids of a text.

@@ -1,8 +1,8 @@
 //! Joins the bytes of tokens into text, never half a character.
 
 /// Collects the bytes of one token after another and gives out whole characters. A character that several tokens make
-/// up is held back until it is complete; bytes that are not UTF-8 become U+FFFD, exactly as
-/// [`String::from_utf8_lossy`] would have it for all bytes together.
+/// up is held back until it is complete; bytes that never make one are left out, so that no text of a person gets a sign
+/// for "not a character" from a model that stopped within one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamDecoder {
     /// The beginning of a character, at most three bytes between calls.
@@ -26,23 +26,12 @@ impl StreamDecoder {
                     text.push_str(&String::from_utf8_lossy(&self.pending[done..valid]));
                     done = valid;
                     match error.error_len() {
-                        Some(wrong) => {
-                            text.push(char::REPLACEMENT_CHARACTER);
-                            done += wrong;
-                        }
+                        Some(wrong) => done += wrong,
                         None => break,
                     }
                 }
             }
         }
         self.pending.drain(..done);
-    }
-
-    /// Ends the text: a character that was never completed becomes U+FFFD.
-    pub(crate) fn finish(&mut self, text: &mut String) {
-        if !self.pending.is_empty() {
-            text.push(char::REPLACEMENT_CHARACTER);
-            self.pending.clear();
-        }
     }
 }

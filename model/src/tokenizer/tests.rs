@@ -93,7 +93,6 @@ fn decoded(tokenizer: &Tokenizer, ids: &[u32]) -> String {
     for &id in ids {
         stream.push(tokenizer.bytes(id), &mut text);
     }
-    stream.finish(&mut text);
     text
 }
 
@@ -432,7 +431,7 @@ fn a_gguf_vocabulary_is_read_and_its_declared_ids_are_checked() {
         .user_defined(&["\n"]);
     let read = |model: &str, numbers: &[(&str, u32)]| {
         let file = gguf(&sample, model, numbers);
-        sentencepiece::read(&Gguf::parse(&file).expect("a sound header"))
+        sentencepiece::read(&Gguf::parse(&file, file.len()).expect("a sound header"))
     };
     let tokenizer = read("llama", &[("tokenizer.ggml.eos_token_id", PAD)]).expect("a sound vocabulary");
     assert_eq!(spelled(&tokenizer, "aab\n"), ["a", "ab", "\n"]);
@@ -457,7 +456,7 @@ fn a_gguf_vocabulary_is_read_and_its_declared_ids_are_checked() {
         .expect("the key is there");
     let mut without_scores = file;
     without_scores[at + 20] = b'd';
-    let without_scores = Gguf::parse(&without_scores).expect("a sound header");
+    let without_scores = Gguf::parse(&without_scores, without_scores.len()).expect("a sound header");
     let error = sentencepiece::read(&without_scores).err().expect("an error");
     assert_eq!(error, "the key tokenizer.ggml.scores is missing");
 }
@@ -509,7 +508,11 @@ fn an_unfit_tokenizer_json_is_refused() {
     let error = |file: &str| self::json::read(file.as_bytes()).err().expect("an error");
     assert!(error("{").starts_with("not a BPE tokenizer: EOF"), "{}", error("{"));
     let unigram = json(&[], &[], "[]").replace(r#""type":"BPE""#, r#""type":"Unigram""#);
-    assert!(error(&unigram).contains("expected BPE"), "{}", error(&unigram));
+    assert!(
+        error(&unigram).contains("expected Gemma's \"BPE\""),
+        "{}",
+        error(&unigram)
+    );
     let no_fallback = json(&[], &[], "[]").replace(r#""byte_fallback":true"#, r#""byte_fallback":false"#);
     assert!(error(&no_fallback).contains("byte fallback"), "{}", error(&no_fallback));
     let hole = json(&["a"], &[], "[]").replace(r#""a":260"#, r#""a":4000000000"#);
@@ -521,6 +524,40 @@ fn an_unfit_tokenizer_json_is_refused() {
     );
     let far = json(&["a"], &[], &format!("[{}]", added(4_000_000_000, "b", false)));
     assert_eq!(error(&far), "added token \"b\" has the id 4000000000, expected 261");
+    let with = |from: &str, to: &str| {
+        let file = json(&["a", "éé"], &[], "[]");
+        let changed = file.replace(from, to);
+        assert_ne!(changed, file, "{from}");
+        error(&changed)
+    };
+    // What makes the library panic, or a text of a character.
+    let prefix = with(
+        r#""type":"BPE""#,
+        r###""type":"BPE","continuing_subword_prefix":"##""###,
+    );
+    assert!(
+        prefix.contains("continuing_subword_prefix, which no Gemma's has"),
+        "{prefix}"
+    );
+    let dropout = with(r#""type":"BPE""#, r#""type":"BPE","dropout":0.1"#);
+    assert!(dropout.contains("dropout"), "{dropout}");
+    let long = with(r#""content":"▁""#, &format!(r#""content":"{}""#, "x".repeat(1000)));
+    assert!(long.contains("its normalizer is") && long.len() < 200, "{long}");
+    let splits = with(r#""pre_tokenizer":null"#, r#""pre_tokenizer":{"type":"ByteLevel"}"#);
+    assert!(splits.contains("its pre-tokenizer is \"ByteLevel\""), "{splits}");
+    let piece = with("éé", &"é".repeat(600));
+    assert!(piece.contains("has 1200 bytes"), "{piece}");
+}
+
+#[test]
+fn vocabularies_without_bounds_are_refused() {
+    let words: Vec<String> = (0..5000).map(|number| format!("w{number}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let error = Sample::new().user_defined(&words).error();
+    assert!(error.contains("5000 user-defined pieces"), "{error}");
+    let long = "x".repeat(2000);
+    let error = Sample::new().normal(&[(&long, 0.0)]).error();
+    assert!(error.contains("has 2000 bytes"), "{error}");
 }
 
 #[test]
@@ -534,7 +571,7 @@ fn what_is_no_tokenizer_is_named() {
     );
     let missing = folder.path().join("missing.gguf");
     assert!(
-        error(&missing).contains("missing.gguf: cannot be read"),
+        error(&missing).contains("missing.gguf: it cannot be read"),
         "{}",
         error(&missing)
     );
@@ -556,7 +593,6 @@ fn streamed<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> String {
     for chunk in chunks {
         stream.push(chunk, &mut text);
     }
-    stream.finish(&mut text);
     text
 }
 
@@ -573,7 +609,7 @@ fn a_stream_is_the_text_however_it_is_cut() {
         b"",
     ];
     for bytes in texts {
-        let expected = String::from_utf8_lossy(bytes);
+        let expected = String::from_utf8_lossy(bytes).replace('\u{fffd}', "");
         assert_eq!(streamed(bytes.chunks(1)), expected);
         for first in 0..=bytes.len() {
             for second in first..=bytes.len() {
@@ -602,8 +638,4 @@ fn a_stream_gives_whole_characters_as_soon_as_they_are_complete() {
         stream.push(&[byte], &mut text);
         assert_eq!(text, expected);
     }
-    stream.finish(&mut text);
-    assert_eq!(text, "a🦀\u{fffd}");
-    stream.finish(&mut text);
-    assert_eq!(text, "a🦀\u{fffd}", "nothing is left");
 }

@@ -1,12 +1,10 @@
 //! The bytes of model files, mapped or part of the program: many tensors share them without copying.
 
-use std::fs::File;
 use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
-
+use super::mapping::Mapping;
 use crate::{LoadError, ModelSource};
 
 /// A range of a file's bytes. Clones share them. Nothing may be assumed of their alignment: kernels read weights byte
@@ -19,7 +17,7 @@ pub(crate) struct Bytes {
 
 #[derive(Clone)]
 enum Whole {
-    Mapped(Arc<Mmap>),
+    Mapped(Arc<Mapping>),
     Embedded(&'static [u8]),
 }
 
@@ -37,29 +35,37 @@ impl Bytes {
 
     /// Maps a whole file for reading.
     pub(crate) fn map(path: &Path) -> Result<Self, LoadError> {
-        let fail = |error: std::io::Error| {
-            LoadError::new(
-                path,
-                format!("cannot be read: {error}"),
-                "check the path and its permissions",
-            )
-        };
-        let file = File::open(path).map_err(fail)?;
-        if file.metadata().map_err(fail)?.is_dir() {
-            return Err(LoadError::new(
-                path,
-                "is a folder where a file is expected",
-                "name the file inside it",
-            ));
-        }
-        // SAFETY: the mapping is private and read-only. Rust's rule that the bytes do not change while they are
-        // borrowed rests on nobody writing to the model file while it is in use, which every mapping loader requires;
-        // all values of these bytes are valid numbers, so that a change could spoil results but not types or bounds.
-        let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
+        let map = Mapping::open(path)?;
         Ok(Self {
             range: 0..map.len(),
             whole: Whole::Mapped(Arc::new(map)),
         })
+    }
+
+    /// The file that they are mapped from.
+    pub(crate) fn mapping(&self) -> Option<&Arc<Mapping>> {
+        match &self.whole {
+            Whole::Mapped(mapping) => Some(mapping),
+            Whole::Embedded(_) => None,
+        }
+    }
+
+    /// At most the first `most` bytes, as they are now: a copy of what may change, and the rest is not read.
+    pub(crate) fn beginning(&self, most: usize) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
+        let len = most.min(self.range.len());
+        match &self.whole {
+            Whole::Embedded(bytes) => Ok((&bytes[self.range.start..][..len]).into()),
+            Whole::Mapped(mapping) => {
+                let mut copy = vec![0; len];
+                mapping.copy(self.range.start as u64, &mut copy)?;
+                Ok(copy.into())
+            }
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn size(&self) -> usize {
+        self.range.len()
     }
 
     /// A part of these bytes; `range` counts from their start and must lie within them.

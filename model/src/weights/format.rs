@@ -99,3 +99,31 @@ impl Format {
         }
     }
 }
+
+/// The name of a GGUF file's `general.file_type`, of the types whose formats the engine runs. It names the mixture of
+/// formats that a file has, as people know it. Source: `llama_ftype` in llama.cpp.
+pub(crate) fn file_type_name(id: u64) -> Option<&'static str> {
+    /// Set where the type was guessed from the tensors.
+    const GUESSED: u64 = 1024;
+    Some(match id & !GUESSED {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        7 => "Q8_0",
+        8 => "Q5_0",
+        9 => "Q5_1",
+        10 => "Q2_K",
+        11 => "Q3_K_S",
+        12 => "Q3_K_M",
+        13 => "Q3_K_L",
+        14 => "Q4_K_S",
+        15 => "Q4_K_M",
+        16 => "Q5_K_S",
+        17 => "Q5_K_M",
+        18 => "Q6_K",
+        21 => "Q2_K_S",
+        32 => "BF16",
+        _ => return None,
+    })
+}

@@ -1,17 +1,19 @@
-//! Reads the GGUF container (versions 2 and 3): metadata and where each tensor lies. Nothing is copied and nothing in
-//! the file is believed: every count and offset is checked against the bytes that are there before it is used.
+//! Reads the GGUF container (versions 2 and 3): metadata and where each tensor lies. Nothing in the file is believed:
+//! every count and offset is checked against the bytes that are there before it is used.
 //!
 //! Must not know what the tensors and keys mean. Source: the GGUF specification in the ggml repository.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::Format;
+use super::{Bytes, Format};
+use crate::LoadError;
 
 /// The first bytes of a GGUF file.
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
 
-/// A parsed header. Borrows from the mapped file.
+/// A parsed header. Borrows from the bytes that it was parsed from.
 pub(crate) struct Gguf<'a> {
     metadata: HashMap<&'a str, Value<'a>>,
     /// Where each tensor lies, in file order.
@@ -47,10 +49,37 @@ pub(crate) struct Array<'a> {
     bytes: &'a [u8],
 }
 
+/// How much of a file is read at first to find its header; a Gemma's has some six MiB, nearly all of it the vocabulary.
+const FIRST_BYTES: usize = 8 << 20;
+
+/// A longer header is no Gemma's.
+const MOST_HEADER_BYTES: usize = 256 << 20;
+
+/// The most tensors, and keys, of a header; the largest Gemma has some 800 and 50.
+const MOST_ENTRIES: usize = 1 << 16;
+
+/// A copy of a file's beginning in which the whole header is. The file may change while it is mapped; a copy does not
+/// change between the check of a text or a number and its use.
+pub(crate) fn header(bytes: &Bytes) -> Result<Cow<'_, [u8]>, LoadError> {
+    let mut len = FIRST_BYTES;
+    loop {
+        let beginning = bytes.beginning(len)?;
+        let mut reader = Reader::new(&beginning, bytes.size());
+        let failed = Gguf::read(&mut reader).is_err();
+        if !(failed && reader.wants_more) || len >= MOST_HEADER_BYTES {
+            return Ok(beginning);
+        }
+        len *= 2;
+    }
+}
+
 impl<'a> Gguf<'a> {
-    /// Parses the header of a file's whole contents. The error says what is wrong, without the path.
-    pub(crate) fn parse(file: &'a [u8]) -> Result<Self, String> {
-        let mut reader = Reader { file, at: 0 };
+    /// Parses the header at the beginning of a file of `file_len` bytes. The error says what is wrong, without the path.
+    pub(crate) fn parse(beginning: &'a [u8], file_len: usize) -> Result<Self, String> {
+        Self::read(&mut Reader::new(beginning, file_len))
+    }
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self, String> {
         let magic = reader.take(4)?;
         if magic != MAGIC {
             return Err(format!(
@@ -67,6 +96,11 @@ impl<'a> Gguf<'a> {
         // Nothing is allocated by a declared count. A tensor takes at least 24 bytes in the header and a key 13, so a larger count cannot be true.
         let tensor_count = reader.count("tensors", 24)?;
         let key_count = reader.count("metadata keys", 13)?;
+        for (count, what) in [(tensor_count, "tensors"), (key_count, "metadata keys")] {
+            if count > MOST_ENTRIES {
+                return Err(format!("{count} {what} are declared, no Gemma has as many"));
+            }
+        }
 
         let mut metadata = HashMap::new();
         for _ in 0..key_count {
@@ -97,29 +131,46 @@ impl<'a> Gguf<'a> {
             let info = reader.tensor(name).map_err(|error| format!("tensor {name}: {error}"))?;
             gguf.tensors.push(info);
         }
-        let data = reader.at.next_multiple_of(alignment);
-        for tensor in &mut gguf.tensors {
+        let file_len = reader.file_len;
+        let data = reader
+            .at
+            .checked_next_multiple_of(alignment)
+            .ok_or("general.alignment is too large")?;
+        for at in 0..gguf.tensors.len() {
+            let tensor = &mut gguf.tensors[at];
             let placed = (tensor.range.start.checked_add(data)).zip(tensor.range.end.checked_add(data));
             match placed {
-                Some((start, end)) if end <= file.len() && start.is_multiple_of(alignment) => tensor.range = start..end,
-                Some((start, end)) if end <= file.len() => {
+                Some((start, end)) if end <= file_len && start.is_multiple_of(alignment) => tensor.range = start..end,
+                Some((start, end)) if end <= file_len => {
                     return Err(format!(
                         "tensor {}: offset {start} is not aligned to {alignment}",
                         tensor.name
                     ));
                 }
                 _ => {
+                    let (name, len) = (tensor.name, tensor.range.len());
+                    let promised = gguf.tensors.iter().map(|tensor| tensor.range.end).max().unwrap_or(0);
+                    let promised = promised.saturating_add(data);
                     return Err(format!(
-                        "tensor {}: {} bytes at offset {} end past the file's {} bytes; the file is cut short",
-                        tensor.name,
-                        tensor.range.len(),
-                        tensor.range.start,
-                        file.len()
+                        "the header promises {promised} bytes (tensor {name} alone {len}), the file has {file_len}; it is cut short, as a download that is not complete"
                     ));
                 }
             }
         }
+        gguf.check_overlaps()?;
         Ok(gguf)
+    }
+
+    /// Refuses two tensors that share bytes.
+    fn check_overlaps(&self) -> Result<(), String> {
+        let mut in_order: Vec<&TensorInfo<'_>> = self.tensors.iter().collect();
+        in_order.sort_by_key(|tensor| tensor.range.start);
+        for pair in in_order.windows(2) {
+            if pair[0].range.end > pair[1].range.start {
+                return Err(format!("tensors {} and {} overlap", pair[0].name, pair[1].name));
+            }
+        }
+        Ok(())
     }
 
     /// The value of a key, if it is there.
@@ -248,10 +299,7 @@ impl<'a> Array<'a> {
     }
 
     fn collect<T>(&self, expected: &str, convert: impl Fn(Value<'a>) -> Option<T>) -> Result<Vec<T>, String> {
-        let mut reader = Reader {
-            file: self.bytes,
-            at: 0,
-        };
+        let mut reader = Reader::new(self.bytes, self.bytes.len());
         let mut elements = Vec::with_capacity(self.len);
         for _ in 0..self.len {
             let value = reader.value(self.kind)?;
@@ -261,22 +309,39 @@ impl<'a> Array<'a> {
     }
 }
 
-/// A cursor over the file that never reads past its end.
+/// A cursor over the beginning of a file that never reads past its end.
 struct Reader<'a> {
-    file: &'a [u8],
+    beginning: &'a [u8],
+    /// How long the whole file is.
+    file_len: usize,
     at: usize,
+    /// Whether it failed only because the beginning was too short.
+    wants_more: bool,
 }
 
 impl<'a> Reader<'a> {
+    fn new(beginning: &'a [u8], file_len: usize) -> Self {
+        Self {
+            beginning,
+            file_len,
+            at: 0,
+            wants_more: false,
+        }
+    }
+
     fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
-        let bytes = self.at.checked_add(len).and_then(|end| self.file.get(self.at..end));
-        let bytes = bytes.ok_or_else(|| {
+        let end = self.at.checked_add(len).filter(|end| *end <= self.file_len);
+        let end = end.ok_or_else(|| {
             format!(
                 "the header ends at byte {} where {len} more are expected; the file is cut short",
-                self.file.len()
+                self.file_len
             )
         })?;
-        self.at += len;
+        let Some(bytes) = self.beginning.get(self.at..end) else {
+            self.wants_more = true;
+            return Err(format!("its header is longer than {} MiB", MOST_HEADER_BYTES >> 20));
+        };
+        self.at = end;
         Ok(bytes)
     }
 
@@ -295,7 +360,7 @@ impl<'a> Reader<'a> {
     /// A count of things that take at least `min_bytes` each; refused when the rest of the file cannot hold them.
     fn count(&mut self, what: &str, min_bytes: usize) -> Result<usize, String> {
         let declared = self.u64()?;
-        let room = (self.file.len() - self.at) / min_bytes;
+        let room = (self.file_len - self.at) / min_bytes;
         usize::try_from(declared)
             .ok()
             .filter(|&count| count <= room)
@@ -343,7 +408,7 @@ impl<'a> Reader<'a> {
                 Value::Array(Array {
                     kind,
                     len,
-                    bytes: &self.file[start..self.at],
+                    bytes: &self.beginning[start..self.at],
                 })
             }
             other => return Err(format!("a value of unknown kind {other}")),

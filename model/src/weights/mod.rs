@@ -6,11 +6,16 @@
 pub(crate) mod bytes;
 mod format;
 pub(crate) mod gguf;
+#[cfg(unix)]
+mod guard;
+pub(crate) mod kind;
+mod mapping;
 mod names;
 mod safetensors;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
@@ -20,6 +25,7 @@ use crate::{LoadError, ModelSource};
 pub(crate) use bytes::Bytes;
 pub(crate) use format::Format;
 pub(crate) use gguf::Gguf;
+use mapping::Mapping;
 use names::Naming;
 
 /// What to do about a file that cannot be right.
@@ -29,8 +35,22 @@ const REMEDY: &str = "fetch or convert the model again";
 pub(crate) struct Weights {
     /// The name that the file gives itself, else the file's own.
     pub(crate) name: String,
+    /// What most of the weights are stored in, by the name that the file gives it.
+    pub(crate) quantization: Option<&'static str>,
     pub(crate) config: ModelConfig,
     pub(crate) tensors: Tensors,
+    pub(crate) files: Files,
+}
+
+/// The files that a checkpoint is mapped from; none where it is part of the program.
+#[derive(Default)]
+pub(crate) struct Files(Vec<Arc<Mapping>>);
+
+impl Files {
+    /// An error where one of them is no longer what was opened.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.0.iter().try_for_each(|file| file.check())
+    }
 }
 
 impl Weights {
@@ -44,14 +64,36 @@ impl Weights {
 
     fn open_gguf(source: &ModelSource) -> Result<Self, LoadError> {
         let bytes = Bytes::of(source)?;
-        let broken = |what: String| source.broken(what, REMEDY);
-        let gguf = Gguf::parse(&bytes).map_err(broken)?;
+        let beginning = bytes.beginning(kind::LOOKED_AT)?;
+        if !beginning.starts_with(gguf::MAGIC) {
+            let (what, remedy) = kind::of_beginning(&beginning, bytes.size());
+            return Err(source.broken(what, remedy));
+        }
+        let broken = |what: String| match source {
+            ModelSource::Path(path) if kind::is_unfinished(path) => {
+                let what = format!("{what}, and its name says that its download is not complete");
+                source.broken(what, "wait for it, or download the model again")
+            }
+            _ => source.broken(what, REMEDY),
+        };
+        let header = gguf::header(&bytes)?;
+        let gguf = Gguf::parse(&header, bytes.size()).map_err(broken)?;
+        let architecture = gguf.text("general.architecture").map_err(broken)?;
+        let kind = gguf
+            .text("general.type")
+            .map_err(broken)?
+            .filter(|kind| *kind != "model");
+        if let Some(name) = architecture
+            && (kind.is_some() || config::Architecture::of_gguf(name).is_none())
+        {
+            let (what, remedy) = kind::of_architecture(name, kind);
+            return Err(source.broken(what, remedy));
+        }
         let vocab_size = gguf
             .array("tokenizer.ggml.tokens")
             .map_err(broken)?
             .map_or(0, |tokens| tokens.len());
-        let config = config::from_gguf(&gguf, vocab_size)
-            .map_err(|what| source.broken(what, "use a GGUF file of a Gemma 1, CodeGemma, Gemma 2 or Gemma 3"))?;
+        let config = config::from_gguf(&gguf, vocab_size).map_err(broken)?;
         let mut tensors = Tensors::new(source.clone(), Naming::Gguf);
         for info in gguf.tensors.iter().filter(|info| !names::is_harmless(info.name)) {
             let stored = Stored {
@@ -69,10 +111,13 @@ impl Weights {
             ModelSource::Path(path) => file_name(path),
             ModelSource::Embedded(embedded) => embedded.name.to_owned(),
         };
+        let file_type = gguf.unsigned("general.file_type").map_err(broken)?;
         Ok(Self {
             name: name.map_or_else(own_name, str::to_owned),
+            quantization: file_type.and_then(format::file_type_name),
             config,
             tensors,
+            files: Files(bytes.mapping().cloned().into_iter().collect()),
         })
     }
 }

@@ -3,16 +3,25 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
-use safetensors::SafeTensors;
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::Value;
 
 use super::names::{self, Naming};
-use super::{Bytes, Format, REMEDY, Stored, Tensors, Weights, file_name};
-use crate::{LoadError, config};
+use super::{Bytes, Files, Format, REMEDY, Stored, Tensors, Weights, file_name};
+use crate::{LoadError, config, plain_file};
+
+/// A longer `config.json` is none; a Gemma's has a few KiB.
+const MOST_CONFIG_BYTES: u64 = 1 << 20;
+
+/// A longer index is none; a Gemma's has some hundred KiB.
+const MOST_INDEX_BYTES: u64 = 16 << 20;
+
+/// A longer header is none; a Gemma's has some hundred KiB.
+const MOST_HEADER_BYTES: u64 = 16 << 20;
 
 pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
     let config_path = folder.join("config.json");
-    let config = config::from_json(&read(&config_path)?).map_err(|what| {
+    let config = config::from_json(&read(&config_path, MOST_CONFIG_BYTES)?).map_err(|what| {
         LoadError::new(
             &config_path,
             what,
@@ -20,71 +29,109 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
         )
     })?;
 
-    let files = files(folder)?;
-    let mut maps = Vec::new();
-    for file in &files {
-        let path = folder.join(file);
-        maps.push((Bytes::map(&path)?, path));
-    }
     let mut parsed = Vec::new();
-    for (bytes, path) in &maps {
-        let broken = |error| LoadError::new(path, format!("not a whole safetensors file: {error}"), REMEDY);
-        parsed.push((SafeTensors::deserialize(bytes).map_err(broken)?, bytes, path));
+    for file in files(folder)? {
+        let path = folder.join(file);
+        let bytes = Bytes::map(&path)?;
+        parsed.push((header(&bytes, &path)?, bytes, path));
     }
     // The text part of a multimodal checkpoint has a longer prefix than a plain one.
-    let embedding = parsed.iter().flat_map(|(tensors, ..)| tensors.names());
-    let prefix = embedding
-        .filter_map(|name| name.strip_suffix("embed_tokens.weight"))
-        .next()
-        .unwrap_or("model.");
+    let mut embedding = parsed.iter().flat_map(|(header, ..)| header.metadata.offset_keys());
+    let prefix = embedding.find_map(|name| Some(name.strip_suffix("embed_tokens.weight")?.to_owned()));
+    let prefix = prefix.unwrap_or_else(|| "model.".to_owned());
     let naming = Naming::HuggingFace {
         architecture: config.architecture,
-        prefix: prefix.to_owned(),
+        prefix,
     };
     let mut tensors = Tensors::new(folder.into(), naming);
-    for (file, bytes, path) in &parsed {
-        for (name, view) in file.iter().filter(|(name, _)| !names::is_harmless(name)) {
-            let format = Format::from_safetensors(view.dtype()).ok_or_else(|| {
-                let what = format!("tensor {name} is {:?}, expected F32, F16 or BF16", view.dtype());
+    for (header, bytes, path) in &parsed {
+        for (name, info) in header.tensors().filter(|(name, _)| !names::is_harmless(name)) {
+            let format = Format::from_safetensors(info.dtype).ok_or_else(|| {
+                let what = format!("tensor {name} is {:?}, expected F32, F16 or BF16", info.dtype);
                 LoadError::new(path, what, REMEDY)
             })?;
-            let start = view.data().as_ptr() as usize - bytes.as_ptr() as usize;
+            let (start, end) = info.data_offsets;
             let stored = Stored {
                 format,
-                shape: view.shape().to_vec(),
+                shape: info.shape.clone(),
                 bytes: bytes
-                    .slice(start..start + view.data().len())
-                    .expect("the view lies within the file"),
+                    .slice(header.len + start..header.len + end)
+                    .expect("the header was checked against the file's length"),
             };
-            tensors.insert(name, stored)?;
+            tensors.insert(&name, stored)?;
         }
     }
+    let files = parsed.iter().filter_map(|(_, bytes, _)| bytes.mapping().cloned());
     Ok(Weights {
         name: file_name(folder),
+        quantization: None,
         config,
         tensors,
+        files: Files(files.collect()),
     })
 }
 
-fn read(path: &Path) -> Result<String, LoadError> {
-    std::fs::read_to_string(path).map_err(|error| {
-        LoadError::new(
-            path,
-            format!("cannot be read: {error}"),
-            "a model folder needs config.json, safetensors and tokenizer.json",
-        )
-    })
+/// What a safetensors file says of its tensors.
+struct Header {
+    metadata: Metadata,
+    /// How many bytes there are before the first tensor.
+    len: usize,
+}
+
+impl Header {
+    fn tensors(&self) -> impl Iterator<Item = (String, &TensorInfo)> {
+        let names = self.metadata.offset_keys().into_iter();
+        names.filter_map(|name| self.metadata.info(&name).map(|info| (name, info)))
+    }
+}
+
+/// Reads the header of a file and checks it against the file's length.
+fn header(bytes: &Bytes, path: &Path) -> Result<Header, LoadError> {
+    let broken = |what: String| LoadError::new(path, format!("not a whole safetensors file: {what}"), REMEDY);
+    let short = || {
+        broken(format!(
+            "the header goes on after the file's {} bytes; the file is cut short",
+            bytes.size()
+        ))
+    };
+    let beginning = bytes.beginning(8)?;
+    let declared = u64::from_le_bytes(beginning[..].try_into().map_err(|_| short())?);
+    if declared > MOST_HEADER_BYTES {
+        return Err(broken(format!("a header of {declared} bytes")));
+    }
+    let len = declared as usize + 8;
+    let beginning = bytes.beginning(len)?;
+    let text = beginning.get(8..len).ok_or_else(short)?;
+    let metadata: Metadata = serde_json::from_slice(text).map_err(|error| broken(error.to_string()))?;
+    let promised = metadata.data_len().checked_add(len);
+    match promised == Some(bytes.size()) {
+        true => Ok(Header { metadata, len }),
+        false => Err(broken(format!(
+            "the header promises {} bytes, the file has {}",
+            promised.map_or_else(|| "too many".to_owned(), |promised| promised.to_string()),
+            bytes.size()
+        ))),
+    }
+}
+
+fn read(path: &Path, most: u64) -> Result<String, LoadError> {
+    let broken = |what: String| {
+        let remedy = "a model folder needs config.json, safetensors and tokenizer.json";
+        LoadError::new(path, what, remedy)
+    };
+    let bytes = plain_file::read(path, most).map_err(|error| broken(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| broken("it is not UTF-8".to_owned()))
 }
 
 /// The names of the folder's safetensors files: those of the index, or the one file where there is no index.
 fn files(folder: &Path) -> Result<BTreeSet<String>, LoadError> {
     let index_path = folder.join("model.safetensors.index.json");
-    if !index_path.exists() {
+    if std::fs::symlink_metadata(&index_path).is_err() {
         return Ok(BTreeSet::from(["model.safetensors".to_owned()]));
     }
     let broken = |what: String| LoadError::new(&index_path, what, REMEDY);
-    let index: Value =
-        serde_json::from_str(&read(&index_path)?).map_err(|error| broken(format!("not valid JSON: {error}")))?;
+    let index: Value = serde_json::from_str(&read(&index_path, MOST_INDEX_BYTES)?)
+        .map_err(|error| broken(format!("not valid JSON: {error}")))?;
     let map = index["weight_map"]
         .as_object()
         .ok_or_else(|| broken("weight_map is missing".to_owned()))?;

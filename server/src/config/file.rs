@@ -2,9 +2,9 @@
 //!
 //! It looks at the file system and the environment. It must not know which of its keys hold in the end.
 
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use codegemma_model::plain_file::{self, FileError};
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -102,20 +102,18 @@ impl File {
 
 /// The text of a file; `None` if there is none.
 fn text(path: &Path) -> Result<Option<String>, String> {
-    let unreadable = |error: std::io::Error| format!("the file cannot be read ({error}); check its permissions");
-    match path.metadata() {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-        // Reading a pipe that a repository brings along would never end.
-        Ok(metadata) if !metadata.is_file() => return Err("this is no file; remove it".to_owned()),
-        Ok(_) => {}
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(format!("the file is longer than {} KiB; shorten it", MOST_BYTES >> 10));
-    }
+    let bytes = match plain_file::read(path, MOST_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => {
+            let remedy = match error {
+                FileError::NotPlain(_) => "remove it",
+                FileError::TooLong(_) => "shorten it",
+                FileError::System(_) => "check its permissions",
+            };
+            return Err(format!("{error}; {remedy}"));
+        }
+    };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(error) => {

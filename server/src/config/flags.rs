@@ -15,7 +15,7 @@ const MODEL_VARIABLE: &str = "CODEGEMMA_MODEL";
 /// Which model to use and where to run it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EngineFlags {
-    #[arg(short, long, value_name = "NAME|PATH", help = help("model") + " [env: CODEGEMMA_MODEL]")]
+    #[arg(short, long, value_name = "NAME|PATH", help = help("model") + " [env: CODEGEMMA_MODEL]", value_parser = parse_model)]
     model: Option<String>,
 
     #[arg(long, value_name = "DEVICE", help = help("device"), value_parser = parser("device"))]
@@ -42,13 +42,15 @@ impl EngineFlags {
     /// What the flags and the environment set.
     fn layer(&self) -> Layer {
         let mut layer = Layer::default();
-        let variable = std::env::var(MODEL_VARIABLE).ok();
-        let given = |model: &Option<String>| model.clone().filter(|model| !model.is_empty()).map(Value::from);
-        if let Some(model) = given(&variable) {
-            layer.set("model", model, Origin::Variable(MODEL_VARIABLE));
+        // A variable that is set to nothing is one that is not set, as elsewhere.
+        let variable = std::env::var(MODEL_VARIABLE)
+            .ok()
+            .filter(|model| !model.trim().is_empty());
+        if let Some(model) = variable {
+            layer.set("model", model.into(), Origin::Variable(MODEL_VARIABLE));
         }
         let flags = [
-            ("model", given(&self.model)),
+            ("model", self.model.clone().map(Value::from)),
             ("device", self.device.clone()),
             ("gpuLayers", self.gpu_layers.clone()),
             ("threads", self.threads.clone()),
@@ -109,6 +111,16 @@ fn help(name: &str) -> String {
 fn parser(name: &'static str) -> impl Fn(&str) -> Result<Value, String> + Clone {
     let key = keys::key(name);
     move |text| key.parse(text).map_err(|expected| format!("{expected} ({})", key.help))
+}
+
+/// A flag that says nothing is a mistake, such as a shell's variable that is not set.
+fn parse_model(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => {
+            Err("it is empty; name a model, a .gguf file or a folder, or leave --model out for the starter".to_owned())
+        }
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// What this machine does not have is refused with what it has.

@@ -4,6 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use codegemma_model::{Engine, LoadError, LoadOptions, ModelSource};
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use tower_lsp::ls_types::MessageType;
 use super::outbox;
 use super::shared::Shared;
 use crate::config::EngineChoice;
-use crate::model_path;
+use crate::model_path::{self, Version};
 use crate::session::EngineState;
 use crate::starter;
 
@@ -35,7 +36,17 @@ pub(super) struct Loader {
     runs: bool,
     /// How many threads have run.
     loads: u64,
+    /// The files that were read last, as they were before.
+    version: Option<Version>,
+    /// When the files of a model that is not there were looked at last.
+    looked: Option<Instant>,
 }
+
+/// How long nobody has written to a model's files when they are taken to be whole.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// How often the files are looked at while there is no model.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Shared {
     fn loader(&self) -> MutexGuard<'_, Loader> {
@@ -67,6 +78,56 @@ impl Shared {
         drop(session);
         if !loader.runs {
             self.start_thread(&mut loader);
+        }
+    }
+
+    /// Loads the model again where its file was changed while it was in use, or after it could not be loaded: when nobody
+    /// writes to it any more. Costs a system call or two.
+    pub(super) fn look_at_model(self: &Arc<Self>) {
+        let engine = self.lock().engine.clone();
+        match engine {
+            EngineState::Loading => {}
+            EngineState::Ready(engine) => {
+                if let Err(message) = engine.check() {
+                    self.model_changed(message);
+                }
+            }
+            EngineState::Failed(_) => self.load_when_whole(),
+        }
+    }
+
+    fn model_changed(self: &Arc<Self>, message: String) {
+        tracing::warn!("{message}");
+        let text = format!("CodeGemma: {message}. It is loaded again when it is whole.");
+        self.outbox.message(MessageType::WARNING, text);
+        {
+            let mut loader = self.loader();
+            let mut session = self.lock();
+            // Its end takes a while; the thread that loads sees to it.
+            loader.before = Some(session.reload());
+            loader.version = None;
+            loader.looked = None;
+            session.engine = EngineState::Failed(format!("{message}; it is loaded again when it is whole"));
+            self.tell(&session, None);
+        }
+        self.load_when_whole();
+    }
+
+    fn load_when_whole(self: &Arc<Self>) {
+        let choice = {
+            let mut loader = self.loader();
+            if loader.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+                return;
+            }
+            loader.looked = Some(Instant::now());
+            let now = loader.last.as_ref().and_then(version);
+            if now == loader.version || !now.is_some_and(|now| now.is_quiet_for(QUIET)) {
+                return;
+            }
+            loader.last.clone()
+        };
+        if let Some(choice) = choice {
+            self.load(choice, true);
         }
     }
 
@@ -112,6 +173,7 @@ impl Shared {
     }
 
     fn read(&self, choice: &EngineChoice) -> Result<(Engine, bool), String> {
+        self.loader().version = version(choice);
         let source = choice.source()?;
         let starter = matches!(source, ModelSource::Embedded(_));
         if starter {
@@ -145,7 +207,10 @@ impl Shared {
             }
             Err(message) => {
                 tracing::error!("{message}");
-                let before = loader.before.take();
+                let before = loader.before.take_if(|before| match before {
+                    EngineState::Ready(engine) => engine.check().is_ok(),
+                    EngineState::Loading | EngineState::Failed(_) => false,
+                });
                 let goes_on = if before.is_some() {
                     "; the model before goes on"
                 } else {
@@ -165,4 +230,9 @@ impl Shared {
         let current = self.lock().take_engine();
         before.into_iter().chain([current]).collect()
     }
+}
+
+/// The files that an engine is read from, as they are now.
+fn version(choice: &EngineChoice) -> Option<Version> {
+    Version::of(&choice.source().ok()?)
 }

@@ -209,6 +209,7 @@ impl Shared {
         trigger: Trigger,
         entry: Option<&Change>,
     ) -> Option<(Waiting, Passenger)> {
+        self.look_at_model();
         let document = at.text_document.uri.as_str();
         let is_same = self.is_judged(document).await;
         let mut session = self.lock();
@@ -364,7 +365,7 @@ impl Waiting {
 fn reason(error: &RequestError) -> Reason {
     match error {
         RequestError::Superseded => Reason::Superseded,
-        RequestError::Invalid(_) | RequestError::Failed(_) | RequestError::Stopped => {
+        RequestError::Invalid(_) | RequestError::Failed(_) | RequestError::ModelChanged(_) | RequestError::Stopped => {
             tracing::error!("{error}");
             Reason::Failed
         }

@@ -41,5 +41,5 @@ fn load(source: &ModelSource, options: &LoadOptions) -> Result<Engine, LoadError
     };
     let model = Scripted::new(script, Arc::clone(&tokenizer), context_tokens);
     let kept = options.keep_sequences.clone();
-    Ok(Engine::start(info, tokenizer, model, HELD, kept))
+    Ok(Engine::start(info, tokenizer, model, HELD, kept).expect("a thread for the engine"))
 }
