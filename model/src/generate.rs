@@ -68,7 +68,7 @@ pub(crate) fn generate<M: LanguageModel>(
         ));
     }
     let begun = match interrupt.idle {
-        true => sequences.begin_idle(&prompt, reserved),
+        true => sequences.begin_idle(&prompt, reserved, request.unused),
         false => sequences.begin(&prompt, reserved).map(Some),
     };
     let begun = begun.map_err(RequestError::Failed)?;

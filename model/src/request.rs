@@ -108,6 +108,9 @@ pub struct CompletionRequest {
     pub progress: Option<Progress>,
     /// How many other completions to look for, once there is one.
     pub alternatives: usize,
+    /// Nobody uses the text yet. Of such texts the engine holds no more than one: what it read of another is forgotten,
+    /// unless a request has used it since. For requests that nobody waits for.
+    pub unused: bool,
 }
 
 impl CompletionRequest {
@@ -124,6 +127,7 @@ impl CompletionRequest {
             stop_when: None,
             progress: None,
             alternatives: 0,
+            unused: false,
         }
     }
 

@@ -82,6 +82,8 @@ struct Held<C> {
     cache: C,
     /// How many tokens the cache has room for.
     room: usize,
+    /// No request has used it.
+    unused: bool,
 }
 
 /// Another way to go on from a beginning of the current sequence. It is gone with the request.
@@ -115,12 +117,16 @@ impl<M: LanguageModel> Sequences<M> {
     /// Makes a sequence the current one that holds a beginning of `prompt`, all but its last token at the most, since
     /// that one's logits are wanted. `more` is how many tokens may follow the prompt. Gives how many tokens are held.
     pub(crate) fn begin(&mut self, prompt: &[u32], more: usize) -> Result<usize, String> {
-        self.begin_beyond(LITTLE, prompt, more)
+        let reused = self.begin_beyond(LITTLE, prompt, more)?;
+        if let Some(current) = self.held.last_mut() {
+            current.unused = false;
+        }
+        Ok(reused)
     }
 
     /// The same for a prompt that nobody waits for yet: `None` where it would take the place of the current sequence or
-    /// of the one that it goes on with.
-    pub(crate) fn begin_idle(&mut self, prompt: &[u32], more: usize) -> Result<Option<usize>, String> {
+    /// of the one that it goes on with. One that is `unused` takes the place of another that is.
+    pub(crate) fn begin_idle(&mut self, prompt: &[u32], more: usize, unused: bool) -> Result<Option<usize>, String> {
         let mut kept = self.held.last().map_or(0, |current| current.room);
         if let Some(at) = self.best(prompt) {
             let best = &self.held[at];
@@ -134,7 +140,14 @@ impl<M: LanguageModel> Sequences<M> {
         if kept + self.room_for(self.limit_of(prompt, more)) > self.budget {
             return Ok(None);
         }
-        self.begin_beyond(IDLE_LITTLE, prompt, more).map(Some)
+        let reused = self.begin_beyond(IDLE_LITTLE, prompt, more)?;
+        let last = self.held.len() - 1;
+        self.held[last].unused &= unused;
+        if self.held[last].unused {
+            let mut at = 0..;
+            self.held.retain(|held| at.next() == Some(last) || !held.unused);
+        }
+        Ok(Some(reused))
     }
 
     /// How long a sequence may get. It follows from the request alone, whatever is held.
@@ -162,6 +175,7 @@ impl<M: LanguageModel> Sequences<M> {
                 tokens: Vec::new(),
                 cache: self.model.new_cache(room)?,
                 room,
+                unused: true,
             },
             Some(mut best) => {
                 let keep = common(&best.tokens, prompt).min(prompt.len().saturating_sub(1));
@@ -171,6 +185,7 @@ impl<M: LanguageModel> Sequences<M> {
                         tokens: best.tokens[..keep].to_vec(),
                         cache: self.model.fork(&best.cache, keep, room)?,
                         room,
+                        unused: true,
                     };
                     if beside {
                         self.held.push(best);
@@ -220,7 +235,12 @@ impl<M: LanguageModel> Sequences<M> {
         let room = tokens.len();
         self.make_room(room);
         if room <= self.budget {
-            self.held.push(Held { tokens, cache, room });
+            self.held.push(Held {
+                tokens,
+                cache,
+                room,
+                unused: false,
+            });
         }
     }
 

@@ -177,6 +177,22 @@ pub fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: us
     (after && text.byte_slice(..cursor) == earlier.byte_slice(..cursor)).then_some(typed)
 }
 
+/// What may have been typed since an earlier text, as [`follows`] has it for each cursor that there may be now, the longest
+/// first. Texts may be long, so that what is around all of them is compared once.
+pub fn may_follow<'a>(earlier: &Rope, cursor: usize, text: &'a Rope) -> impl Iterator<Item = RopeSlice<'a>> {
+    let after = earlier.byte_slice(cursor..);
+    let end = text.len_bytes().checked_sub(after.len_bytes());
+    let end = end.filter(|end| {
+        text.get_byte_slice(..cursor) == Some(earlier.byte_slice(..cursor))
+            && text.get_byte_slice(*end..) == Some(after)
+    });
+    let cursors = end.map_or(0..0, |end| cursor.max(end.saturating_sub(PAIRED))..end + 1);
+    cursors.rev().filter_map(move |now| {
+        let paired = text.get_byte_slice(now..end?)?;
+        paired.chars().all(pairs).then(|| text.get_byte_slice(cursor..now))?
+    })
+}
+
 /// Whether a suffix follows a cursor, perhaps after what an editor paired in.
 fn has_suffix(text: &Rope, cursor: usize, suffix: RopeSlice<'_>) -> bool {
     let Some(after) = text.get_byte_slice(cursor..) else {
@@ -185,12 +201,16 @@ fn has_suffix(text: &Rope, cursor: usize, suffix: RopeSlice<'_>) -> bool {
     let Some(paired) = after.len_bytes().checked_sub(suffix.len_bytes()) else {
         return false;
     };
-    let pairs = |c: char| c.is_whitespace() || matches!(c, ')' | ']' | '}' | '"' | '\'' | '`');
     paired <= PAIRED
         && after
             .get_byte_slice(..paired)
             .is_some_and(|paired| paired.chars().all(pairs))
         && after.byte_slice(paired..) == suffix
+}
+
+/// Whether an editor may have paired it in.
+fn pairs(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ')' | ']' | '}' | '"' | '\'' | '`')
 }
 
 /// The most text between anchor and cursor. A piece is one byte at the least, so half the context holds half of it.

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::Failure;
 
-use crate::{printable, version};
+use crate::{panics, printable, version};
 
 /// Completes code with a model that runs inside this process
 #[derive(Parser)]
@@ -73,7 +73,11 @@ enum Command {
 
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match parse(args.into_iter().collect()).and_then(Command::run) {
+    panics::tell_with(output::note);
+    // What panics has said so.
+    let done =
+        panics::fenced(|| parse(args.into_iter().collect()).and_then(Command::run)).unwrap_or(Err(Failure::Said));
+    match done {
         // Whoever closes the pipe has read what there was to read.
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,

@@ -14,6 +14,7 @@ use ropey::Rope;
 
 use crate::anchor::Anchor;
 use crate::language::Language;
+use crate::panics::fault;
 use crate::position;
 use crate::postprocess::{self, Place};
 use crate::reason::Reason;
@@ -178,6 +179,7 @@ impl Plan {
         let (place, confidence) = (self.place.clone(), self.confidence);
         CompletionRequest {
             stop_when: Some(Box::new(move |text, pieces| {
+                fault("stop when");
                 postprocess::is_complete(text, &place)
                     || written::sure(text, pieces, confidence) < text.len()
                     || (ends_line(text, pieces) && postprocess::steps_out(text, &place))

@@ -11,6 +11,9 @@ use crate::notebook;
 use crate::position::{self, Encoding, LineColumn, LineOutOfRange};
 use crate::syntax::{self, Job, Parsed, Syntax};
 
+/// A tree is made anew where more changes come at once, which is quicker than to tell it of each.
+const MOST_CHANGES_TO_FOLLOW: usize = 64;
+
 /// An open document. Cloning it is cheap: the text is shared until one side edits it.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -74,6 +77,18 @@ impl Document {
         self.syntax.as_mut()?.parsed(&self.text)
     }
 
+    /// Whether a tree is to be made somewhere else, as it was not quick to have, and nobody does.
+    pub fn lacks_tree(&self) -> bool {
+        self.syntax.as_ref().is_some_and(|syntax| syntax.lacks_tree(&self.text))
+    }
+
+    /// The tree takes memory that others need.
+    pub fn forget_tree(&mut self) {
+        if let Some(syntax) = &mut self.syntax {
+            syntax.replaced();
+        }
+    }
+
     /// What is to be done for a tree that was not quick to have, somewhere else.
     pub fn parse_job(&mut self) -> Option<Job> {
         self.syntax.as_mut()?.job(&self.text)
@@ -112,6 +127,9 @@ impl Document {
             true => version,
             false => self.version.wrapping_add(1),
         };
+        if changes.len() > MOST_CHANGES_TO_FOLLOW {
+            self.forget_tree();
+        }
         for change in changes {
             if let Err(error) = self.apply_one(change, encoding) {
                 self.stale = true;

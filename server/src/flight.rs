@@ -14,7 +14,7 @@ use futures_util::future::{self, BoxFuture, Shared, WeakShared};
 use ropey::Rope;
 use tokio::sync::oneshot;
 
-use crate::anchor::{PAIRED, follows};
+use crate::anchor::{follows, may_follow};
 use crate::complete::{Suggestion, unix_lines};
 use crate::trigger::Extent;
 
@@ -250,9 +250,7 @@ impl Passenger {
 /// What may have been typed at a cursor since, the longest first. An editor may have paired closers in behind the cursor,
 /// wherever that is now.
 pub fn typed_since(earlier: &Rope, cursor: usize, text: &Rope) -> impl Iterator<Item = String> {
-    let end = cursor + text.len_bytes().saturating_sub(earlier.len_bytes());
-    let cursors = (cursor.max(end.saturating_sub(PAIRED))..=end).rev();
-    cursors.filter_map(move |now| follows(earlier, cursor, text, now).map(String::from))
+    may_follow(earlier, cursor, text).map(String::from)
 }
 
 /// Nothing that can panic happens under the lock.

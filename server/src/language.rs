@@ -2,6 +2,7 @@
 //!
 //! A language is a row of a table. This must not know what the syntax is used for.
 
+mod scanner;
 mod table;
 
 use std::path::Path;

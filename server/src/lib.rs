@@ -20,6 +20,7 @@ pub mod logging;
 pub mod lsp;
 pub mod model_path;
 pub mod notebook;
+pub mod panics;
 pub mod plain_file;
 pub mod position;
 pub mod postprocess;

@@ -9,6 +9,9 @@ mod background;
 mod capabilities;
 mod configuration;
 mod convert;
+#[cfg(test)]
+mod faults;
+mod fence;
 mod framing;
 mod judging;
 mod loading;
@@ -17,10 +20,15 @@ mod outbox;
 mod shared;
 mod statistics;
 mod status;
+mod termination;
 
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{self, Either};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
@@ -37,6 +45,7 @@ use tower_lsp::{Client, LanguageServer, LspService, Server};
 use crate::config::{EngineFlags, FILE_NAME};
 use crate::flight::Arrival;
 use crate::trigger::Trigger;
+use fence::Fence;
 pub use loading::LoadEngine;
 use outbox::Courier;
 use shared::{Late, Shared};
@@ -53,17 +62,37 @@ const MORE_PATIENCE: Duration = Duration::from_millis(750);
 /// cancellations from being read.
 const CONCURRENCY: usize = 256;
 
+/// How long engines may take to write what they keep, before the process ends without.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
+
 /// Bytes between the sieve and the protocol's reader.
 const PIPE_BYTES: usize = 64 << 10;
 
-/// Serves one client on stdin and stdout until it leaves, and says whether it left in good order: after `shutdown`. With
-/// `keep`, what was read of the documents is there again after a restart.
+/// Serves one client on stdin and stdout until it leaves, or until the system asks the process to end, and says whether it
+/// left in good order: after `shutdown`. With `keep`, what was read of the documents is there again after a restart.
 pub async fn serve(flags: EngineFlags, keep: bool, load: LoadEngine) -> bool {
-    serve_on(tokio::io::stdin(), tokio::io::stdout(), flags, keep, load).await
+    let asked = termination::asked();
+    let end = async {
+        if asked.await.is_err() {
+            future::pending().await
+        }
+    };
+    serve_until(end, tokio::io::stdin(), tokio::io::stdout(), flags, keep, load).await
 }
 
 /// Serves one client on any two streams, as [`serve`] does on stdin and stdout.
 pub async fn serve_on(
+    input: impl AsyncRead + Unpin + Send + 'static,
+    output: impl AsyncWrite,
+    flags: EngineFlags,
+    keep: bool,
+    load: LoadEngine,
+) -> bool {
+    serve_until(future::pending(), input, output, flags, keep, load).await
+}
+
+async fn serve_until(
+    end: impl Future<Output = ()> + Send + 'static,
     input: impl AsyncRead + Unpin + Send + 'static,
     output: impl AsyncWrite,
     flags: EngineFlags,
@@ -84,14 +113,23 @@ pub async fn serve_on(
     let (sieved, pipe) = tokio::io::duplex(PIPE_BYTES);
     let reading = shared.clone();
     tokio::spawn(async move {
-        if let Err(error) = framing::sieve(input, pipe).await {
-            tracing::warn!("the client's messages cannot be read any more: {error}");
+        // However that ends, the server does, too.
+        let sieved = AssertUnwindSafe(framing::sieve(input, pipe)).catch_unwind();
+        match future::select(pin!(sieved), pin!(end)).await {
+            Either::Left((Ok(Err(error)), _)) => {
+                tracing::warn!("the client's messages cannot be read any more: {error}");
+            }
+            Either::Left(_) => {}
+            Either::Right(_) => tracing::info!("the system asks the server to end"),
         }
         reading.lock().end();
     });
     Server::new(sieved, output, socket)
         .concurrency_level(CONCURRENCY)
-        .serve(service)
+        .serve(Fence {
+            service,
+            shared: shared.clone(),
+        })
         .await;
     let in_good_order = {
         let mut session = shared.lock();
@@ -99,8 +137,8 @@ pub async fn serve_on(
         session.shut_down
     };
     tracing::info!("{}", shared.statistics());
-    // Their end is waited for: they may have something to write.
-    drop(shared.take_engines());
+    shared.end_engines();
+    shared.wait_for_engines(PATIENCE_AT_THE_END);
     in_good_order
 }
 
@@ -187,6 +225,9 @@ impl LanguageServer for Backend {
         let mut session = self.shared.lock();
         session.shut_down = true;
         session.end();
+        drop(session);
+        // Editors give a server two seconds from here on.
+        self.shared.end_engines();
         Ok(())
     }
 
@@ -196,13 +237,12 @@ impl LanguageServer for Backend {
         let name = document.uri.as_str().to_owned();
         let mut session = self.shared.lock();
         session.open(
-            name.clone(),
+            name,
             path.as_deref(),
             &document.language_id,
             document.version,
             &document.text,
         );
-        self.shared.parse(&mut session, &name);
         self.shared.tend(&mut session);
     }
 

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::EngineFlags;
 use crate::lsp::LoadEngine;
-use crate::{cli, logging, lsp, printable, version};
+use crate::{cli, logging, lsp, panics, printable, version};
 
 /// Private, local, instant code completion: a language server on stdin and stdout
 #[derive(Parser)]
@@ -66,6 +66,7 @@ pub fn run(load: LoadEngine) -> ExitCode {
         say(&printable::line(&message));
         return ExitCode::FAILURE;
     }
+    panics::tell_with(|panic| tracing::error!("{panic}"));
     // Handlers never compute, so one thread serves the protocol.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,

@@ -6,6 +6,7 @@
 mod ahead;
 mod judging;
 mod notebooks;
+mod trees;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,17 +22,18 @@ use crate::flight::{self, Along, Flight, Key, Passenger};
 use crate::gate::Gate;
 use crate::language;
 use crate::notebook::Notebook;
+use crate::panics::fault;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
 use crate::selected::Selected;
 use crate::settings::Settings;
-use crate::syntax::{Job, Parsed};
 use crate::trigger::Trigger;
 use crate::workspace::{Errand, Made, Workspace};
 use ahead::NextAnchor;
 use judging::Judgements;
 pub use judging::Judging;
+use trees::Trees;
 
 /// How many other suggestions there are to choose from, where the user asked.
 const ALTERNATIVES: usize = 3;
@@ -71,6 +73,7 @@ pub struct Session {
     workspace: Workspace,
     gate: Arc<Gate>,
     judgements: Judgements,
+    trees: Trees,
     flight: Option<Flight>,
     /// The run for the document as it will be when the last suggestion is accepted. Dropping the passenger cancels it.
     ahead: Option<(Flight, Passenger)>,
@@ -137,6 +140,7 @@ impl Default for Session {
             workspace: Workspace::default(),
             gate: Arc::default(),
             judgements: Judgements::default(),
+            trees: Trees::default(),
             flight: None,
             ahead: None,
             next_anchor: None,
@@ -151,6 +155,7 @@ impl Session {
     pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.insert(&name, path, language, version, text);
         self.workspace.opened(&name);
+        self.use_tree(&name);
     }
 
     fn insert(&mut self, name: &str, path: Option<&Path>, language: &str, version: i32, text: &str) {
@@ -163,12 +168,14 @@ impl Session {
         self.anchors.remove(name);
         self.documents
             .insert(name.to_owned(), Document::new(text, version, language, path));
+        fault("open");
         self.cell_changed(name);
     }
 
     /// Another workspace.
     pub fn enter(&mut self, roots: Vec<PathBuf>) {
         self.roots = roots;
+        fault("enter");
         // What there is to say of the patterns is said when they are set.
         drop(self.guard());
     }
@@ -177,6 +184,7 @@ impl Session {
     pub fn change(&mut self, name: &str, version: i32, changes: &[Change]) -> Option<Result<(), ChangeError>> {
         let document = self.documents.get_mut(name)?;
         let applied = document.apply(version, changes, self.encoding);
+        fault("change");
         if let Some(flight) = self.flight.as_ref().filter(|flight| flight.is_in(name)) {
             flight.changed(&document.text);
         }
@@ -194,22 +202,13 @@ impl Session {
         self.cell_changed(name);
     }
 
-    /// What is to be done, elsewhere, for the syntax tree of a document that was not quick to have.
-    pub fn parse_job(&mut self, name: &str) -> Option<Job> {
-        self.documents.get_mut(name)?.parse_job()
-    }
-
-    /// It was done.
-    pub fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
-        if let Some(document) = self.documents.get_mut(name) {
-            document.parse_done(job, parsed);
-        }
-    }
-
     /// A document was closed.
     pub fn close(&mut self, name: &str) {
         self.cancel_in(name);
+        self.next_anchor.take_if(|next| next.is_in(name));
+        self.trees.closed(name);
         self.documents.remove(name);
+        fault("close");
         self.anchors.remove(name);
         self.workspace.closed(name);
         self.judgements.closed(name);
@@ -219,7 +218,14 @@ impl Session {
     /// A document was saved: what it imports may be another, and as an ignore file it may hide others.
     pub fn save(&mut self, name: &str) {
         self.workspace.want(name);
+        fault("save");
         self.judge_anew();
+    }
+
+    /// Whether a choice of context is to be made.
+    pub fn wants_contexts(&self) -> bool {
+        let visible = |name: &str| self.judgements.is_visible(name) == Some(true);
+        matches!(self.engine, EngineState::Ready(_)) && !self.ended && self.workspace.wants(visible)
     }
 
     /// The next choice of context to make, elsewhere.
@@ -244,6 +250,7 @@ impl Session {
         let made = made.filter(|made| made.is_by(&self.gate));
         let name = made.as_ref().map(|made| made.document().to_owned());
         self.workspace.done(made);
+        fault("context done");
         // What the user does not look at can wait until he does.
         if let Some(name) = name.filter(|name| self.workspace.is_newest(name)) {
             self.read_ahead(&name);
@@ -254,6 +261,7 @@ impl Session {
     ///
     /// Gives what the user should know of the patterns that exclude files.
     pub fn configure(&mut self, settings: Settings) -> Vec<String> {
+        fault("configure");
         self.settings = settings;
         self.guard()
     }
@@ -331,6 +339,7 @@ impl Session {
         trigger: Trigger,
         entry: Option<&Change>,
     ) -> Result<Prepared, Reason> {
+        fault("prepare");
         if self.ended {
             return Err(Reason::Cancelled);
         }
@@ -421,6 +430,18 @@ impl Session {
     ) -> Result<Boarding, Reason> {
         self.workspace.used(name, Some(at.line));
         self.judge_now_and_then();
+        let boarding = self.begin(name, at, trigger, entry);
+        self.use_tree(name);
+        boarding
+    }
+
+    fn begin(
+        &mut self,
+        name: &str,
+        at: LineColumn,
+        trigger: Trigger,
+        entry: Option<&Change>,
+    ) -> Result<Boarding, Reason> {
         let Prepared {
             engine,
             snapshot,

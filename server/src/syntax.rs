@@ -11,6 +11,7 @@ use ropey::Rope;
 use tree_sitter::{InputEdit, Node, ParseOptions, Parser, Point, Tree};
 
 use crate::language::Language;
+use crate::panics::fault;
 
 /// Longer texts have no tree: they are data, and a parse of one takes seconds.
 const MOST_BYTES: usize = 2 << 20;
@@ -22,6 +23,10 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How long a tree with a suggestion in it may take.
 const PATIENCE_TO_JUDGE: Duration = Duration::from_millis(4);
 
+/// How long a tree may take that no request waits for. Those of people's files take a hundredth; a grammar may need hours
+/// for what nobody wrote.
+const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(10);
+
 /// The most edits that are remembered for a tree which is being made elsewhere.
 const MOST_EDITS: usize = 4096;
 
@@ -32,7 +37,7 @@ pub struct Parsed {
     pub language: &'static Language,
     tree: Tree,
     /// How long trees of texts that differ from this one may take.
-    patience: Option<Duration>,
+    patience: Duration,
 }
 
 /// What a place is part of.
@@ -78,6 +83,7 @@ pub struct Job {
 impl Job {
     /// Makes it.
     pub fn run(&self) -> Option<Parsed> {
+        fault("parse");
         Parsed::new(self.language, &self.text)
     }
 }
@@ -120,19 +126,24 @@ impl Syntax {
             }
             // Without an earlier tree all of it would have to be read.
             let earlier = self.tree.as_ref()?;
-            self.tree = Some(parse(self.language, text, Some(earlier), Some(PATIENCE))?);
+            self.tree = Some(parse(self.language, text, Some(earlier), PATIENCE)?);
             self.current = true;
         }
         Some(Parsed {
             language: self.language,
             tree: self.tree.clone()?,
-            patience: Some(PATIENCE_TO_JUDGE),
+            patience: PATIENCE_TO_JUDGE,
         })
+    }
+
+    /// Whether a tree is to be made that could not be had quickly, and nobody makes it.
+    pub fn lacks_tree(&self, text: &Rope) -> bool {
+        !self.current && self.awaited.is_none() && text.len_bytes() <= MOST_BYTES
     }
 
     /// What is to be done for a tree that could not be had quickly, unless it is being done.
     pub fn job(&mut self, text: &Rope) -> Option<Job> {
-        if self.current || self.awaited.is_some() || text.len_bytes() > MOST_BYTES {
+        if !self.lacks_tree(text) {
             return None;
         }
         self.awaited = Some((text.clone(), Vec::new()));
@@ -157,12 +168,12 @@ impl Syntax {
 }
 
 impl Parsed {
-    /// Reads a whole text, however long that takes.
+    /// Reads a whole text, which may take long.
     pub fn new(language: &'static Language, text: &Rope) -> Option<Self> {
         Some(Self {
             language,
-            tree: parse(language, text, None, None)?,
-            patience: None,
+            tree: parse(language, text, None, PATIENCE_ELSEWHERE)?,
+            patience: PATIENCE_ELSEWHERE,
         })
     }
 
@@ -234,9 +245,12 @@ impl Parsed {
         let Some(before) = offset.checked_sub(1) else {
             return Inside::Code;
         };
-        let mut node = self.tree.root_node().descendant_for_byte_range(before, offset);
-        while let Some(found) = node {
-            let (range, kind) = (found.byte_range(), found.kind());
+        // From the root down: a node finds its parent only from there, and trees may be very deep.
+        let mut around = Vec::new();
+        let mut cursor = self.tree.walk();
+        while cursor.node().start_byte() <= before && cursor.node().end_byte() >= offset {
+            let node = cursor.node();
+            let (range, kind) = (node.byte_range(), node.kind());
             let within = range.start < offset && offset < range.end;
             if self.language.comments.contains(&kind) {
                 let begun = text.byte_slice(range.start.min(offset)..offset);
@@ -244,16 +258,18 @@ impl Parsed {
                 let line = !["/*", "<!--", "--[["].iter().any(|open| starts_with(begun, open));
                 let over = begun.chars().any(|c| matches!(c, '\n' | '\r'));
                 if (line && !over) || (!line && within) {
-                    return Inside::Comment;
+                    around.push(Inside::Comment);
                 }
             } else if within && self.language.strings.contains(&kind) {
-                return Inside::String;
+                around.push(Inside::String);
             } else if within && self.language.substitutions.contains(&kind) {
-                return Inside::Code;
+                around.push(Inside::Code);
             }
-            node = found.parent();
+            if cursor.goto_first_child_for_byte(before).is_none() {
+                break;
+            }
         }
-        Inside::Code
+        around.pop().unwrap_or_default()
     }
 
     /// The leaves of the tree that begin in a range of bytes, in order.
@@ -343,15 +359,20 @@ fn read(text: &Rope, byte: usize) -> Cow<'_, [u8]> {
     read
 }
 
+/// The tree of a text; `None` if that takes longer than `patience`, or the text is too long.
+pub(crate) fn tree(language: &Language, text: &Rope, patience: Duration) -> Option<Tree> {
+    parse(language, text, None, patience)
+}
+
 /// Reads a text, with what is known of it from before; `None` if the time is over first or it is too long.
-fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, patience: Option<Duration>) -> Option<Tree> {
+fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, patience: Duration) -> Option<Tree> {
     if text.len_bytes() > MOST_BYTES {
         return None;
     }
     let mut parser = Parser::new();
     parser.set_language(&(language.grammar)()).ok()?;
-    let end = patience.and_then(|patience| Instant::now().checked_add(patience));
-    let mut progress = |_: &tree_sitter::ParseState| match end.is_some_and(|end| Instant::now() >= end) {
+    let end = Instant::now() + patience;
+    let mut progress = |_: &tree_sitter::ParseState| match Instant::now() >= end {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
@@ -362,5 +383,7 @@ fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, patience: Opt
     )
 }
 
+#[cfg(test)]
+mod shapes;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use crate::context::{self, Choice};
 use crate::document::{Change, Document};
 use crate::gate::Gate;
 use crate::gather::{Open, Search};
+use crate::panics::fault;
 use crate::settings::ContextSources;
 
 /// What is known of the open documents together.
@@ -37,7 +38,14 @@ struct Known {
     /// The line in which it was used last.
     line: usize,
     choice: Arc<Choice>,
+    /// The choice was made, or is being made.
+    chosen: bool,
+    /// Somebody typed or asked in it.
+    used: bool,
 }
+
+/// The most documents that a choice is kept for.
+const MOST_CHOICES: usize = 64;
 
 /// A choice to make.
 #[derive(Debug)]
@@ -84,6 +92,7 @@ impl Errand {
 
     /// Makes the choice. It reads files.
     pub fn run(&self) -> Made {
+        fault("context");
         let candidates = self.search.candidates();
         let previous = Some(&*self.previous);
         Made {
@@ -115,6 +124,9 @@ impl Workspace {
     /// A document was edited.
     pub fn edited(&mut self, name: &str, changes: &[Change]) {
         self.used(name, None);
+        if let Some(known) = self.known.get_mut(name) {
+            known.used = true;
+        }
         for change in changes {
             let Some((start, end)) = change.range else {
                 self.recent.replaced(name);
@@ -132,15 +144,23 @@ impl Workspace {
         }
     }
 
-    /// The user is in a document. Where he comes from another one, its choice is made anew.
+    /// The user is in a document, at this line where that is known. Where they come from another one, its choice is made
+    /// anew.
     pub fn used(&mut self, name: &str, line: Option<usize>) {
         let Some(known) = self.known.get_mut(name) else {
             return;
         };
         known.line = line.unwrap_or(known.line);
-        if self.recent.used(name) {
+        known.used |= line.is_some();
+        let chosen = known.chosen;
+        if self.recent.used(name) || !chosen {
             self.want(name);
         }
+    }
+
+    /// Whether somebody typed or asked in a document.
+    pub fn is_used(&self, name: &str) -> bool {
+        self.known.get(name).is_some_and(|known| known.used)
     }
 
     /// Whether a document is the one that was used last.
@@ -182,7 +202,13 @@ impl Workspace {
         self.want_all();
     }
 
-    /// The next choice to make, if none is being made, for and with documents that the model may see. `context_tokens` is the length of the model's context.
+    /// Whether a choice is to be made that can be.
+    pub fn wants(&self, visible: impl Fn(&str) -> bool) -> bool {
+        !self.busy && self.wanted.iter().any(|name| visible(name))
+    }
+
+    /// The next choice to make, if none is being made, for and with documents that the model may see. That of a document that nobody uses waits until somebody does.
+    /// `context_tokens` is the length of the model's context.
     pub fn errand(
         &mut self,
         documents: &HashMap<String, Document>,
@@ -195,14 +221,16 @@ impl Workspace {
             return None;
         }
         // What is not judged yet waits; what was closed since is not wanted any more.
+        let newest = self.recent.last().map(str::to_owned);
         let (name, document, known) = loop {
             let at = self.wanted.iter().rposition(|name| visible(name))?;
             let name = self.wanted.remove(at);
-            if let Some((document, known)) = documents.get(&name).zip(self.known.get(&name)) {
+            if let Some((document, known)) = documents.get(&name).zip(self.known.get(&name))
+                && (known.used || newest.as_ref() == Some(&name))
+            {
                 break (name, document, known);
             }
         };
-        self.busy = true;
         let open = self.recent.others(&name).filter_map(|(other, edited)| {
             let document = documents
                 .get(other)
@@ -219,7 +247,7 @@ impl Workspace {
                 edited: edited.to_vec(),
             })
         });
-        Some(Errand {
+        let errand = Errand {
             search: Search {
                 root: known.root.clone(),
                 file: known.file.clone(),
@@ -233,7 +261,22 @@ impl Workspace {
             budget: context::budget(context_tokens),
             previous: known.choice.clone(),
             document: name,
-        })
+        };
+        self.forget_old_choices();
+        if let Some(known) = self.known.get_mut(&errand.document) {
+            known.chosen = true;
+        }
+        self.busy = true;
+        Some(errand)
+    }
+
+    /// The choices of documents that were not used for long are made anew when they are used again.
+    fn forget_old_choices(&mut self) {
+        for (name, _) in self.recent.others("").skip(MOST_CHOICES) {
+            if let Some(known) = self.known.get_mut(name).filter(|known| known.chosen) {
+                (known.choice, known.chosen) = (Arc::default(), false);
+            }
+        }
     }
 
     /// A choice was made, or could not be.

@@ -381,6 +381,13 @@ impl Client {
         self.send(&json!({"jsonrpc": "2.0", "method": "exit"}));
     }
 
+    /// Asks the process to end, as the system does.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(status.expect("there is a command for it").success());
+    }
+
     /// Closes the server's stdin, as an editor that crashed.
     pub fn close(&mut self) {
         self.stdin = None;

@@ -58,7 +58,7 @@ fn number(variable: &str) -> Option<u64> {
 impl Fuzz {
     /// A server with the good documents open, whose requests are never answered.
     fn new(seed: u64) -> Self {
-        let mut client = Client::start_with(&["--model", MODEL, "--cache-mib", "64", "--log-level", "off"]);
+        let mut client = Client::start_with(&["--model", MODEL, "--cache-mib", "64", "--log-level", "error"]);
         client.stop_answering();
         let mut fuzz = Self {
             ledger: Ledger::default(),
@@ -342,7 +342,7 @@ fn before_it_is_initialized_the_server_answers_with_errors() {
     let seed = number("CODEGEMMA_FUZZ_SEED").unwrap_or(SEED);
     let mut random = Random::new(seed);
     let mut ledger = Ledger::default();
-    let mut client = Client::start_with(&["--model", MODEL, "--log-level", "off"]);
+    let mut client = Client::start_with(&["--model", MODEL, "--log-level", "error"]);
     for id in 0..200 {
         let (method, params) = mutate::message(&mut random);
         if method != "initialize" {

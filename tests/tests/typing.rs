@@ -206,6 +206,28 @@ fn after_a_restart_nothing_is_read_again() {
     assert!(read("shapes.py") < 10);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_was_read_is_kept_when_the_system_ends_the_server() {
+    let cache = tempfile::tempdir().unwrap();
+    let text: String = (0..40).map(|number| method("area", number)).collect();
+    let read = || {
+        let mut client = Client::start_in(cache.path(), &["--model", MODEL]);
+        let settings = json!({"maxTokens": 4, "deadlineMs": 600_000, "idleShare": 0});
+        client.initialize(Encoding::Utf16, settings);
+        client.wait_until_ready();
+        client.open(URI, &text);
+        client.inline(URI, &position(62, 0));
+        let request = client.last_request();
+        // In good order, but for the client, which has said nothing.
+        client.terminate();
+        (count(&request, "forwarded_tokens"), client.exit_code())
+    };
+    let (forwarded, code) = read();
+    assert!(forwarded > 200 && code == Some(1), "{forwarded} {code:?}");
+    assert!(read().0 < 10);
+}
+
 /// A limit on the size of files fails a write in its middle, as a full disk does; and where its signal is not ignored, it
 /// kills the server there.
 #[cfg(unix)]

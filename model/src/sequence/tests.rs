@@ -147,7 +147,7 @@ fn random_prompts_leave_what_they_say() {
 
 /// Reads a prompt that nobody waits for; gives how many tokens of it were held, or `None` where there was no room.
 fn read_idle(sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]) -> Option<usize> {
-    let reused = sequences.begin_idle(prompt, 0).unwrap()?;
+    let reused = sequences.begin_idle(prompt, 0, false).unwrap()?;
     sequences.forward(&prompt[reused..], 1, &mut Logits::default()).unwrap();
     Some(reused)
 }
@@ -191,4 +191,31 @@ fn what_nobody_waits_for_goes_on_where_the_last_request_ended() {
     let accepted = [&long[..475], &document(2, 20)].concat();
     assert_eq!(read_idle(&mut tight, &accepted), Some(475));
     assert_eq!(tight.held.len(), 1);
+}
+
+#[test]
+fn of_texts_that_nobody_uses_one_is_held() {
+    let mut sequences = sequences(100 * ROOM);
+    let texts: Vec<_> = (1..20).map(|text| document(text, 500)).collect();
+    let open = |sequences: &mut Sequences<ScriptedModel>, prompt: &[u32]| {
+        let reused = sequences.begin_idle(prompt, 0, true).unwrap().unwrap();
+        sequences.forward(&prompt[reused..], 1, &mut Logits::default()).unwrap();
+        reused
+    };
+    for text in &texts {
+        assert_eq!(open(&mut sequences, text), 0);
+        assert_eq!(sequences.held.len(), 1);
+    }
+    // The last one is used, and stays beside the next.
+    assert_eq!(read(&mut sequences, &texts[18]), 499);
+    open(&mut sequences, &texts[0]);
+    open(&mut sequences, &texts[1]);
+    assert_eq!(sequences.held.len(), 2);
+    assert_eq!(read_idle(&mut sequences, &texts[1]), Some(499));
+    open(&mut sequences, &texts[2]);
+    assert_eq!(sequences.held.len(), 3);
+    // One that begins like a text that is used is none that is used.
+    open(&mut sequences, &[&texts[1][..100], &texts[3]].concat());
+    assert_eq!(sequences.held.len(), 3);
+    assert_eq!(open(&mut sequences, &texts[1]), 499);
 }

@@ -5,15 +5,21 @@
 mod rust;
 
 use std::sync::{LazyLock, OnceLock};
+use std::time::Duration;
 
-use tree_sitter::{Parser, Query, QueryCapture, QueryCursor, StreamingIterator};
+use ropey::Rope;
+use tree_sitter::{Query, QueryCapture, QueryCursor, StreamingIterator};
 
 use super::path::{folder, join};
 use super::table::{self, Resolver};
 use crate::language::{LANGUAGES, Language};
+use crate::syntax;
 
 /// The most imports of a file that are looked at.
 const MOST: usize = 64;
+
+/// How long the tree of a file may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an import may mean; relative to the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +68,7 @@ fn query(language: &'static Language, text: &str) -> Option<&'static Query> {
 
 /// The matches of a query.
 fn captures<'a>(text: &'a str, language: &Language, query: &'static Query) -> Option<Vec<Captures<'a>>> {
-    let mut parser = Parser::new();
-    parser.set_language(&(language.grammar)()).ok()?;
-    let tree = parser.parse(text, None)?;
+    let tree = syntax::tree(language, &Rope::from_str(text), PATIENCE)?;
     let names = query.capture_names();
     let mut cursor = QueryCursor::new();
     let mut matches = cursor.matches(query, tree.root_node(), text.as_bytes());

@@ -4,18 +4,29 @@
 //! Pure. Without a syntax tree it is whole lines.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use ropey::Rope;
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
 
 use super::table::{self, Row};
 use crate::language::Language;
+use crate::syntax;
 
 /// Imports have at most this share of the room.
 const HEADS_SHARE: usize = 4;
 
 /// Nested deeper than this is not looked at one by one.
 const DEEPEST: usize = 8;
+
+/// What is nested deeper than this, as conditions for a preprocessor may be, is no declaration.
+const DEEPEST_TRANSPARENT: usize = 64;
+
+/// Comments that may stand between a signature and its body.
+const MOST_COMMENTS: usize = 8;
+
+/// How long the tree of another file may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lines around an edit that are shown of a file without a syntax tree.
 const AROUND_EDIT: usize = 8;
@@ -203,9 +214,7 @@ fn push_line(text: &mut String, line: &str) {
 
 /// The declarations of a file; `None` where the grammar finds none.
 fn units(text: &str, language: &'static Language, row: &'static Row) -> Option<Vec<Unit>> {
-    let mut parser = Parser::new();
-    parser.set_language(&(language.grammar)()).ok()?;
-    let tree = parser.parse(text, None)?;
+    let tree = syntax::tree(language, &Rope::from_str(text), PATIENCE)?;
     let mut reader = Reader {
         text,
         language,
@@ -236,7 +245,9 @@ impl Reader<'_> {
                 continue;
             }
             if self.row.transparent.contains(&kind) {
-                self.children(child, within, depth + 1);
+                if depth < DEEPEST_TRANSPARENT {
+                    self.children(child, within, depth + 1);
+                }
             } else if kind.starts_with("attribute") {
                 // It belongs to what follows.
                 start.get_or_insert(child.start_byte());
@@ -286,10 +297,13 @@ impl Reader<'_> {
     }
 
     /// The body of a node that holds declarations.
-    fn container<'t>(&self, node: Node<'t>) -> Option<Node<'t>> {
-        if self.row.wrappers.contains(&node.kind()) {
+    fn container<'t>(&self, mut node: Node<'t>) -> Option<Node<'t>> {
+        for _ in 0..DEEPEST {
+            if !self.row.wrappers.contains(&node.kind()) {
+                break;
+            }
             let last = u32::try_from(node.named_child_count().checked_sub(1)?).ok()?;
-            return self.container(node.named_child(last)?);
+            node = node.named_child(last)?;
         }
         let holds = self.row.containers.contains(&node.kind());
         node.child_by_field_name("body").filter(|_| holds)
@@ -302,13 +316,9 @@ impl Reader<'_> {
             && self.language.blocks.contains(&body.kind())
         {
             // A comment may stand between a signature and its body.
-            let mut start = body;
-            while let Some(before) = start
-                .prev_sibling()
-                .filter(|node| self.language.comments.contains(&node.kind()))
-            {
-                start = before;
-            }
+            let comment = |node: &Node<'_>| self.language.comments.contains(&node.kind());
+            let comments = std::iter::successors(Some(body), |node| node.prev_sibling().filter(comment));
+            let start = comments.take(MOST_COMMENTS).last().unwrap_or(body);
             found.push((start.start_byte()..body.end_byte(), stub));
         } else if depth < DEEPEST {
             let mut cursor = node.walk();

@@ -1,6 +1,6 @@
 //! The rows of the table. Large grammars are features of the crate.
 
-use super::Language;
+use super::{Language, scanner};
 
 /// The languages that are known. One with two grammars has two rows.
 pub const LANGUAGES: &[Language] = &[
@@ -41,7 +41,7 @@ pub const LANGUAGES: &[Language] = &[
         id: "python",
         aliases: &[],
         extensions: &["py"],
-        grammar: || tree_sitter_python::LANGUAGE.into(),
+        grammar: scanner::python,
         comments: &["comment"],
         strings: &["string"],
         substitutions: &["interpolation"],
@@ -316,7 +316,7 @@ pub const LANGUAGES: &[Language] = &[
         id: "yaml",
         aliases: &["dockercompose"],
         extensions: &["yaml", "yml"],
-        grammar: || tree_sitter_yaml::LANGUAGE.into(),
+        grammar: scanner::yaml,
         comments: &["comment"],
         strings: &[
             "double_quote_scalar",
@@ -405,7 +405,7 @@ pub const LANGUAGES: &[Language] = &[
         id: "ruby",
         aliases: &[],
         extensions: &["rb", "rake", "gemspec"],
-        grammar: || tree_sitter_ruby::LANGUAGE.into(),
+        grammar: scanner::ruby,
         comments: &["comment"],
         strings: &["string", "regex", "heredoc_body", "bare_string", "character"],
         substitutions: &["interpolation"],

@@ -1,22 +1,56 @@
-//! Work that takes a while and that no message waits for, on threads that give way. Where models compute on every core, a
-//! thread of the same priority would be let finish its turn, some milliseconds, before a message is read. It must not know
-//! what the work is.
+//! Work that takes a while and that no message waits for: syntax trees, and what is shown of other files. Two threads do
+//! it, one for each kind, so that neither waits for the other, and they end when there is nothing to do. Where no thread
+//! can be had, the work waits until it is asked for again.
+//!
+//! They give way: where models compute on every core, a thread of the same priority would be let finish its turn, some
+//! milliseconds, before a message is read. This must not know what the work is; whoever starts a worker knows what is to
+//! be done next.
 
-/// How much less than the rest of the server they count, as `nice` has it. They still get a quarter of a core that is busy.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::panics::fenced;
+
+/// How much less than the rest of the server the threads count, as `nice` has it. They still get a quarter of a core that
+/// is busy.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 
-/// Has a thread of its own do it, and says whether there is one. Without one it is not done, which is logged.
-pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
-    let work = move || {
-        give_way();
-        work();
-    };
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-    if let Err(error) = &started {
-        tracing::error!("no thread for background work ({name}: {error}); close other programs");
+/// A thread of one kind of work, which is there while there is work.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    runs: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Has a thread work until `step` finds nothing to do and says so; that thread may be there already. Before it says
+    /// so, `step` calls [`Self::rests`] under the lock that work is added under, so that none is overlooked. Where it
+    /// panics, the thread ends too.
+    pub(super) fn start(&self, name: &str, mut step: impl FnMut() -> bool + Send + 'static) {
+        if self.runs.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let runs = self.runs.clone();
+        let work = move || {
+            give_way();
+            loop {
+                match fenced(&mut step) {
+                    Some(true) => {}
+                    Some(false) => break,
+                    None => break runs.store(false, Ordering::Release),
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+            self.rests();
+            tracing::warn!("no thread for background work ({name}: {error}); it is done later");
+        }
     }
-    started.is_ok()
+
+    /// There is nothing to do: the thread ends, and the next work begins another.
+    pub(super) fn rests(&self) {
+        self.runs.store(false, Ordering::Release);
+    }
 }
 
 /// A thread has a priority of its own on Linux; elsewhere the scheduler is left to itself.
@@ -45,9 +79,10 @@ mod tests {
     fn it_gives_way_and_nobody_else_does() {
         let before = getpriority_process(Some(gettid())).unwrap();
         let (sender, found) = mpsc::channel();
-        assert!(start("test", move || {
+        Worker::default().start("test", move || {
             sender.send(getpriority_process(Some(gettid())).unwrap()).unwrap();
-        }));
+            false
+        });
         assert_eq!(found.recv().unwrap(), NICENESS.max(before));
         assert_eq!(getpriority_process(Some(gettid())).unwrap(), before);
     }

@@ -3,11 +3,11 @@
 //! A file system that does not answer keeps its own documents from being completed and no others. It must not know the
 //! rules.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
+use crate::panics::fenced;
 use crate::session::{Judging, Session};
 
 /// How long a request waits at most.
@@ -36,12 +36,10 @@ impl Shared {
     }
 
     fn judge_one(self: &Arc<Self>, judging: Judging) -> Option<Judging> {
-        let answer = std::panic::catch_unwind(AssertUnwindSafe(|| judging.run()));
-        if answer.is_err() {
-            tracing::error!("judging a file panicked, and it is hidden; please report this with the log");
-        }
+        // Where that panics the file is hidden.
+        let answer = fenced(|| judging.run());
         let mut session = self.lock();
-        let next = session.judged(judging, answer.ok());
+        let next = session.judged(judging, answer);
         self.tend(&mut session);
         drop(session);
         self.judged.send_replace(());

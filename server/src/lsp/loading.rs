@@ -2,7 +2,7 @@
 //!
 //! One thread loads; what is wanted while it does so is loaded next. It must not know what the configuration says.
 
-use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,15 @@ use super::outbox;
 use super::shared::Shared;
 use crate::config::EngineChoice;
 use crate::model_path::{self, Version};
+use crate::panics::{fault, fenced};
 use crate::session::EngineState;
 use crate::starter;
 
 /// Loads an engine, as [`Engine::load`] does.
 pub type LoadEngine = fn(&ModelSource, &LoadOptions) -> Result<Engine, LoadError>;
+
+/// What is said where loading panicked.
+const PANICKED: &str = "loading the model failed by a mistake in this program; its log says where";
 
 /// What is to be loaded.
 #[derive(Default)]
@@ -40,6 +44,8 @@ pub(super) struct Loader {
     version: Option<Version>,
     /// When the files of a model that is not there were looked at last.
     looked: Option<Instant>,
+    /// Engines that are ending.
+    ends: Vec<Receiver<()>>,
 }
 
 /// How long nobody has written to a model's files when they are taken to be whole.
@@ -141,14 +147,13 @@ impl Shared {
         let shared = self.clone();
         let load = move || {
             while let Some(choice) = shared.next() {
-                let engine = std::panic::catch_unwind(AssertUnwindSafe(|| shared.read(&choice)))
-                    .unwrap_or_else(|_| Err("loading the model panicked; please report this with the log".to_owned()));
+                let engine = fenced(|| shared.read(&choice)).unwrap_or_else(|| Err(PANICKED.to_owned()));
                 // Their end may take a while, so they end under no lock.
-                drop(shared.loaded(engine));
-                let errand = shared.lock().errand();
-                if let Some(errand) = errand {
-                    shared.make(errand);
+                let unneeded = fenced(|| shared.loaded(engine));
+                if fenced(|| drop(unneeded)).is_none() {
+                    tracing::error!("an engine that is not needed any more did not end in good order");
                 }
+                shared.tend(&mut shared.lock());
             }
             let words = match &shared.lock().engine {
                 EngineState::Failed(message) => message.clone(),
@@ -174,6 +179,7 @@ impl Shared {
 
     fn read(&self, choice: &EngineChoice) -> Result<(Engine, bool), String> {
         self.loader().version = version(choice);
+        fault("load");
         let source = choice.source()?;
         let starter = matches!(source, ModelSource::Embedded(_));
         if starter {
@@ -224,11 +230,32 @@ impl Shared {
         self.tell(&session, None);
     }
 
-    /// The engines, which nobody has a use for once the client is gone.
-    pub(super) fn take_engines(&self) -> Vec<EngineState> {
+    /// Ends the engines, which nobody has a use for once the client goes. They may have much to write, so they do it on a
+    /// thread of its own.
+    pub(super) fn end_engines(&self) {
         let before = self.loader().before.take();
-        let current = self.lock().take_engine();
-        before.into_iter().chain([current]).collect()
+        let engines = [before, Some(self.lock().take_engine())];
+        let (ended, ends) = mpsc::channel();
+        let end = move || {
+            drop(engines);
+            // Whoever waits may have lost patience.
+            let _ = ended.send(());
+        };
+        // Where there is no thread they have ended with the closure.
+        if std::thread::Builder::new().name("end".to_owned()).spawn(end).is_ok() {
+            self.loader().ends.push(ends);
+        }
+    }
+
+    /// Waits for the engines to end, for so long altogether.
+    pub(super) fn wait_for_engines(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        let ends = std::mem::take(&mut self.loader().ends);
+        for end in ends {
+            if let Err(RecvTimeoutError::Timeout) = end.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                tracing::warn!("what was read is not kept: writing it takes too long");
+            }
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Handlers only put messages in, because a handler that awaits the client can wait for ever. It must not know why a
 //! message is sent.
 
+use std::panic::AssertUnwindSafe;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
@@ -11,6 +13,7 @@ use tower_lsp::ls_types::request::WorkDoneProgressCreate;
 use tower_lsp::ls_types::{MessageType, ProgressToken, WorkDoneProgressCreateParams};
 
 use super::status::{Status, StatusParams};
+use crate::panics::fault;
 
 enum Outgoing {
     Status(Box<StatusParams>),
@@ -56,12 +59,18 @@ impl Courier {
     /// Sends what is put into the queue, until there is nobody left to put anything in.
     pub(super) async fn run(mut self, client: Client) {
         while let Some(message) = self.0.recv().await {
-            match message {
-                Outgoing::Status(status) => client.send_notification::<Status>(*status).await,
-                Outgoing::Message(kind, text) => client.show_message(kind, text).await,
-                Outgoing::Begin(conversation) => drop(tokio::spawn(conversation)),
-            }
+            // One that cannot be sent holds up no other; what panics is told where it does.
+            let _ = AssertUnwindSafe(send(&client, message)).catch_unwind().await;
         }
+    }
+}
+
+async fn send(client: &Client, message: Outgoing) {
+    fault("send");
+    match message {
+        Outgoing::Status(status) => client.send_notification::<Status>(*status).await,
+        Outgoing::Message(kind, text) => client.show_message(kind, text).await,
+        Outgoing::Begin(conversation) => drop(tokio::spawn(conversation)),
     }
 }
 

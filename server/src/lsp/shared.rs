@@ -3,7 +3,6 @@
 //! Statuses are put into the outbox under the lock, so that they arrive in the order of what they tell. It must not
 //! know the shapes of answers.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,24 +11,25 @@ use ropey::Rope;
 use tokio::sync::watch;
 use tower_lsp::ls_types::{TextDocumentPositionParams, Uri};
 
+use super::background::Worker;
 use super::configuration::Configuration;
+use super::convert;
 use super::loading::{LoadEngine, Loader};
 use super::outbox::Outbox;
 use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
-use super::{background, convert};
 use crate::anchor::Moved;
 use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
 use crate::document::Change;
 use crate::explain::Explanation;
 use crate::flight::{Along, Arrival, Passenger};
+use crate::panics::{fault, fenced};
 use crate::position::Encoding;
 use crate::reason::Reason;
 use crate::selected::Selected;
 use crate::session::{Prepared, Session};
 use crate::trigger::Trigger;
-use crate::workspace::Errand;
 use crate::written::Written;
 
 pub(super) struct Shared {
@@ -43,6 +43,10 @@ pub(super) struct Shared {
     statistics: Mutex<Statistics>,
     /// A document was judged.
     pub(super) judged: watch::Sender<()>,
+    /// Makes syntax trees.
+    parses: Worker,
+    /// Chooses what is shown of other files.
+    contexts: Worker,
 }
 
 /// A request that waits for the engine. It is dropped when it is answered, or when the client cancels it.
@@ -87,6 +91,8 @@ impl Shared {
             loader: Mutex::default(),
             statistics: Mutex::default(),
             judged: watch::Sender::default(),
+            parses: Worker::default(),
+            contexts: Worker::default(),
         }
     }
 
@@ -114,29 +120,43 @@ impl Shared {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the files judged that are to be, and the contexts chosen that are wanted, one after the other.
+    /// Has what is wanted done elsewhere: files judged, syntax trees made, contexts chosen, one after the other.
     pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
         self.judge(session);
-        if let Some(errand) = session.errand() {
+        if session.wants_trees() {
             let shared = self.clone();
-            if !background::start("context", move || shared.make(errand)) {
-                session.errand_done(None);
-            }
+            self.parses.start("parse", move || shared.parse_next());
+        }
+        if session.wants_contexts() {
+            let shared = self.clone();
+            self.contexts.start("context", move || shared.choose_next());
         }
     }
 
-    /// Chooses contexts until none is wanted, which takes a while.
-    pub(super) fn make(&self, errand: Errand) {
-        let mut next = Some(errand);
-        while let Some(errand) = next {
-            let made = std::panic::catch_unwind(AssertUnwindSafe(|| errand.run()));
-            if made.is_err() {
-                tracing::error!("choosing the context of a document panicked; please report this with the log");
-            }
-            let mut session = self.lock();
-            session.errand_done(made.ok());
-            next = session.errand();
-        }
+    /// Makes a syntax tree, unless none is wanted.
+    fn parse_next(&self) -> bool {
+        let mut session = self.lock();
+        let Some((document, job)) = session.parse_job() else {
+            self.parses.rests();
+            return false;
+        };
+        drop(session);
+        let parsed = fenced(|| job.run()).flatten();
+        self.lock().parse_done(&document, &job, parsed);
+        true
+    }
+
+    /// Chooses what is shown with a document, unless none wants that.
+    fn choose_next(&self) -> bool {
+        let mut session = self.lock();
+        let Some(errand) = session.errand() else {
+            self.contexts.rests();
+            return false;
+        };
+        drop(session);
+        let made = fenced(|| errand.run());
+        self.lock().errand_done(made);
+        true
     }
 
     /// What the model is shown at a place, and why.
@@ -164,22 +184,6 @@ impl Shared {
         };
         let explained = tokio::task::spawn_blocking(explain).await;
         explained.map_err(|error| format!("the prompt cannot be explained: {error}"))
-    }
-
-    /// Has the syntax tree of a document made where that takes long: after it was opened, or edited beyond recognition.
-    pub(super) fn parse(self: &Arc<Self>, session: &mut Session, document: &str) {
-        let Some(job) = session.parse_job(document) else {
-            return;
-        };
-        let job = Arc::new(job);
-        let (shared, name, made) = (self.clone(), document.to_owned(), job.clone());
-        let make = move || {
-            let parsed = made.run();
-            shared.lock().parse_done(&name, &made, parsed);
-        };
-        if !background::start("parse", make) {
-            session.parse_done(document, &job, None);
-        }
     }
 
     /// A document was edited.
@@ -217,7 +221,6 @@ impl Shared {
             true => session.board(document, convert::line_column(at.position), trigger, entry),
             false => Err(Reason::Outdated),
         };
-        self.parse(&mut session, document);
         self.tend(&mut session);
         match boarded {
             Ok(boarding) => {
@@ -285,6 +288,7 @@ impl Waiting {
 
     /// Makes suggestions of what arrived, the best first, unless the document is not what it was.
     pub(super) fn judge(&mut self, arrival: Arrival, late: Late) -> Vec<Suggestion> {
+        fault("judge");
         let (current, since) = {
             let session = self.shared.lock();
             let renewed = !session.is_revision(self.revision);

@@ -44,13 +44,16 @@ impl Session {
     }
 
     /// Has the engine read, when it has nothing else to do, what the model will be shown around an anchor. `read` is set
-    /// when it has.
-    fn read_around(&self, snapshot: &Snapshot, anchor: &Anchor, language: &str, read: Arc<AtomicBool>) {
+    /// when it has. What it reads of documents that are `unused` is held of one at a time.
+    fn read_around(&self, snapshot: &Snapshot, anchor: &Anchor, language: &str, unused: bool, read: Arc<AtomicBool>) {
         let EngineState::Ready(engine) = &self.engine else {
             return;
         };
         let prompt = Prompt::Fim(complete::prompt(snapshot, anchor, engine.info().context_tokens));
-        let request = CompletionRequest::reading(prompt, self.settings.of(language).max_tokens);
+        let request = CompletionRequest {
+            unused,
+            ..CompletionRequest::reading(prompt, self.settings.of(language).max_tokens)
+        };
         engine.submit_idle(request, self.share(), move |answer| {
             let whole = answer.is_ok_and(|completion| completion.finish == Finish::Stop);
             read.store(whole, Ordering::Relaxed);
@@ -90,7 +93,8 @@ impl Session {
             None => beginning(&text, context_tokens),
         };
         if let Some(snapshot) = self.snapshot(name, cursor) {
-            self.read_around(&snapshot, &anchor, &language, Arc::default());
+            let unused = !self.workspace.is_used(name);
+            self.read_around(&snapshot, &anchor, &language, unused, Arc::default());
         }
     }
 
@@ -115,7 +119,7 @@ impl Session {
             read: Arc::default(),
         });
         let language = self.language(name).unwrap_or_default();
-        self.read_around(snapshot, &next.anchor, language, next.read.clone());
+        self.read_around(snapshot, &next.anchor, language, false, next.read.clone());
         self.next_anchor = Some(next);
         true
     }

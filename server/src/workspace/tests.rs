@@ -16,11 +16,16 @@ struct Desk {
 
 impl Desk {
     fn open(&mut self, name: &str, text: &str) {
+        self.open_beside(name, text);
+        self.settle();
+    }
+
+    /// Opens one as an editor that opens several at once.
+    fn open_beside(&mut self, name: &str, text: &str) {
         let document = Document::new(text, 1, "rust", Some(name.to_owned()));
         self.documents.insert(name.to_owned(), document);
         self.workspace.add(name, Some(&Path::new("/nowhere").join(name)), None);
         self.workspace.opened(name);
-        self.settle();
     }
 
     fn settle(&mut self) {
@@ -128,6 +133,37 @@ fn whoever_comes_back_from_another_document_sees_it_as_it_is() {
     desk.workspace.used("a.rs", Some(0));
     desk.settle();
     assert!(Arc::ptr_eq(&before, &desk.workspace.choice("a.rs")));
+}
+
+#[test]
+fn what_nobody_uses_waits_until_somebody_does() {
+    let mut desk = Desk::default();
+    let names: Vec<String> = (0..200).map(|number| format!("{number}.rs")).collect();
+    for name in &names {
+        desk.open_beside(name, "struct Shape;\n");
+    }
+    desk.settle();
+    assert_eq!(desk.made, 1, "the last one is looked at");
+    assert!(!desk.workspace.is_used("199.rs"));
+    desk.workspace.closed("199.rs");
+    desk.documents.remove("199.rs");
+    for (made, name) in names[..100].iter().enumerate() {
+        desk.workspace.used(name, Some(0));
+        desk.settle();
+        assert_eq!(desk.made, made + 2);
+        assert!(desk.workspace.is_used(name));
+    }
+    let kept = |name: &&String| !desk.workspace.choice(name).pieces.is_empty();
+    assert!(names.iter().filter(kept).count() <= MOST_CHOICES + 1);
+    // The last one that was opened is looked at again, without another in between.
+    let mut desk = Desk::default();
+    desk.open_beside("a.rs", "struct Shape;\n");
+    desk.open("b.rs", "fn f(s: Shape) {}\n");
+    desk.workspace.closed("b.rs");
+    desk.documents.remove("b.rs");
+    desk.workspace.used("a.rs", Some(0));
+    desk.settle();
+    assert_eq!(desk.made, 2);
 }
 
 #[test]

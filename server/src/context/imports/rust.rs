@@ -8,6 +8,9 @@ use super::{Place, files};
 /// The most paths that one `use` is taken apart into.
 const MOST: usize = 32;
 
+/// The most segments of a path, and the deepest that one `use` is nested.
+const DEEPEST: usize = 16;
+
 /// The file of a module that this file declares.
 pub(super) fn module(module: &str, path: &str) -> Vec<Place> {
     let below = children(path);
@@ -20,7 +23,8 @@ pub(super) fn module(module: &str, path: &str) -> Vec<Place> {
 /// The files that the paths of a `use` may lead to.
 pub(super) fn uses(tree: &str, path: &str) -> Vec<Vec<Place>> {
     let mut paths = Vec::new();
-    flatten("", &tree.split_whitespace().collect::<Vec<_>>().join(" "), &mut paths);
+    let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
+    flatten("", &tree, DEEPEST, &mut paths);
     let mut found: Vec<Vec<Place>> = Vec::new();
     for used in paths {
         let places = resolve(&used, path);
@@ -32,9 +36,9 @@ pub(super) fn uses(tree: &str, path: &str) -> Vec<Vec<Place>> {
 }
 
 /// Takes `a::{b, c::d}` apart.
-fn flatten(before: &str, tree: &str, paths: &mut Vec<String>) {
+fn flatten(before: &str, tree: &str, depth_left: usize, paths: &mut Vec<String>) {
     let tree = tree.trim();
-    if paths.len() >= MOST || tree.is_empty() {
+    if paths.len() >= MOST || depth_left == 0 || tree.is_empty() {
         return;
     }
     let Some((head, rest)) = tree.split_once('{') else {
@@ -50,13 +54,13 @@ fn flatten(before: &str, tree: &str, paths: &mut Vec<String>) {
             '{' => depth += 1,
             '}' => depth = depth.saturating_sub(1),
             ',' if depth == 0 => {
-                flatten(&before, &inner[start..at], paths);
+                flatten(&before, &inner[start..at], depth_left - 1, paths);
                 start = at + 1;
             }
             _ => {}
         }
     }
-    flatten(&before, &inner[start..], paths);
+    flatten(&before, &inner[start..], depth_left - 1, paths);
 }
 
 fn resolve(used: &str, path: &str) -> Vec<Place> {
@@ -92,7 +96,7 @@ fn resolve(used: &str, path: &str) -> Vec<Place> {
         .filter(|segment| *segment != "*" && *segment != "self")
         .collect();
     let mut paths = Vec::new();
-    for some in (1..=segments.len()).rev() {
+    for some in (1..=segments.len().min(DEEPEST)).rev() {
         let module = segments[..some].join("/");
         paths.push(join(&base, &format!("{module}.rs")));
         paths.push(join(&base, &format!("{module}/mod.rs")));

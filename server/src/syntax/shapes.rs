@@ -1,0 +1,259 @@
+//! Texts that nest deeper than anybody writes, in every language. They are read in a process of their own, as a grammar that
+//! does not bear one may end it.
+
+use std::io::Write;
+use std::process::Command;
+
+use super::*;
+use crate::document::{Change, Document};
+use crate::language::LANGUAGES;
+use crate::position::{Encoding, from_offset};
+
+/// Says that the test is the process in which texts are read.
+const CHILD: &str = "CODEGEMMA_TEST_SHAPES";
+
+/// How long one tree may take here; what takes longer was borne so far.
+const PATIENCE_HERE: Duration = Duration::from_millis(40);
+
+/// What opens something in one of the languages, and what closes it.
+const NESTED: &[(&str, &str)] = &[
+    ("(", ")"),
+    ("[", "]"),
+    ("{", "}"),
+    ("<", ">"),
+    ("f(", ")"),
+    ("(a, ", ")"),
+    ("a[", "]"),
+    ("{\"a\": ", "}"),
+    ("{a: ", "}"),
+    ("- ", ""),
+    ("? ", ""),
+    (": ", ""),
+    ("> ", ""),
+    ("a: ", ""),
+    ("&a ", ""),
+    ("*", ""),
+    ("!", ""),
+    ("!a ", ""),
+    ("if x {", "}"),
+    ("if (a) {", "}"),
+    ("if (a) ", ""),
+    ("else if (a) b; ", ""),
+    ("if a then ", " end "),
+    ("do ", " end "),
+    ("begin ", " end "),
+    ("begin\n", "\nend\n"),
+    ("function() ", " end "),
+    ("function f() {", "}"),
+    ("f(function() {", "})"),
+    ("(a) => ", ""),
+    ("|a| ", ""),
+    ("lambda: ", ""),
+    ("not ", ""),
+    ("await ", ""),
+    ("-", ""),
+    ("a ? b : ", ""),
+    ("a.", ""),
+    ("a::", ""),
+    ("a = ", ""),
+    ("a => ", ""),
+    ("a, ", ""),
+    ("a;", ""),
+    ("a\n", ""),
+    ("a\r", ""),
+    ("\t", ""),
+    ("\\\n", ""),
+    ("`", ""),
+    ("`${", "}`"),
+    ("\"", ""),
+    ("'", ""),
+    ("\"#{", "}\""),
+    ("\"${", "}\""),
+    ("\"\\(", ")\""),
+    ("f\"{", "}\""),
+    ("f'{", "}'"),
+    ("f\"\"\"{", "}\"\"\""),
+    ("s\"${", "}\""),
+    ("s\"\"\"${", "}\"\"\""),
+    ("$\"{", "}\""),
+    ("$@\"{", "}\""),
+    ("$\"\"\"{", "}\"\"\""),
+    ("\"\"\"", ""),
+    ("'''", ""),
+    ("/*", "*/"),
+    ("/* ", ""),
+    ("{-", "-}"),
+    ("--[[", "]]"),
+    ("--[=[", ""),
+    ("<!--", "-->"),
+    ("<div>", "</div>"),
+    ("<a b=\"", "\">"),
+    ("<custom-element-of-some-length>", ""),
+    ("<script>", ""),
+    ("<a.b>{", "}</a.b>"),
+    ("</a>", ""),
+    ("<<A\n", ""),
+    ("<<A ", ""),
+    ("<<~A, ", ""),
+    ("<<\"A\" ", ""),
+    ("<<<A\n", ""),
+    ("x <<A\n#{", "}\nA\n"),
+    ("$(", ")"),
+    ("$((", "))"),
+    ("${a:-", "}"),
+    ("<(", ")"),
+    ("case a in b) ", ";; esac "),
+    ("r#\"", ""),
+    ("R\"x(", ""),
+    ("#\"", ""),
+    ("##\"", ""),
+    ("%w(", ")"),
+    ("%(", ")"),
+    ("%q<", ">"),
+    ("/a", ""),
+    ("#if A\n", "#endif\n"),
+    ("template <", ">"),
+    ("namespace a {", "}"),
+    ("class A {", "}"),
+    ("class A:\n", ""),
+    ("a { b: c; ", "}"),
+    ("@media a {", "}"),
+    ("use a::{", "};"),
+    ("match a { _ => ", "}"),
+    ("#[a]", ""),
+    ("@a ", ""),
+    ("[a]\n", ""),
+    ("a = [", "]"),
+    ("a = {b = ", "}"),
+    ("<?php ", "?>"),
+    ("a: |\n", ""),
+    ("a: >-\n", ""),
+    ("--- ", ""),
+    ("%YAML ", ""),
+];
+
+/// Texts whose size is in something else than in nesting.
+fn others(count: usize) -> Vec<String> {
+    let indented = |line: &str, most: usize| -> String {
+        let lines = (0..count.min(most)).map(|level| format!("{}{line}\n", " ".repeat(level)));
+        lines.collect()
+    };
+    vec![
+        format!("{}{}x = \"a", indented("if x:", 540), " ".repeat(540)),
+        format!("{}{}x = f'{{\"a{{", indented("if x:", 540), " ".repeat(540)),
+        indented("a:", 540),
+        indented("- a:", 540),
+        indented("object A:", 540),
+        indented("x match\n case a =>", 540),
+        format!("r{}\"", "#".repeat(count)),
+        format!("{}\"", "#".repeat(count)),
+        format!("x = [{}[", "=".repeat(count)),
+        format!("auto a = R\"{}(", "x".repeat(count)),
+        format!("x = <<{}\n", "A".repeat(count)),
+        format!("x = <<\"{}\"\n", "A ".repeat(count)),
+        format!("f({})\n", "<<~AAAAAAAAAAAAAAA, ".repeat(count)),
+        // In Ruby just more than the scanner's state has room for.
+        format!("f({}<<~{})\n", "<<~AAAAAAAAAAAAAAAA, ".repeat(50), "B".repeat(19)),
+        format!("f({}<<~{})\n", "<<~AAAAAAAAAAAAAAAA, ".repeat(50), "B".repeat(18)),
+        format!("f({}<<~{})\n", "<<~AAAAAAAAAAAAAAAA, ".repeat(50), "B".repeat(17)),
+        format!("<{}>", "a".repeat(count)),
+        format!("<?php {} <<<{}\n", "a;".repeat(9), "A".repeat(count)),
+        "a".repeat(count),
+        "9".repeat(count),
+        "\u{fffd}".repeat(count),
+        "\0".repeat(count),
+    ]
+}
+
+fn texts(count: usize) -> impl Iterator<Item = (String, String)> {
+    let nested = NESTED.iter().flat_map(move |(open, close)| {
+        let (opened, closed) = (open.repeat(count), close.repeat(count));
+        let name = format!("{open:?} {count} times");
+        [
+            (name.clone(), format!("{opened}a")),
+            (format!("{name}, closed"), format!("{opened}a{closed}")),
+        ]
+    });
+    let others = others(count).into_iter().enumerate();
+    nested.chain(others.map(move |(at, text)| (format!("number {at} of size {count}"), text)))
+}
+
+/// Reads a text whole, and while it is edited, and looks at it.
+fn read(language: &'static Language, text: &str) {
+    let rope = Rope::from_str(text);
+    let Some(tree) = tree(language, &rope, PATIENCE_HERE) else {
+        return;
+    };
+    let parsed = Parsed {
+        language,
+        tree,
+        patience: PATIENCE_HERE,
+    };
+    let middle = rope.char_to_byte(rope.len_chars() / 2);
+    let (inside, errors) = (parsed.inside(&rope, middle), parsed.errors());
+    let brackets = parsed.brackets(0..rope.len_bytes());
+    assert!(
+        errors <= rope.len_bytes() + 8 && brackets.orphans.len() <= rope.len_bytes(),
+        "{inside:?}"
+    );
+    let mut document = Document::new(text, 1, language.id, None);
+    let Some(job) = document.parse_job() else { return };
+    document.parse_done(&job, Some(parsed));
+    // In quarters of the text as it is then.
+    let place = |document: &Document, quarters: usize| {
+        let text = &document.text;
+        from_offset(text, text.char_to_byte(text.len_chars() * quarters / 4), Encoding::Utf8)
+    };
+    for (from, to, text) in [(2, 2, "x"), (2, 2, "\n  "), (2, 4, ""), (0, 1, "(")] {
+        let range = Some((place(&document, from), place(&document, to)));
+        let text = text.to_owned();
+        document.apply(2, &[Change { range, text }], Encoding::Utf8).unwrap();
+        document.parsed();
+    }
+}
+
+#[test]
+fn no_text_ends_the_process() {
+    if std::env::var_os(CHILD).is_none() {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "syntax::shapes::no_text_ends_the_process", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&child.stderr);
+        let last: Vec<&str> = told.lines().rev().take(3).collect();
+        assert!(child.status.success(), "{}: {last:#?}", child.status);
+        assert!(told.contains("all were read"), "{last:#?}");
+        return;
+    }
+    for language in LANGUAGES {
+        for count in [260, 3000] {
+            for (name, text) in texts(count) {
+                writeln!(
+                    std::io::stderr(),
+                    "{} ({}): {name}",
+                    language.id,
+                    language.extensions[0]
+                )
+                .unwrap();
+                read(language, &text);
+            }
+        }
+        for open in ["(", "[", "{", "<", "- ", "a.", "f(", "-", "{\"a\":[", "<a>"] {
+            writeln!(std::io::stderr(), "{}: {open:?} very often", language.id).unwrap();
+            read(language, &open.repeat(100_000));
+        }
+    }
+    writeln!(std::io::stderr(), "all were read").unwrap();
+}
+
+/// Where a scanner's state has no room it is forgotten, and that is all.
+#[test]
+fn what_has_room_is_read_right() {
+    let yaml = crate::language::of_id("yaml").unwrap();
+    let read = |text: &str| Parsed::new(yaml, &Rope::from_str(text)).unwrap().errors();
+    let nested = |levels: usize| format!("{}a\n", "- ".repeat(levels));
+    assert_eq!(read(&nested(253)), 0);
+    read(&nested(254));
+    assert_eq!(read("a:\n  - b\n"), 0);
+}
