@@ -4,11 +4,13 @@
 //! suffix again; after the anchor it is the newest piece of the middle, and the only one to read. Pure: it must not know
 //! the protocol, the model or who asks.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ropey::{Rope, RopeSlice};
 
 use crate::position;
+use crate::shown::Shown;
 
 /// How far above the cursor a new anchor is looked for, in lines.
 const LINES: usize = 12;
@@ -23,17 +25,10 @@ pub struct Anchor {
     text: Rope,
     at: usize,
     suffix: usize,
-    /// Its copies have it too.
+    /// What the model is shown around it. Its copies have it too.
     shown: Arc<OnceLock<Shown>>,
-}
-
-/// The text around an anchor as the model is shown it, or as much as it can be.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    /// Before the anchor.
-    pub prefix: String,
-    /// After the cursor.
-    pub suffix: String,
+    /// The cursor stood in a secret while it was this one.
+    in_secret: Arc<AtomicBool>,
 }
 
 /// Why an anchor is not where it was.
@@ -96,6 +91,7 @@ impl Anchor {
             at,
             suffix: cursor,
             shown: Arc::default(),
+            in_secret: Arc::default(),
         }
     }
 
@@ -106,6 +102,7 @@ impl Anchor {
             at: text.len_bytes(),
             suffix: text.len_bytes(),
             shown: Arc::default(),
+            in_secret: Arc::default(),
         }
     }
 
@@ -145,12 +142,24 @@ impl Anchor {
         self.why_not(text, cursor, context_tokens).is_none()
     }
 
-    /// Prefix and suffix, as these make them fit to be seen. They stay the same, and so that is done once.
-    pub fn shown(&self, prefix: impl Fn(String) -> String, suffix: impl Fn(String) -> String) -> &Shown {
-        self.shown.get_or_init(|| Shown {
-            prefix: prefix(self.prefix().into()),
-            suffix: suffix(self.suffix().into()),
-        })
+    /// What the model is shown around it. That stays the same, and so it is made once.
+    pub fn shown(&self, make: impl FnOnce() -> Shown) -> &Shown {
+        self.shown.get_or_init(make)
+    }
+
+    /// The cursor stands in a secret. What is typed there may make it look like none, and its rest stays one all the same.
+    pub fn mark_in_secret(&self) {
+        self.in_secret.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the cursor stood in a secret.
+    pub fn is_in_secret(&self) -> bool {
+        self.in_secret.load(Ordering::Relaxed)
+    }
+
+    /// The document as it was when the user began to type here.
+    pub fn text(&self) -> &Rope {
+        &self.text
     }
 
     /// The text before the anchor.
@@ -288,31 +297,6 @@ mod tests {
         follow("f$0;", "f(\"$0\");", None, "f(\"");
         follow("f()$0", "f() {\n    $0\n}", None, "f() {\n    ");
         follow("f$0;", "f()$0;", None, "f()");
-    }
-
-    #[test]
-    fn what_is_around_it_is_made_fit_to_be_seen_once() {
-        let times = std::cell::Cell::new(0);
-        let show = |text: String| {
-            times.set(times.get() + 1);
-            text.to_uppercase()
-        };
-        let (text, cursor) = split("}\na$0b");
-        let anchor = Anchor::new(&text, cursor, CONTEXT);
-        let (text, cursor) = split("}\nac$0b");
-        for _ in 0..3 {
-            let (same, moved) = anchor.follow(&text, cursor, CONTEXT);
-            assert_eq!(moved, None);
-            let shown = same.shown(show, show);
-            assert_eq!((shown.prefix.as_str(), shown.suffix.as_str()), ("}\n", "B"));
-        }
-        assert_eq!(times.get(), 2);
-        let (text, cursor) = split("}\nac$0d");
-        let (other, moved) = anchor.follow(&text, cursor, CONTEXT);
-        assert_eq!(
-            (moved, other.shown(show, show).suffix.as_str()),
-            (Some(Moved::After), "D")
-        );
     }
 
     #[test]

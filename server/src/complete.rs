@@ -7,18 +7,17 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use codegemma_model::{
-    CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt, PromptFile, near_end, near_start,
-};
+use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt, PromptFile};
 use ropey::Rope;
 
 use crate::anchor::Anchor;
 use crate::language::Language;
 use crate::panics::fault;
 use crate::position;
-use crate::postprocess::{self, Place};
+use crate::postprocess::{self, Edit, Place};
 use crate::reason::Reason;
 use crate::secrets;
+use crate::shown::Near;
 use crate::syntax::{Inside, Parsed};
 use crate::trigger::{self, Cursor, Extent, Multiline, Trigger};
 use crate::written::{self, Written};
@@ -102,6 +101,13 @@ pub struct Wanted {
 pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wanted: Wanted) -> Result<Plan, Reason> {
     let text = &snapshot.text;
     let offset = snapshot.offset;
+    let new = || Anchor::new(text, offset, model.context_tokens);
+    let anchor = anchor.cloned().unwrap_or_else(new);
+    let near = Near::new(text, offset, &anchor);
+    if near.in_secret {
+        anchor.mark_in_secret();
+        return Err(Reason::Secret);
+    }
     let line = text.byte_to_line(offset);
     let after = text
         .byte_slice(offset..position::line_end(text, line).max(offset))
@@ -133,10 +139,8 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
         offset,
         parsed: snapshot.parsed.clone(),
     };
-    let new = || Anchor::new(text, offset, model.context_tokens);
-    let anchor = anchor.cloned().unwrap_or_else(new);
     Ok(Plan {
-        prompt: prompt(snapshot, &anchor, model.context_tokens),
+        prompt: prompt_of(snapshot, &anchor, model.context_tokens, &near),
         place,
         confidence: wanted.confidence,
     })
@@ -144,15 +148,17 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
 
 /// What a model with a context of `context_tokens` is shown, whatever is wanted of it.
 pub fn prompt(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> FimPrompt {
-    let around = anchor.shown(
-        |prefix| shown(near_end(&prefix, context_tokens).to_owned()),
-        |suffix| shown(near_start(&suffix, context_tokens).to_owned()),
-    );
+    let near = Near::new(&snapshot.text, snapshot.offset, anchor);
+    prompt_of(snapshot, anchor, context_tokens, &near)
+}
+
+fn prompt_of(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize, near: &Near) -> FimPrompt {
+    let (prefix, typed, suffix) = near.shown(anchor, context_tokens);
     FimPrompt {
         path: snapshot.path.clone(),
-        prefix: format!("{}{}", snapshot.above, around.prefix),
-        typed: shown(anchor.typed(&snapshot.text, snapshot.offset).into()),
-        suffix: around.suffix.clone(),
+        prefix: format!("{}{prefix}", snapshot.above),
+        typed,
+        suffix,
         files: snapshot.files.clone(),
     }
 }
@@ -208,7 +214,7 @@ impl Plan {
             refined => refined,
         };
         match refined {
-            Ok(edit) if self.is_secret(&edit.text) => Err(Reason::Secret),
+            Ok(edit) if self.is_secret(&edit) => Err(Reason::Secret),
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
                 range: self.place.offset..self.place.offset + edit.replaces,
@@ -220,11 +226,19 @@ impl Plan {
         }
     }
 
-    /// Whether a text at the cursor is a key or a password, or the stand-in of one.
-    fn is_secret(&self, text: &str) -> bool {
-        let before = &self.place.before;
-        let mut found = secrets::find(&format!("{before}{text}")).into_iter();
-        text.contains(secrets::STAND_IN) || found.any(|range| range.end > before.len())
+    /// Whether a suggestion has a key or a password in it, or the stand-in of one, going by what would stand around it.
+    fn is_secret(&self, edit: &Edit) -> bool {
+        const AROUND: usize = 1024;
+        let (text, offset) = (&self.place.text, self.place.offset);
+        let part = |from: usize, to: usize| text.slice(text.byte_to_char(from)..text.byte_to_char(to)).to_string();
+        let end = offset + edit.replaces;
+        let before = unix_lines(part(offset.saturating_sub(AROUND), offset));
+        let after = unix_lines(part(end, (end + AROUND).min(text.len_bytes())));
+        let new = unix_lines(edit.text.clone());
+        let suggested = before.len()..before.len() + new.len();
+        let mut found = secrets::find(&[before, new, after].concat()).into_iter();
+        edit.text.contains(secrets::STAND_IN)
+            || found.any(|range| range.start < suggested.end && suggested.start < range.end)
     }
 }
 

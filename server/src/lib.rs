@@ -33,6 +33,7 @@ pub mod selected;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod shown;
 pub mod starter;
 pub mod syntax;
 pub mod trigger;

@@ -23,7 +23,7 @@ pub enum Reason {
     RawNotebook,
     /// Whether the model may see this file is not known yet.
     Unjudged,
-    /// What the model wrote holds something like a key.
+    /// The cursor is in something like a key or a password, or what the model wrote holds one.
     Secret,
     /// The cursor is inside a word and nobody asked.
     InsideWord,

@@ -2,24 +2,30 @@
 //!
 //! Pure: it sees a text and must not know files, languages or settings.
 //!
-//! What is found: keys of known services by their form, passwords in URLs and headers, private keys in PEM form, and
-//! literals that look random or like a password where the name before them says what they are. What is not found: a key
-//! of unknown form under a name that says nothing, and a password that is a plain word or only digits.
+//! What is found: keys of known services by their form, passwords in URLs and headers, private keys of several lines, and
+//! literals that look random or like a password where the name before, above or beside them says what they are. What is
+//! not found: a key of unknown form under a name that says nothing, and a password that is a plain word or only digits.
 //!
-//! A line's redaction depends on that line alone, so that a text cut at line starts has the redactions of the whole. The
-//! exception is a PEM block. Where a cut took its first or last line away, the lines of base64 next to the other one
-//! still go, and so do two or more lines of the usual lengths that stand by themselves.
+//! What a line's redaction depends on is near: the lines around it, but for the object that it is in where that is a
+//! Kubernetes Secret. So a part of a text with some more around it has the redactions of the whole. Where a cut took the
+//! first or last line of a private key away, the lines next to the other one still go, and so do two or more lines of the
+//! usual lengths that stand by themselves.
 //!
 //! The time is linear in the text, whatever it is: behind each place that may be a secret, so many bytes are looked at.
 
 mod assigned;
+mod below;
 mod blocks;
+mod contexts;
+mod formats;
+mod kubernetes;
+mod pairs;
 mod patterns;
+mod typed;
 mod values;
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -28,7 +34,11 @@ pub const STAND_IN: &str = "REDACTED";
 
 /// The text with each secret replaced by [`STAND_IN`].
 pub fn redact(text: &str) -> Cow<'_, str> {
-    let found = find(text);
+    replace(text, find(text))
+}
+
+/// The text with each of these ranges replaced by [`STAND_IN`]; they are in order and apart from each other.
+pub fn replace(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -50,9 +60,30 @@ pub fn has_secret(text: &str) -> bool {
 
 /// Where secrets stand, as byte offsets, in order and apart from each other.
 pub fn find(text: &str) -> Vec<Range<usize>> {
-    let mut found = formats(text);
-    found.extend(assigned::find(text));
+    apart(all(text, None))
+}
+
+/// The same where a cursor stands in the text, and whether it stands in one of them, or at the end of one: what the user
+/// types there is one, or may become one, and what is typed so far counts as one.
+pub fn find_around(text: &str, cursor: usize) -> (Vec<Range<usize>>, bool) {
+    let mut found = all(text, Some(cursor));
+    found.extend(typed::word_at(text, cursor));
+    let found = apart(found);
+    let inside = found.iter().any(|range| range.start < cursor && cursor <= range.end);
+    (found, inside)
+}
+
+fn all(text: &str, cursor: Option<usize>) -> Vec<Range<usize>> {
+    let mut found = formats::find(text);
+    found.extend(contexts::find(text));
+    found.extend(assigned::find(text, cursor));
+    found.extend(kubernetes::find(text));
     found.extend(blocks::find(text));
+    found
+}
+
+/// Ranges in order, those that overlap as one.
+pub fn apart(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found.sort_by_key(|range| (range.start, range.end));
     let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
     for range in found {
@@ -66,32 +97,6 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 
 fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the patterns are constants, and a test compiles them")
-}
-
-/// Keys of known form.
-fn formats(text: &str) -> Vec<Range<usize>> {
-    static FORMATS: LazyLock<Regex> = LazyLock::new(|| compiled(&format!("(?-u:{})", patterns::FORMATS.join("|"))));
-    static GROUPED: LazyLock<Regex> = LazyLock::new(|| compiled(&format!("^{}", FORMATS.as_str())));
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(whole) = FORMATS.find_at(text, at) {
-        at = whole.end();
-        // The groups are asked for where there is a match only, as that search is the slow one.
-        let groups = GROUPED.captures(whole.as_str());
-        let group = groups.iter().flat_map(|groups| groups.iter().skip(1).flatten()).next();
-        let Some(group) = group else {
-            found.push(whole.range());
-            continue;
-        };
-        let is_basic = groups.as_ref().is_some_and(|groups| groups.name("basic").is_some());
-        if values::is_placeholder(group.as_str()) || (is_basic && !values::is_login(group.as_str())) {
-            // Inside what is none by its place may be one by its form.
-            at = whole.start() + group.start();
-        } else {
-            found.push(whole.start() + group.start()..whole.start() + group.end());
-        }
-    }
-    found
 }
 
 #[cfg(test)]

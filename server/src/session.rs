@@ -391,7 +391,12 @@ impl Session {
                 Trigger::Invoked => 0.0,
             },
         };
-        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), wanted)?;
+        let plan = complete::plan(&snapshot, Some(&anchor), engine.info(), wanted).inspect_err(|reason| {
+            // It knows what the secret was before the user types into it.
+            if *reason == Reason::Secret {
+                self.anchors.insert(name.to_owned(), anchor.clone());
+            }
+        })?;
         Ok(Prepared {
             choice: self.workspace.choice(name),
             engine,

@@ -1,4 +1,4 @@
-//! Values that stand behind a name that says that they are secret.
+//! Values that stand behind, below or beside a name that says that they are secret.
 //!
 //! Pure: it sees a text and must not know what becomes of what it finds.
 
@@ -7,117 +7,224 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Match, Regex};
 
-use super::values::{SHORTEST, is_password, is_random};
-use super::{compiled, patterns};
+use super::values::{self, SHORTEST, is_password, is_random};
+use super::{below, compiled, pairs, patterns};
 
 /// So many bytes are looked at behind a name, and as many for a value.
-const REACH: usize = 192;
+pub(super) const REACH: usize = 192;
+
+/// No longer words of names are parts of many other words, so that they have to stand for themselves.
+const SHORT: usize = 5;
 
 /// How a value is written.
-enum Form {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
     /// What can be nothing but text: between quotes, after a flag, in a file of settings.
     Text,
     /// What may be an expression.
     Bare,
 }
 
-/// Where such values stand, as byte offsets in order.
-pub(super) fn find(text: &str) -> Vec<Range<usize>> {
-    static NAMES: LazyLock<Regex> =
-        LazyLock::new(|| compiled(&format!("(?i-u)(?:{}|{})", patterns::PASSWORDS, patterns::KEYS)));
+/// The name of a secret, where it stands.
+pub(super) struct Name {
+    /// The word in it that says so.
+    pub(super) word: Range<usize>,
+    /// Where the whole name begins.
+    pub(super) full: usize,
+    /// Where its line begins, or so much of it as is looked at.
+    pub(super) line: usize,
+    /// What is written there may be short and readable.
+    readable: bool,
+}
+
+impl Name {
+    /// Whether a value is a secret behind this name.
+    pub(super) fn holds(&self, value: &str, form: Form) -> bool {
+        match form {
+            Form::Text if self.readable => is_password(value) || is_random(value),
+            Form::Text => is_random(value),
+            Form::Bare => is_random(value) && !is_constant(value) && !values::is_words(value) && !is_path(value),
+        }
+    }
+
+    /// The same of a value that the user is typing.
+    fn may_hold(&self, value: &str) -> bool {
+        const LONG: usize = 8;
+        values::may_become_one(value) || (self.readable && value.len() >= LONG && !value.contains(' '))
+    }
+}
+
+/// Where such values stand, as byte offsets. Of one that a cursor stands in, less is asked, as it is being typed.
+pub(super) fn find(text: &str, cursor: Option<usize>) -> Vec<Range<usize>> {
+    static NAMES: LazyLock<Regex> = LazyLock::new(|| {
+        let words = [
+            patterns::PASSWORDS,
+            patterns::KEYS,
+            patterns::SHORT_PASSWORDS,
+            patterns::SHORT_KEYS,
+        ];
+        compiled(&format!("(?i-u)(?:{})", words.join("|")))
+    });
     static SEPARATOR: LazyLock<Regex> = LazyLock::new(|| compiled(patterns::SEPARATOR));
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(name) = NAMES.find_at(text, at) {
-        at = name.end();
-        let behind = window(text, name.end());
-        // The search for the groups is slow, so that it is kept for what a value may follow.
-        if !SEPARATOR.is_match(behind) {
+    while let Some(word) = NAMES.find_at(text, at) {
+        at = word.end();
+        if word.len() <= SHORT && !stands_alone(text, &word.range()) {
             continue;
         }
-        let Some(parts) = SEPARATOR.captures(behind) else {
+        let behind = window(text, word.end());
+        // The search for the groups is slow, so that it is kept for what a value may follow.
+        let parts = SEPARATOR.is_match(behind).then(|| SEPARATOR.captures(behind)).flatten();
+        if parts
+            .as_ref()
+            .is_some_and(|parts| is_about(word.as_str(), &parts["tail"]))
+        {
+            continue;
+        }
+        let name = name(text, &word);
+        let parts = parts.filter(|parts| !is_other(text, &name, parts));
+        if let Some((start, quote)) = pairs::beside(text, &name) {
+            let value = start..value_end(text, start, quote);
+            if name.holds(&text[value.clone()], Form::Text) || typed(text, &name, &value, cursor) {
+                let value = whole(text, value, quote);
+                at = at.max(value.end);
+                found.push(value);
+                continue;
+            }
+        }
+        let Some(parts) = parts.filter(|parts| !is_call(parts)) else {
             continue;
         };
-        let reads_environment = |call: Match| call.as_str().contains("env") || call.as_str().contains("Env");
-        if is_about(name.as_str(), &parts["tail"]) || parts.name("call").is_some_and(reads_environment) {
-            continue;
-        }
-        if let Some(value) = secret(text, &name, &parts) {
-            at = value.end;
-            found.push(value);
+        let value = behind_name(text, &name, &parts, cursor);
+        at = value.as_ref().map_or(at, |value| value.end);
+        match value {
+            Some(value) => found.push(value),
+            None => {
+                let lines = below::find(text, &name, name.word.end + parts[0].len(), &parts);
+                at = lines.last().map_or(at, |line| line.end);
+                found.extend(lines);
+            }
         }
     }
     found
 }
 
-/// The value behind the name, if it is a secret.
-fn secret(text: &str, name: &Match, parts: &Captures) -> Option<Range<usize>> {
-    static READABLE: LazyLock<Regex> =
-        LazyLock::new(|| compiled(&format!("^(?i-u)(?:{}|secret)$", patterns::PASSWORDS)));
-    let start = name.end() + parts[0].len();
-    let quote = parts.name("quote").map(|quote| quote.as_str());
-    let looked_at = window(text, start);
-    let ends = value_ends(quote);
-    let end = start + ends.find(looked_at).map_or(looked_at.len(), |end| end.start());
-    let value = text[start..end].trim_end_matches('\\');
-    if value.len() < SHORTEST {
-        return None;
+fn name(text: &str, word: &Match) -> Name {
+    static READABLE: LazyLock<Regex> = LazyLock::new(|| {
+        compiled(&format!(
+            "^(?i-u)(?:{}|{}|secret)$",
+            patterns::PASSWORDS,
+            patterns::SHORT_PASSWORDS
+        ))
+    });
+    let full = start_of_name(text, word.start());
+    Name {
+        word: word.range(),
+        full,
+        line: line_start(text, full),
+        readable: READABLE.is_match(word.as_str()),
     }
+}
+
+/// The value behind the name on its line, if it is a secret.
+fn behind_name(text: &str, name: &Name, parts: &Captures, cursor: Option<usize>) -> Option<Range<usize>> {
+    let mut start = name.word.end + parts[0].len();
+    let quote = parts.name("quote").map(|quote| quote.as_str());
+    let mut end = value_end(text, start, quote);
     let form = if quote.is_some() {
         Form::Text
-    } else if value.starts_with('!') {
+    } else {
+        if is_connection(text, name, parts, end) && text[start..end].starts_with('{') {
+            start += 1;
+            end = value_end(text, start, quote);
+        }
         // A tag in YAML says that the value is somewhere else.
-        return None;
-    } else {
-        form(text, &name.range(), parts, end)?
+        if text[start..end].starts_with('!') {
+            return None;
+        }
+        form(text, name, parts, end)?
     };
-    let is_secret = match form {
-        Form::Text if READABLE.is_match(name.as_str()) => is_password(value) || is_random(value),
-        Form::Text => is_random(value),
-        Form::Bare => is_random(value) && !is_constant(value),
-    };
-    if !is_secret {
-        return None;
+    let value = start..end;
+    let is_typed = form == Form::Text && typed(text, name, &value, cursor);
+    let is_secret = value.len() >= SHORTEST && name.holds(&text[value.clone()], form);
+    (is_secret || is_typed).then(|| whole(text, value, quote))
+}
+
+/// Whether a value may become a secret that a cursor stands in.
+fn typed(text: &str, name: &Name, value: &Range<usize>, cursor: Option<usize>) -> bool {
+    cursor
+        .is_some_and(|cursor| value.start < cursor && cursor <= value.end && name.may_hold(&text[value.start..cursor]))
+}
+
+/// Where a value ends that begins there, after such a quote or none, as far as is looked at.
+pub(super) fn value_end(text: &str, start: usize, quote: Option<&str>) -> usize {
+    let looked_at = window(text, start);
+    let end = value_ends(quote)
+        .find(looked_at)
+        .map_or(looked_at.len(), |end| end.start());
+    start + looked_at[..end].trim_end_matches('\\').len()
+}
+
+/// A secret to its very end. Only a secret is followed, as the search goes on behind it.
+fn whole(text: &str, value: Range<usize>, quote: Option<&str>) -> Range<usize> {
+    if value.end < value.start + window(text, value.start).len() {
+        return value;
     }
-    // Only a secret is followed to its end, as the search goes on behind it.
-    let end = if end == start + looked_at.len() {
-        ends.find_at(text, end).map_or(text.len(), |end| end.start())
-    } else {
-        start + value.len()
-    };
-    Some(start..end)
+    let end = value_ends(quote).find_at(text, value.end);
+    value.start..end.map_or(text.len(), |end| end.start())
 }
 
 /// How a value without quotes is written that ends there; nothing where it is none.
-fn form(text: &str, name: &Range<usize>, parts: &Captures, end: usize) -> Option<Form> {
+fn form(text: &str, name: &Name, parts: &Captures, end: usize) -> Option<Form> {
     let operator = parts.name("operator").map_or("", |operator| operator.as_str());
-    let full = start_of_name(text, name.start);
-    let before = &text[line_start(text, full)..full];
-    let is_flag = text[full..].starts_with("--");
+    let before = &text[name.line..name.full];
+    let is_flag = text[name.full..].starts_with('-') || before.ends_with('-');
     if operator.is_empty() {
-        return (is_flag || before.ends_with("ENV ")).then_some(Form::Text);
+        let sets = ["ENV ", "setenv ", "set -x ", "set -gx ", "set -Ux ", "setx "];
+        return (is_flag || sets.iter().any(|set| before.ends_with(set))).then_some(Form::Text);
     }
-    if parts.name("call").is_some() || !matches!(operator, ":" | "=" | ">") {
+    if parts.name("call").is_some() || !matches!(operator, ":" | "=" | ">" | ":=" | "::=" | "?=" | "+=") {
         return None;
     }
     let after = &text[end..];
     if operator == ">" {
         return after.starts_with("</").then_some(Form::Text);
     }
-    let is_loud = !text[full..name.end].chars().any(char::is_lowercase) && parts["between"] == *"=";
+    let is_tight = parts["between"] == *"=";
+    let is_loud = is_tight && !text[name.full..name.word.end].chars().any(char::is_lowercase);
+    let is_argument = is_tight && before.trim_end_matches(['"', '\'']).ends_with(['=', ' ']) && before.contains(" -");
     let is_query = before.ends_with(['?', '&']) || after.starts_with('&');
-    let is_setting = matches!(before.trim(), "" | "-" | "#" | "export" | "set" | "ENV" | "ARG")
-        && (matches!(after.as_bytes().first(), None | Some(b'\n' | b'\r'))
-            || after.trim_start_matches(' ').starts_with('#'));
-    Some(if is_flag || is_loud || is_query || is_setting {
-        Form::Text
-    } else {
-        Form::Bare
-    })
+    let is_setting = matches!(
+        before.trim(),
+        "" | "-" | "#" | "//" | ";" | "export" | "set" | "set \"" | "ENV" | "ARG" | "local" | "readonly" | "declare -x"
+    ) && (matches!(after.as_bytes().first(), None | Some(b'\n' | b'\r'))
+        || after.trim_start_matches([' ', '"']).starts_with(['#', '\n'])
+        || (after.starts_with('"') && before.ends_with('"')));
+    let is_text = is_flag || is_loud || is_argument || is_query || is_setting || is_connection(text, name, parts, end);
+    Some(if is_text { Form::Text } else { Form::Bare })
+}
+
+/// Whether a value is one of a string by which programs connect to a database: `Server=host;Password=…;`.
+fn is_connection(text: &str, name: &Name, parts: &Captures, end: usize) -> bool {
+    static OTHERS: LazyLock<Regex> = LazyLock::new(|| {
+        compiled(concat!(
+            r"(?i-u)\b(?:server|host|hostname|data source|address|user(?: ?id|name)?|uid|database|dbname|dsn|driver",
+            r"|endpoint|provider|initial catalog|port|jdbc:[a-z]{2,16}:) ?[=/]"
+        ))
+    });
+    let after = window(text, end);
+    let after = &after[..after.find('\n').unwrap_or(after.len())];
+    let before = &text[name.line..name.full];
+    let is_one =
+        before.trim_end().ends_with([';', '"', '\'', '`', '=', '>']) || after.starts_with(';') || before.ends_with(' ');
+    parts.name("operator").is_some_and(|operator| operator.as_str() == "=")
+        && is_one
+        && (OTHERS.is_match(before) || OTHERS.is_match(after))
 }
 
 /// So much of the text as is looked at from there on.
-fn window(text: &str, at: usize) -> &str {
+pub(super) fn window(text: &str, at: usize) -> &str {
     &text[at..text.floor_char_boundary(at.saturating_add(REACH))]
 }
 
@@ -125,9 +232,9 @@ fn window(text: &str, at: usize) -> &str {
 fn value_ends(quote: Option<&str>) -> &'static Regex {
     static ENDS: LazyLock<[Regex; 4]> =
         LazyLock::new(|| [r#"["\s]"#, r"['\s]", r"[`\s]", r#"["'`;,&)}\]<\s]"#].map(compiled));
-    &ENDS[match quote {
-        Some("\"") => 0,
-        Some("'") => 1,
+    &ENDS[match quote.and_then(|quote| quote.chars().next()) {
+        Some('"') => 0,
+        Some('\'') => 1,
         Some(_) => 2,
         None => 3,
     }]
@@ -147,6 +254,53 @@ fn line_start(text: &str, at: usize) -> usize {
     text[start..at].rfind('\n').map_or(start, |line| start + line + 1)
 }
 
+/// Whether a word stands for itself within a name: `db_pass`, `dbPass`, but not `compass` or `passage`.
+fn stands_alone(text: &str, word: &Range<usize>) -> bool {
+    let bytes = text.as_bytes();
+    let begins = match (bytes[..word.start].last(), bytes[word.start]) {
+        (Some(before), first) if before.is_ascii_alphabetic() => {
+            before.is_ascii_lowercase() && first.is_ascii_uppercase()
+        }
+        _ => true,
+    };
+    let ends = match (bytes[word.end - 1], bytes.get(word.end)) {
+        (last, Some(after)) if after.is_ascii_alphabetic() => last.is_ascii_lowercase() && after.is_ascii_uppercase(),
+        _ => true,
+    };
+    begins && ends
+}
+
+/// Whether what stands behind a name is a call that gives another value than the text in it.
+fn is_call(parts: &Captures) -> bool {
+    let Some(call) = parts.name("call").map(|call| call.as_str()) else {
+        return false;
+    };
+    let of_a_secret = || {
+        let object = call
+            .rsplit_once('.')
+            .map_or("", |(object, _)| object)
+            .to_ascii_lowercase();
+        ["pass", "pwd", "secret", "token", "key"]
+            .iter()
+            .any(|word| object.contains(word))
+    };
+    call.contains("env") || call.contains("Env") || of_a_secret()
+}
+
+/// Whether what follows a name is no value of it: the next one of a list, or the argument of a method with a short name.
+fn is_other(text: &str, name: &Name, parts: &Captures) -> bool {
+    let is_short = name.word.len() < SHORT;
+    match parts.name("operator").map(|operator| operator.as_str()) {
+        Some(",") => {
+            let before = text[..name.full].trim_end_matches(['"', '\'', '`']);
+            !before.ends_with(['(', '['])
+        }
+        Some("(") => is_short && text[..name.word.start].ends_with('.'),
+        None => is_short && parts.name("quote").is_some() && !text[name.full..].starts_with('-'),
+        _ => false,
+    }
+}
+
 /// Whether a name that goes on like this speaks about a secret, or about something else: `tokenizer`, `token_type`,
 /// `passwordField`.
 fn is_about(name: &str, tail: &str) -> bool {
@@ -157,6 +311,12 @@ fn is_about(name: &str, tail: &str) -> bool {
         .unwrap_or(0);
     let word = tail[start..].trim_start_matches(['_', '-']).to_ascii_lowercase();
     (goes_on && word != "key" && word != "s") || patterns::ABOUT.contains(&word.as_str())
+}
+
+/// Whether a word is a name within another one: `module.Type2`.
+fn is_path(word: &str) -> bool {
+    let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    word.contains('.') && word.split('.').all(begins)
 }
 
 /// Whether a word is the name of a constant.

@@ -34,16 +34,14 @@ pub(super) fn is_password(value: &str) -> bool {
 
 /// Whether a text looks as if a machine had made it up.
 pub(super) fn is_random(value: &str) -> bool {
+    const SHORTEST: usize = 16;
     let regular = |b: u8| b.is_ascii_alphanumeric() || b"+/=_-.~!@#$%^&*".contains(&b);
-    if value.len() < 16 || is_placeholder(value) || !value.bytes().all(regular) || value.contains("://") {
+    if value.len() < SHORTEST || is_placeholder(value) || !value.bytes().all(regular) || value.contains("://") {
         return false;
     }
-    let class = |b: u8| match b {
-        b'0'..=b'9' => 0,
-        b'a'..=b'z' => 1,
-        b'A'..=b'Z' => 2,
-        _ => 3,
-    };
+    if value.contains(['_', '-', '.', '/', '=']) && is_words(value) {
+        return false;
+    }
     let mut counts = [0; 4];
     for b in value.bytes() {
         counts[class(b)] += 1;
@@ -51,10 +49,70 @@ pub(super) fn is_random(value: &str) -> bool {
     let [digits, lower, upper, signs] = counts;
     let bytes = value.as_bytes();
     let changes = bytes.windows(2).filter(|w| class(w[0]) != class(w[1])).count();
-    // Words in camel case change every five letters or so; letters drawn at random change every other one.
-    let mixed = (digits >= 2 && lower + upper >= 2 && changes * 5 >= value.len())
-        || (value.len() >= 24 && lower >= 4 && upper >= 4 && changes * 3 >= value.len());
-    mixed && signs * 4 <= value.len() && entropy(bytes) >= 3.0
+    let letters = lower + upper;
+    let mixed = digits >= 2 && letters >= 2 && changes * 5 >= value.len();
+    let irregular = if lower >= 2 && upper >= 2 {
+        // Words in camel case are four letters and more on the average; letters drawn at random make parts of two.
+        parts(bytes) * 10 >= value.len() * 3
+    } else {
+        // Words in one case have vowels, and few consonants in a row.
+        letters >= 15 && (vowels(bytes) * 6 <= letters || consonants_in_a_row(bytes) >= 6)
+    };
+    (mixed || irregular) && signs * 4 <= value.len() && entropy(bytes) >= 3.0
+}
+
+/// Whether a text is made of words, as names are: `some_name`, `SOME-NAME`, `part2.SomeName`.
+pub(super) fn is_words(text: &str) -> bool {
+    let is_word = |part: &str| {
+        let letters = part.trim_end_matches(|c: char| c.is_ascii_digit()).as_bytes();
+        let one_case = letters.iter().all(u8::is_ascii_lowercase) || letters.iter().all(u8::is_ascii_uppercase);
+        let camel = || letters.iter().all(u8::is_ascii_alphabetic) && parts(letters) * 3 <= letters.len();
+        part.len() - letters.len() <= 5 && (one_case || camel())
+    };
+    text.split(['_', '-', '.', '/', '=', '+', ':']).all(is_word)
+}
+
+/// Whether what has been typed of a value so far may become a secret: it is no word, and not short.
+pub(super) fn may_become_one(value: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let odd = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase() || b"!@#$%^&*?~+=".contains(&b);
+    let starts_word = value.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
+    value.len() >= SHORTEST
+        && !value.contains([' ', '\\'])
+        && !is_placeholder(value)
+        && value.bytes().filter(|b| odd(*b)).count() > usize::from(starts_word)
+}
+
+fn class(b: u8) -> usize {
+    match b {
+        b'0'..=b'9' => 0,
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        _ => 3,
+    }
+}
+
+/// How many words, numbers and signs follow each other where case tells words apart.
+fn parts(bytes: &[u8]) -> usize {
+    let starts = |i: usize| match (class(bytes[i - 1]), class(bytes[i])) {
+        (_, 3) => true,
+        (2, 1) => i >= 2 && class(bytes[i - 2]) == 2,
+        (before, now) => before != now,
+    };
+    1 + (1..bytes.len()).filter(|i| starts(*i)).count()
+}
+
+fn is_vowel(b: u8) -> bool {
+    b"aeiouyAEIOUY".contains(&b)
+}
+
+fn vowels(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|b| is_vowel(**b)).count()
+}
+
+fn consonants_in_a_row(bytes: &[u8]) -> usize {
+    let runs = bytes.split(|b| !b.is_ascii_alphabetic() || is_vowel(*b));
+    runs.map(<[u8]>::len).max().unwrap_or_default()
 }
 
 /// Whether a text is base64 of a name, a colon and a password, as the header for basic authentication has it.
