@@ -89,7 +89,7 @@ impl Notebook {
             .zip(cell(document))
             .map(|(at, cell)| texts(&self.cells[..at], cell.language));
         let above = above.unwrap_or_default();
-        let above: Arc<str> = shown(near_end(&above, context_tokens).to_owned()).into();
+        let above: Arc<str> = near_end(&shown(above), context_tokens).into();
         self.above = Some((document.to_owned(), above.clone()));
         above
     }

@@ -98,7 +98,7 @@ impl Reason {
                 "the file is a notebook, whose text is data; complete its cells in an editor that shows them"
             }
             Self::Secret => {
-                "what the model wrote looks like a key or a password, which is never suggested; write it yourself"
+                "the cursor is in what looks like a key or a password, or the model wrote one, which is never suggested"
             }
             Self::InsideWord => "the cursor is inside a word; move behind it, or ask for a suggestion yourself",
             Self::InsideText => {

@@ -101,7 +101,7 @@ pub(super) fn find(text: &str, cursor: Option<usize>) -> Vec<Range<usize>> {
         match value {
             Some(value) => found.push(value),
             None => {
-                let lines = below::find(text, &name, name.word.end + parts[0].len(), &parts);
+                let lines = below::find(text, &name, name.word.end + parts[0].len(), &parts, cursor);
                 at = lines.last().map_or(at, |line| line.end);
                 found.extend(lines);
             }
@@ -152,7 +152,7 @@ fn behind_name(text: &str, name: &Name, parts: &Captures, cursor: Option<usize>)
 }
 
 /// Whether a value may become a secret that a cursor stands in.
-fn typed(text: &str, name: &Name, value: &Range<usize>, cursor: Option<usize>) -> bool {
+pub(super) fn typed(text: &str, name: &Name, value: &Range<usize>, cursor: Option<usize>) -> bool {
     cursor
         .is_some_and(|cursor| value.start < cursor && cursor <= value.end && name.may_hold(&text[value.start..cursor]))
 }

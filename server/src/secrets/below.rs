@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::assigned::{Form, Name, value_end, window};
+use super::assigned::{Form, Name, typed, value_end, window};
 use super::compiled;
 
 /// The most lines that are looked at.
@@ -25,7 +25,13 @@ enum Opening {
 }
 
 /// The values below a name, a line each. `start` is where one on its own line would begin.
-pub(super) fn find(text: &str, name: &Name, start: usize, parts: &Captures) -> Vec<Range<usize>> {
+pub(super) fn find(
+    text: &str,
+    name: &Name,
+    start: usize,
+    parts: &Captures,
+    cursor: Option<usize>,
+) -> Vec<Range<usize>> {
     let Some(line) = window(text, start).find('\n').map(|end| start + end) else {
         return Vec::new();
     };
@@ -52,7 +58,7 @@ pub(super) fn find(text: &str, name: &Name, start: usize, parts: &Captures) -> V
             (Opening::Broken, Some(b'"' | b'\'' | b'`')) => {
                 let quote = &inner[..1];
                 let end = value_end(text, first + 1, Some(quote));
-                (first + 1..end, text[end..].starts_with(quote))
+                (first + 1..end, text[end..].starts_with(quote) || cursor == Some(end))
             }
             (Opening::Broken, _) => break,
             _ => {
@@ -61,7 +67,7 @@ pub(super) fn find(text: &str, name: &Name, start: usize, parts: &Captures) -> V
                 (from..from + trimmed.len(), !trimmed.contains([' ', ':', '(', '{']))
             }
         };
-        if whole && name.holds(&text[value.clone()], Form::Text) {
+        if whole && (name.holds(&text[value.clone()], Form::Text) || typed(text, name, &value, cursor)) {
             found.push(value);
         } else if found.is_empty() || matches!(opening, Opening::Broken) {
             break;

@@ -134,7 +134,12 @@ fn key(text: &str, fixed: &Range<usize>) -> Option<(Range<usize>, bool)> {
             key
         }
     };
-    let free = &text[fixed.end.min(range.end)..range.end];
+    let free = if range.start < fixed.start {
+        range.start
+    } else {
+        fixed.end
+    };
+    let free = &text[free..range.end];
     let plain = free.bytes().all(|b| b.is_ascii_lowercase()) || free.bytes().all(|b| b == free.as_bytes()[0]);
     if plain || (free.contains(['_', '-', '.']) && values::is_words(free)) {
         return Some((range, false));

@@ -11,7 +11,7 @@ const REACH: usize = 256;
 
 /// The word around a cursor, if it looks like a key or like the beginning of one.
 pub(super) fn word_at(text: &str, cursor: usize) -> Option<Range<usize>> {
-    let in_word = |b: &&u8| b.is_ascii_alphanumeric() || b"_-+/=.~:%".contains(*b);
+    let in_word = |b: &&u8| b.is_ascii_alphanumeric() || b"_-+/=.~:%$".contains(*b);
     let bytes = text.as_bytes();
     let before = bytes[cursor.saturating_sub(REACH)..cursor]
         .iter()

@@ -66,7 +66,11 @@ pub(super) fn is_words(text: &str) -> bool {
     let is_word = |part: &str| {
         let letters = part.trim_end_matches(|c: char| c.is_ascii_digit()).as_bytes();
         let one_case = letters.iter().all(u8::is_ascii_lowercase) || letters.iter().all(u8::is_ascii_uppercase);
-        let camel = || letters.iter().all(u8::is_ascii_alphabetic) && parts(letters) * 3 <= letters.len();
+        let camel = || {
+            letters.iter().all(u8::is_ascii_alphabetic)
+                && parts(letters) * 3 <= letters.len()
+                && consonants_in_a_row(letters) <= 5
+        };
         part.len() - letters.len() <= 5 && (one_case || camel())
     };
     text.split(['_', '-', '.', '/', '=', '+', ':']).all(is_word)
