@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 pub use engine::EngineChoice;
 pub use file::NAME as FILE_NAME;
 pub use flags::EngineFlags;
-pub use layer::{Layer, Origin, Setting};
+pub use layer::{Layer, Origin, Setting, says_nothing};
 
 use file::File;
-use keys::{KEYS, Kind, Place};
+use keys::{Found, KEYS, Kind, Place};
 use layer::Source;
 
 use crate::model_path;
@@ -31,6 +31,8 @@ pub struct Config {
     user: Option<File>,
     workspaces: Vec<Workspace>,
     client: Layer,
+    /// Whether that came as a section, and not at the start.
+    client_has_section: bool,
     flags: Layer,
 }
 
@@ -70,14 +72,33 @@ impl Config {
         }
     }
 
-    /// Takes over what a client's section sets, and says what it could not take. At the `start` it may say more.
-    pub fn update_client(&mut self, section: &Value, start: bool) -> Vec<String> {
-        match section.as_object() {
-            Some(table) => self.client.update(table, Source::Client { start }),
-            None => vec![format!(
-                "codegemma: expected an object with settings, found {section}; the settings stay as they are"
-            )],
+    /// Takes over a client's section, and says what it could not take. What the client set before and does not set here is
+    /// not set any more, but for what it can say at the `start` only. A client that said something at the start and has no
+    /// section later, which is `null`, keeps to what it said.
+    pub fn set_client(&mut self, section: &Value, start: bool) -> Vec<String> {
+        if section.is_null() && !self.client_has_section {
+            return Vec::new();
         }
+        let table = match section {
+            Value::Object(table) => Some(table),
+            section if says_nothing(section) => None,
+            other => {
+                return vec![format!(
+                    "codegemma: expected an object with settings, found {other}; the settings stay as they are"
+                )];
+            }
+        };
+        self.client_has_section = !start;
+        self.client
+            .0
+            .retain(|_, setting| setting.key.place == Place::ClientStart);
+        table.map_or_else(Vec::new, |table| self.client.update(table, Source::Client { start }))
+    }
+
+    /// Keeps what the client set in a configuration before.
+    pub fn keep_client(&mut self, before: Self) {
+        self.client = before.client;
+        self.client_has_section = before.client_has_section;
     }
 
     /// What is wrong with the files, or ignored in them.
@@ -172,6 +193,14 @@ impl Config {
             )
         })
     }
+}
+
+/// Whether a table that a client sends has something that is set here.
+pub fn has_settings(table: &Value) -> bool {
+    let names = table.as_object().into_iter().flat_map(|table| table.keys());
+    names
+        .map(|name| keys::find(&[name]))
+        .any(|found| !matches!(found, Found::Nothing))
 }
 
 /// A path without links; as it is where there is nothing.

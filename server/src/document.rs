@@ -8,7 +8,7 @@ use ropey::Rope;
 
 use crate::language;
 use crate::notebook;
-use crate::position::{self, Encoding, LineColumn, LineOutOfRange};
+use crate::position::{self, Encoding, LineColumn};
 use crate::syntax::{self, Job, Parsed, Syntax};
 
 /// A tree is made anew where more changes come at once, which is quicker than to tell it of each.
@@ -25,7 +25,7 @@ pub struct Document {
     pub language: Arc<str>,
     /// The path as the model should see it.
     pub path: Option<Arc<str>>,
-    /// An edit could not be applied, so the text is no longer the client's. The next full text heals it.
+    /// An edit was not understood, so the text is no longer the client's. The next full text heals it.
     stale: bool,
     /// Where the language is known.
     syntax: Option<Syntax>,
@@ -40,24 +40,10 @@ pub struct Change {
     pub text: String,
 }
 
-/// Why an edit could not be applied.
+/// An earlier edit was not understood, so that places no longer mean what the client means by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeError {
-    /// A place that does not exist.
-    #[error(transparent)]
-    OutOfRange(#[from] LineOutOfRange),
-    /// A range whose end is before its start.
-    #[error("the range ends at line {}, column {} before it starts at line {}, column {}", .end.line, .end.column, .start.line, .start.column)]
-    Backwards {
-        /// Where it starts.
-        start: LineColumn,
-        /// Where it ends.
-        end: LineColumn,
-    },
-    /// An earlier edit failed, so that places no longer mean what the client means by them.
-    #[error("an earlier change failed, and only a change with the whole text can follow it")]
-    Stale,
-}
+#[error("an earlier change could not be read, and only a change with the whole text can follow it")]
+pub struct Stale;
 
 impl Document {
     /// A document as it was opened.
@@ -117,12 +103,14 @@ impl Document {
         self.stale = true;
     }
 
-    /// Applies the edits in order, each to the result of the one before. After an error the document is stale.
+    /// Applies the edits in order, each to the result of the one before. Their places become those that are in the text:
+    /// what is past its end is its end, and a range whose end is before its start is taken the other way round, as in the
+    /// library that most servers keep documents with.
     ///
     /// Messages come in the order in which they were sent, so that a version which skips some, repeats or goes back says
     /// nothing of the text. But states of the text are told apart by it, so that no two that follow each other may share
     /// one.
-    pub fn apply(&mut self, version: i32, changes: &[Change], encoding: Encoding) -> Result<(), ChangeError> {
+    pub fn apply(&mut self, version: i32, changes: &mut [Change], encoding: Encoding) -> Result<(), Stale> {
         self.version = match version > self.version {
             true => version,
             false => self.version.wrapping_add(1),
@@ -130,16 +118,12 @@ impl Document {
         if changes.len() > MOST_CHANGES_TO_FOLLOW {
             self.forget_tree();
         }
-        for change in changes {
-            if let Err(error) = self.apply_one(change, encoding) {
-                self.stale = true;
-                return Err(error);
-            }
-        }
-        Ok(())
+        changes
+            .iter_mut()
+            .try_for_each(|change| self.apply_one(change, encoding))
     }
 
-    fn apply_one(&mut self, change: &Change, encoding: Encoding) -> Result<(), ChangeError> {
+    fn apply_one(&mut self, change: &mut Change, encoding: Encoding) -> Result<(), Stale> {
         let Some((start, end)) = change.range else {
             self.text = Rope::from_str(&change.text);
             self.stale = false;
@@ -149,13 +133,17 @@ impl Document {
             return Ok(());
         };
         if self.stale {
-            return Err(ChangeError::Stale);
+            return Err(Stale);
         }
-        let from = position::to_offset(&self.text, start, encoding)?;
-        let to = position::to_offset(&self.text, end, encoding)?;
-        if to < from {
-            return Err(ChangeError::Backwards { start, end });
-        }
+        let (start, end) = (
+            position::to_offset(&self.text, start, encoding),
+            position::to_offset(&self.text, end, encoding),
+        );
+        let (from, to) = (start.min(end), start.max(end));
+        change.range = Some((
+            position::from_offset(&self.text, from, encoding),
+            position::from_offset(&self.text, to, encoding),
+        ));
         let before = self.text.clone();
         let chars = before.byte_to_char(from)..before.byte_to_char(to);
         let at = chars.start;
@@ -193,15 +181,15 @@ mod tests {
     #[test]
     fn changes_apply_in_order() {
         let mut document = Document::new("one\ntwo\n", 1, "text", None);
-        let changes = [
+        let mut changes = [
             ranged((0, 3), (1, 0), " "),
             ranged((0, 4), (0, 7), "2"),
             whole("x"),
             ranged((0, 1), (0, 1), "y"),
         ];
-        document.apply(5, &changes[..2], Encoding::Utf16).unwrap();
+        document.apply(5, &mut changes[..2], Encoding::Utf16).unwrap();
         assert_eq!((document.text.to_string().as_str(), document.version), ("one 2\n", 5));
-        document.apply(6, &changes[2..], Encoding::Utf16).unwrap();
+        document.apply(6, &mut changes[2..], Encoding::Utf16).unwrap();
         assert_eq!(document.text, "xy");
     }
 
@@ -211,7 +199,7 @@ mod tests {
         let mut versions = vec![document.version];
         for said in [9, 9, 9, 3, i32::MAX, i32::MAX] {
             document
-                .apply(said, &[ranged((0, 0), (0, 0), "x")], Encoding::Utf8)
+                .apply(said, &mut [ranged((0, 0), (0, 0), "x")], Encoding::Utf8)
                 .unwrap();
             assert!(!versions.contains(&document.version), "{said}: {versions:?}");
             versions.push(document.version);
@@ -219,24 +207,50 @@ mod tests {
         assert_eq!((document.text.to_string().as_str(), versions[1]), ("xxxxxx", 9));
     }
 
+    /// The text after one edit, and the range as it was applied.
+    #[track_caller]
+    fn check_range(
+        text: &str,
+        start: (usize, usize),
+        end: (usize, usize),
+        new: &str,
+        expected: &str,
+        applied: [(usize, usize); 2],
+    ) {
+        let mut document = Document::new(text, 1, "text", None);
+        let mut changes = [ranged(start, end, new)];
+        document.apply(2, &mut changes, Encoding::Utf16).unwrap();
+        assert_eq!(document.text, expected, "{start:?} to {end:?}");
+        let [first, last] = applied.map(|(line, column)| at(line, column));
+        assert_eq!(changes[0].range, Some((first, last)), "{start:?} to {end:?}");
+    }
+
     #[test]
-    fn a_change_out_of_range_makes_the_document_stale_until_the_next_full_text() {
+    fn what_is_past_the_end_is_the_end_and_what_is_reversed_is_turned() {
+        let text = "one\ntwo\n";
+        check_range(text, (0, 0), (99_999, 0), "", "", [(0, 0), (2, 0)]);
+        check_range(text, (0, 0), (0x7fff_ffff, 0x7fff_ffff), "x", "x", [(0, 0), (2, 0)]);
+        check_range(text, (50, 0), (50, 0), "x", "one\ntwo\nx", [(2, 0), (2, 0)]);
+        check_range(text, (1, 2), (40, 7), "", "one\ntw", [(1, 2), (2, 0)]);
+        check_range(text, (0, 99), (0, 99), "x", "onex\ntwo\n", [(0, 3), (0, 3)]);
+        check_range("a\r\nb", (0, 1), (0, 9), "x", "ax\r\nb", [(0, 1), (0, 1)]);
+        check_range(text, (1, 3), (0, 3), " ", "one \n", [(0, 3), (1, 3)]);
+        check_range(text, (9, 0), (1, 0), "x", "one\nx", [(1, 0), (2, 0)]);
+        check_range("", (3, 4), (5, 6), "x", "x", [(0, 0), (0, 0)]);
+    }
+
+    #[test]
+    fn after_an_edit_that_was_not_understood_only_a_full_text_counts() {
         let mut document = Document::new("a\n", 1, "text", None);
-        let error = document
-            .apply(2, &[ranged((9, 0), (9, 0), "x")], Encoding::Utf8)
-            .unwrap_err();
-        assert_eq!(error, ChangeError::OutOfRange(LineOutOfRange { line: 9, lines: 2 }));
+        document.lose();
+        let mut edit = [ranged((0, 0), (0, 0), "x")];
+        assert_eq!(document.apply(3, &mut edit, Encoding::Utf8), Err(Stale));
         assert!(!document.is_current());
+        document.apply(4, &mut [whole("b")], Encoding::Utf8).unwrap();
+        document.apply(5, &mut edit, Encoding::Utf8).unwrap();
         assert_eq!(
-            document.apply(3, &[ranged((0, 0), (0, 0), "x")], Encoding::Utf8),
-            Err(ChangeError::Stale)
-        );
-        document.apply(4, &[whole("b")], Encoding::Utf8).unwrap();
-        assert!(document.is_current());
-        assert!(
-            document
-                .apply(5, &[ranged((0, 1), (0, 0), "x")], Encoding::Utf8)
-                .is_err()
+            (document.text.to_string().as_str(), document.is_current()),
+            ("xb", true)
         );
     }
 
@@ -308,7 +322,7 @@ mod tests {
                     range: Some((plain_place(&plain, from, encoding), plain_place(&plain, to, encoding))),
                     text: new.clone(),
                 };
-                document.apply(version, &[change], encoding).unwrap();
+                document.apply(version, &mut [change], encoding).unwrap();
                 plain.replace_range(from..to, &new);
                 assert_eq!(document.text, plain.as_str(), "edit {version}");
                 let probe = ends[range[0]].min(plain.len());
@@ -317,7 +331,74 @@ mod tests {
                 {
                     let place = position::from_offset(&document.text, probe, encoding);
                     assert_eq!(place, plain_place(&plain, probe, encoding));
-                    assert_eq!(position::to_offset(&document.text, place, encoding), Ok(probe));
+                    assert_eq!(position::to_offset(&document.text, place, encoding), probe);
+                }
+            }
+        }
+    }
+
+    /// Where a place is, by the rules of vscode-languageserver-textdocument: a line past the last is the end, a column past
+    /// the end of its line is before the line's break.
+    fn plain_offset(text: &str, place: LineColumn, encoding: Encoding) -> usize {
+        let starts = line_starts(text);
+        let Some(&start) = starts.get(place.line) else {
+            return text.len();
+        };
+        let end = starts.get(place.line + 1).copied().unwrap_or(text.len());
+        let line = text[start..end].trim_end_matches(['\r', '\n']);
+        let width = |character: char| match encoding {
+            Encoding::Utf8 => character.len_utf8(),
+            Encoding::Utf16 => character.len_utf16(),
+            Encoding::Utf32 => 1,
+        };
+        let mut column = 0;
+        let before = line.chars().take_while(|&character| {
+            column += width(character);
+            column <= place.column
+        });
+        start + before.map(char::len_utf8).sum::<usize>()
+    }
+
+    #[test]
+    fn random_places_agree_with_a_plain_string() {
+        let pieces = ["a", "é", "😀", "\n", "\r\n", "\r", "x y", "", "日本\n"];
+        for encoding in [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32] {
+            let mut random = Random(0x2545_f491_4f6c_dd1d);
+            let mut plain = String::from("fn main() {\r\n}\n");
+            let mut document = Document::new(&plain, 0, "text", None);
+            let mut number = |bound: usize| match random.below(6) {
+                0 => [bound, u32::MAX as usize, usize::MAX, 99_999][random.below(4)],
+                _ => random.below(bound + 3),
+            };
+            for version in 1..3000 {
+                let lines = line_starts(&plain).len();
+                // Short ranges, or the text would be gone again and again.
+                let start = at(number(lines), number(8));
+                let end = match number(8) {
+                    0 => at(number(lines), number(8)),
+                    down => at(start.line.saturating_add(down / 5).saturating_sub(down / 7), number(8)),
+                };
+                let new = pieces[number(pieces.len()) % pieces.len()];
+                let new = new.repeat(number(3) % 5);
+                let mut changes = [Change {
+                    range: Some((start, end)),
+                    text: new.clone(),
+                }];
+                document.apply(version, &mut changes, encoding).unwrap();
+                let (a, b) = (
+                    plain_offset(&plain, start, encoding),
+                    plain_offset(&plain, end, encoding),
+                );
+                let expected = (
+                    plain_place(&plain, a.min(b), encoding),
+                    plain_place(&plain, a.max(b), encoding),
+                );
+                plain.replace_range(a.min(b)..a.max(b), &new);
+                assert_eq!(document.text, plain.as_str(), "edit {version}: {start:?} to {end:?}");
+                assert_eq!(changes[0].range, Some(expected), "edit {version}");
+                if plain.len() > 600 {
+                    plain.truncate(0);
+                    document.apply(version, &mut [whole("")], encoding).unwrap();
                 }
             }
         }

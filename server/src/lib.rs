@@ -28,6 +28,7 @@ pub mod power;
 pub mod printable;
 pub mod prompt_path;
 pub mod reason;
+pub mod roots;
 pub mod secrets;
 pub mod selected;
 pub mod serve;

@@ -13,41 +13,50 @@ mod convert;
 mod faults;
 mod fence;
 mod framing;
+mod inbound;
 mod judging;
 mod loading;
 mod notebooks;
 mod outbox;
+mod presence;
 mod shared;
 mod statistics;
 mod status;
 mod termination;
+mod uri;
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{
     CompletionItem, CompletionList, CompletionParams, CompletionResponse, CompletionTriggerKind,
     DidChangeConfigurationParams, DidChangeNotebookDocumentParams, DidChangeTextDocumentParams,
-    DidChangeWatchedFilesParams, DidCloseNotebookDocumentParams, DidCloseTextDocumentParams,
-    DidOpenNotebookDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams,
-    InitializeParams, InitializeResult, InitializedParams, InlineCompletionList, InlineCompletionParams,
-    TextDocumentIdentifier,
+    DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams, DidCloseNotebookDocumentParams,
+    DidCloseTextDocumentParams, DidOpenNotebookDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
+    ExecuteCommandParams, FileEvent, InitializeParams, InitializeResult, InitializedParams, InlineCompletionList,
+    InlineCompletionParams, TextDocumentIdentifier, WorkspaceFolder,
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
 use crate::config::{EngineFlags, FILE_NAME};
 use crate::flight::Arrival;
+use crate::language;
+use crate::roots::Roots;
 use crate::trigger::Trigger;
+use capabilities::Introduction;
 use fence::Fence;
 pub use loading::LoadEngine;
 use outbox::Courier;
+use presence::{Presence, Watched};
 use shared::{Late, Shared};
 use statistics::Outcome;
 
@@ -77,32 +86,36 @@ pub async fn serve(flags: EngineFlags, keep: bool, load: LoadEngine) -> bool {
             future::pending().await
         }
     };
-    serve_until(end, tokio::io::stdin(), tokio::io::stdout(), flags, keep, load).await
+    serve_streams(end, tokio::io::stdin(), tokio::io::stdout(), true, flags, keep, load).await
 }
 
 /// Serves one client on any two streams, as [`serve`] does on stdin and stdout.
 pub async fn serve_on(
     input: impl AsyncRead + Unpin + Send + 'static,
-    output: impl AsyncWrite,
+    output: impl AsyncWrite + Unpin,
     flags: EngineFlags,
     keep: bool,
     load: LoadEngine,
 ) -> bool {
-    serve_until(future::pending(), input, output, flags, keep, load).await
+    serve_streams(future::pending(), input, output, false, flags, keep, load).await
 }
 
-async fn serve_until(
+/// Serves until the client leaves or `end` comes; `standard` says that the client is behind stdin and stdout.
+async fn serve_streams(
     end: impl Future<Output = ()> + Send + 'static,
     input: impl AsyncRead + Unpin + Send + 'static,
-    output: impl AsyncWrite,
+    output: impl AsyncWrite + Unpin,
+    standard: bool,
     flags: EngineFlags,
     keep: bool,
     load: LoadEngine,
 ) -> bool {
     let (outbox, courier) = outbox::outbox();
     let shared = Arc::new(Shared::new(flags, keep, load, outbox));
+    let presence = Arc::new(Presence::default());
     let (service, socket) = LspService::build(|client| Backend {
         shared: shared.clone(),
+        presence: presence.clone(),
         client,
         courier: Mutex::new(Some(courier)),
     })
@@ -111,7 +124,7 @@ async fn serve_until(
     .custom_method(framing::LOST, Backend::lost)
     .finish();
     let (sieved, pipe) = tokio::io::duplex(PIPE_BYTES);
-    let reading = shared.clone();
+    let (reading, seen) = (shared.clone(), presence.clone());
     tokio::spawn(async move {
         // However that ends, the server does, too.
         let sieved = AssertUnwindSafe(framing::sieve(input, pipe)).catch_unwind();
@@ -122,15 +135,22 @@ async fn serve_until(
             Either::Left(_) => {}
             Either::Right(_) => tracing::info!("the system asks the server to end"),
         }
+        seen.input_ended();
         reading.lock().end();
     });
-    Server::new(sieved, output, socket)
-        .concurrency_level(CONCURRENCY)
-        .serve(Fence {
-            service,
-            shared: shared.clone(),
-        })
-        .await;
+    let output = Watched {
+        output,
+        presence: &presence,
+    };
+    let server = Server::new(sieved, output, socket).concurrency_level(CONCURRENCY);
+    let fenced = Fence {
+        service,
+        shared: shared.clone(),
+    };
+    tokio::select! {
+        () = server.serve(fenced) => {}
+        how = presence.gone(standard) => tracing::warn!("the client is gone: {how}"),
+    }
     let in_good_order = {
         let mut session = shared.lock();
         session.end();
@@ -144,13 +164,24 @@ async fn serve_until(
 
 struct Backend {
     shared: Arc<Shared>,
+    presence: Arc<Presence>,
     client: Client,
     /// Taken when the client is initialized: nothing may be sent before.
     courier: Mutex<Option<Courier>>,
 }
 
+/// What a client asks ghost text with.
+#[derive(Deserialize)]
+struct AskedInline {
+    #[serde(flatten)]
+    params: InlineCompletionParams,
+    /// The document's URI as the client writes it, where that is not its one spelling ([`inbound::SPELLING`]).
+    spelling: Option<String>,
+}
+
 impl Backend {
-    async fn inline_completion(&self, params: InlineCompletionParams) -> Result<InlineCompletionList> {
+    async fn inline_completion(&self, asked: AskedInline) -> Result<InlineCompletionList> {
+        let AskedInline { params, spelling } = asked;
         let trigger = convert::trigger(params.context.trigger_kind);
         let entry = params.context.selected_completion_info.map(convert::entry);
         let boarded = self
@@ -163,7 +194,7 @@ impl Backend {
         let arrival = passenger.arrives_within(waiting.deadline()).await;
         let suggestions = waiting.judge(arrival, Late::Nothing);
         let item = |suggestion| {
-            let (document, text) = (waiting.document(), waiting.text());
+            let (document, text) = (spelling.as_deref().unwrap_or(waiting.document()), waiting.text());
             convert::inline_item(document, text, suggestion, waiting.encoding())
         };
         Ok(InlineCompletionList {
@@ -197,20 +228,23 @@ impl Backend {
 
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
-        let encoding = capabilities::encoding(&params.capabilities);
+        // What the client said is all in there: see `inbound`.
+        let said = Introduction::read(&params.initialization_options.unwrap_or_default());
+        let encoding = said.encoding;
         tracing::info!("columns are counted as {encoding:?}");
-        let roots = capabilities::roots(&params);
+        let roots = Roots::new(said.folders.iter().cloned());
         {
             let mut session = self.shared.lock();
             session.encoding = encoding;
             session.enter(roots.clone());
         }
-        if capabilities::shows_progress(&params.capabilities) {
+        if let Some(process) = said.process {
+            self.presence.is_process(process);
+        }
+        if said.shows_progress {
             self.shared.show_progress(self.client.clone());
         }
-        let options = params.initialization_options.unwrap_or_default();
-        self.shared.configure_first(&params.capabilities, &roots, &options);
-        self.shared.watch_files(self.client.clone());
+        self.shared.configure_first(&said, roots.folders(), &self.client);
         Ok(capabilities::answer(encoding))
     }
 
@@ -235,21 +269,20 @@ impl LanguageServer for Backend {
         let document = params.text_document;
         let path = convert::file_path(&document.uri);
         let name = document.uri.as_str().to_owned();
+        let by_name = || path.as_deref().and_then(language::of_path).map(|language| language.id);
+        let language = match document.language_id.as_str() {
+            "" => by_name().unwrap_or_default(),
+            id => id,
+        };
         let mut session = self.shared.lock();
-        session.open(
-            name,
-            path.as_deref(),
-            &document.language_id,
-            document.version,
-            &document.text,
-        );
+        session.open(name, path.as_deref(), language, document.version, &document.text);
         self.shared.tend(&mut session);
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
-        let changes: Vec<_> = params.content_changes.into_iter().map(convert::change).collect();
+        let mut changes: Vec<_> = params.content_changes.into_iter().map(convert::change).collect();
         let document = params.text_document;
-        self.shared.change(&document.uri, document.version, &changes);
+        self.shared.change(&document.uri, document.version, &mut changes);
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
@@ -272,10 +305,24 @@ impl LanguageServer for Backend {
         self.shared.configure(&params.settings, &self.client);
     }
 
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        let paths = |folders: Vec<WorkspaceFolder>| -> Vec<PathBuf> {
+            let paths = folders.iter().map(|folder| convert::file_path(&folder.uri));
+            paths.flatten().collect()
+        };
+        let (removed, added) = (paths(params.event.removed), paths(params.event.added));
+        let roots = self.shared.lock().roots().changed(&removed, added);
+        self.shared.lock().enter(roots.clone());
+        self.shared.enter(roots.folders());
+    }
+
     async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
-        // What is watched is files of settings, of which the user's may have any name, and ignore files.
-        if !params.changes.is_empty() {
+        let is_rules = |change: &FileEvent| convert::is_ignore_file(&change.uri);
+        // What else is watched is the files of settings, and the user's own may have any name.
+        if params.changes.iter().any(|change| !is_rules(change)) {
             self.shared.reread(false);
+        }
+        if !params.changes.is_empty() {
             let mut session = self.shared.lock();
             session.judge_anew();
             self.shared.tend(&mut session);

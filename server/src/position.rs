@@ -25,26 +25,11 @@ pub struct LineColumn {
     pub column: usize,
 }
 
-/// The line does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is past the end of a text of {lines} lines")]
-pub struct LineOutOfRange {
-    /// The line that was asked for, from 0.
-    pub line: usize,
-    /// How many lines there are.
-    pub lines: usize,
-}
-
-/// The byte offset of a place. A column past the end of its line means the end of the line, and one inside a character
-/// means the character's start; the start of the line after the last one is the end of the text, because clients
-/// replace whole documents up to there.
-pub fn to_offset(text: &Rope, at: LineColumn, encoding: Encoding) -> Result<usize, LineOutOfRange> {
-    let lines = text.len_lines();
-    if at.line == lines && at.column == 0 {
-        return Ok(text.len_bytes());
-    }
-    if at.line >= lines {
-        return Err(LineOutOfRange { line: at.line, lines });
+/// The byte offset of a place. What is past the end of a line means the end of the line, and past the last line the end of
+/// the text, as clients replace whole documents up to there; a column inside a character means the character's start.
+pub fn to_offset(text: &Rope, at: LineColumn, encoding: Encoding) -> usize {
+    if at.line >= text.len_lines() {
+        return text.len_bytes();
     }
     let start = text.line_to_byte(at.line);
     let line = text.byte_slice(start..line_end(text, at.line));
@@ -53,7 +38,7 @@ pub fn to_offset(text: &Rope, at: LineColumn, encoding: Encoding) -> Result<usiz
         Encoding::Utf16 => line.char_to_byte(line.utf16_cu_to_char(at.column.min(line.len_utf16_cu()))),
         Encoding::Utf32 => line.char_to_byte(at.column.min(line.len_chars())),
     };
-    Ok(start + column)
+    start + column
 }
 
 /// The place of a byte offset, which must lie in the text on a character boundary.
@@ -87,8 +72,8 @@ pub fn line_end(text: &Rope, line: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn offset(text: &str, line: usize, column: usize, encoding: Encoding) -> Option<usize> {
-        to_offset(&Rope::from_str(text), LineColumn { line, column }, encoding).ok()
+    fn offset(text: &str, line: usize, column: usize, encoding: Encoding) -> usize {
+        to_offset(&Rope::from_str(text), LineColumn { line, column }, encoding)
     }
 
     #[test]
@@ -101,7 +86,7 @@ mod tests {
             (Encoding::Utf32, [(0, 0), (1, 1), (2, 3), (3, 7), (4, 8)]),
         ] {
             for (column, byte) in columns {
-                assert_eq!(offset(text, 0, column, encoding), Some(byte), "{encoding:?} {column}");
+                assert_eq!(offset(text, 0, column, encoding), byte, "{encoding:?} {column}");
                 let at = from_offset(&Rope::from_str(text), byte, encoding);
                 assert_eq!(at, LineColumn { line: 0, column }, "{encoding:?} {byte}");
             }
@@ -110,41 +95,37 @@ mod tests {
 
     #[test]
     fn a_column_inside_a_character_is_its_start() {
-        assert_eq!(offset("a😀b", 0, 3, Encoding::Utf8), Some(1));
-        assert_eq!(offset("a😀b", 0, 2, Encoding::Utf16), Some(1));
+        assert_eq!(offset("a😀b", 0, 3, Encoding::Utf8), 1);
+        assert_eq!(offset("a😀b", 0, 2, Encoding::Utf16), 1);
     }
 
     #[test]
     fn only_three_line_ends_count() {
         let text = "a\r\nb\rc\nd\u{2028}e\u{b}f\u{85}g";
         let line = |line| offset(text, line, 0, Encoding::Utf16);
-        assert_eq!(
-            [line(0), line(1), line(2), line(3)],
-            [Some(0), Some(3), Some(5), Some(7)]
-        );
-        assert_eq!(line(4), Some(text.len()));
-        assert_eq!(line(5), None);
+        assert_eq!([line(0), line(1), line(2), line(3), line(4)], [0, 3, 5, 7, text.len()]);
     }
 
     #[test]
     fn past_the_end_of_a_line_is_its_end_before_the_break() {
         for encoding in [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32] {
-            assert_eq!(offset("ab\r\ncd\re", 0, 99, encoding), Some(2));
-            assert_eq!(offset("ab\r\ncd\re", 1, 99, encoding), Some(6));
-            assert_eq!(offset("ab\r\ncd\re", 2, usize::MAX, encoding), Some(8));
-            assert_eq!(offset("", 0, 5, encoding), Some(0));
+            assert_eq!(offset("ab\r\ncd\re", 0, 99, encoding), 2);
+            assert_eq!(offset("ab\r\ncd\re", 1, 99, encoding), 6);
+            assert_eq!(offset("ab\r\ncd\re", 2, usize::MAX, encoding), 8);
+            assert_eq!(offset("", 0, 5, encoding), 0);
         }
     }
 
     #[test]
-    fn past_the_last_line_is_an_error() {
-        let error = to_offset(
-            &Rope::from_str("a\nb"),
-            LineColumn { line: 7, column: 0 },
-            Encoding::Utf8,
-        );
-        assert_eq!(error, Err(LineOutOfRange { line: 7, lines: 2 }));
-        assert_eq!(offset("a\nb", 2, 1, Encoding::Utf8), None);
-        assert_eq!(offset("a\nb", usize::MAX, 0, Encoding::Utf8), None);
+    fn past_the_last_line_is_the_end_of_the_text() {
+        for text in ["a\nb", "a\nb\n", "\r\n", ""] {
+            for (line, column) in [(7, 0), (3, 1), (usize::MAX, usize::MAX)] {
+                assert_eq!(
+                    offset(text, line, column, Encoding::Utf16),
+                    text.len(),
+                    "{text:?} {line}:{column}"
+                );
+            }
+        }
     }
 }

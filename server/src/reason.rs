@@ -13,8 +13,6 @@ pub enum Reason {
     UnknownDocument,
     /// A change to the document could not be applied, so its text is not known.
     StaleDocument,
-    /// The position is not in the document.
-    OutsideDocument,
     /// Completion is switched off for this language.
     Disabled,
     /// The model must not see this file.
@@ -57,7 +55,6 @@ impl Reason {
             Self::NoModel => "no-model",
             Self::UnknownDocument => "unknown-document",
             Self::StaleDocument => "stale-document",
-            Self::OutsideDocument => "outside-document",
             Self::Disabled => "disabled",
             Self::InsideWord => "inside-word",
             Self::Excluded => "excluded",
@@ -86,7 +83,6 @@ impl Reason {
             Self::StaleDocument => {
                 "a change to the document was not understood, so its text is not known; close it and open it again"
             }
-            Self::OutsideDocument => "the cursor is outside of the document that the server knows; open it again",
             Self::Disabled => "completion is switched off here; set enabled, or languages.<id>.enabled, to true",
             Self::Excluded => {
                 "the file is excluded from what a model sees, by its name, an ignore file or the setting exclude"

@@ -24,8 +24,8 @@ impl Selected {
         if (start.line, end.line) != (cursor.line, cursor.line) {
             return None;
         }
-        let offset = |at| position::to_offset(document, at, encoding).ok();
-        let (start, cursor, end) = (offset(start)?, offset(cursor)?, offset(end)?);
+        let offset = |at| position::to_offset(document, at, encoding);
+        let (start, cursor, end) = (offset(start), offset(cursor), offset(end));
         (start <= cursor && cursor <= end).then(|| Self {
             document: document.clone(),
             entry: Suggestion {

@@ -9,7 +9,7 @@ mod notebooks;
 mod trees;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
@@ -17,7 +17,7 @@ use codegemma_model::{CompletionRequest, Engine};
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Plan, Snapshot, Wanted};
 use crate::context::Choice;
-use crate::document::{Change, ChangeError, Document};
+use crate::document::{Change, Document, Stale};
 use crate::flight::{self, Along, Flight, Key, Passenger};
 use crate::gate::Gate;
 use crate::language;
@@ -26,6 +26,7 @@ use crate::panics::fault;
 use crate::position::{self, Encoding, LineColumn};
 use crate::prompt_path;
 use crate::reason::Reason;
+use crate::roots::Roots;
 use crate::selected::Selected;
 use crate::settings::Settings;
 use crate::trigger::Trigger;
@@ -54,7 +55,7 @@ pub struct Session {
     /// How the client counts columns.
     pub encoding: Encoding,
     /// The folders that are open.
-    roots: Vec<PathBuf>,
+    roots: Roots,
     /// What the configuration says.
     pub settings: Settings,
     /// How far the engine is.
@@ -128,7 +129,7 @@ impl Default for Session {
     fn default() -> Self {
         Self {
             encoding: Encoding::default(),
-            roots: Vec::new(),
+            roots: Roots::default(),
             settings: Settings::default(),
             engine: EngineState::Loading,
             starter: false,
@@ -160,8 +161,7 @@ impl Session {
 
     fn insert(&mut self, name: &str, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.cancel_in(name);
-        let root = path.and_then(|path| self.roots.iter().find(|root| path.starts_with(root)));
-        let root = root.map(PathBuf::as_path);
+        let root = path.and_then(|path| self.roots.of(path));
         self.workspace.add(name, path, root);
         self.judgements.opened(name, path);
         let path = path.and_then(|path| prompt_path::name(path, root));
@@ -172,23 +172,37 @@ impl Session {
         self.cell_changed(name);
     }
 
-    /// Another workspace.
-    pub fn enter(&mut self, roots: Vec<PathBuf>) {
+    /// The folders of the workspace.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Another workspace. Documents that are open are called by where they are in it.
+    pub fn enter(&mut self, roots: Roots) {
         self.roots = roots;
+        self.workspace.enter(&self.roots);
+        for (name, document) in &mut self.documents {
+            let place = self.workspace.place(name);
+            let path = place.and_then(|(file, root)| prompt_path::name(file, root));
+            document.path = path.map(Into::into);
+        }
         fault("enter");
         // What there is to say of the patterns is said when they are set.
         drop(self.guard());
     }
 
     /// A document was edited. `None` if it is not open.
-    pub fn change(&mut self, name: &str, version: i32, changes: &[Change]) -> Option<Result<(), ChangeError>> {
+    pub fn change(&mut self, name: &str, version: i32, changes: &mut [Change]) -> Option<Result<(), Stale>> {
         let document = self.documents.get_mut(name)?;
         let applied = document.apply(version, changes, self.encoding);
         fault("change");
         if let Some(flight) = self.flight.as_ref().filter(|flight| flight.is_in(name)) {
             flight.changed(&document.text);
         }
-        self.workspace.edited(name, changes);
+        match applied {
+            Ok(()) => self.workspace.edited(name, changes),
+            Err(Stale) => self.workspace.used(name, None),
+        }
         self.cell_changed(name);
         Some(applied)
     }
@@ -367,7 +381,7 @@ impl Session {
         if document.is_raw_notebook() {
             return Err(Reason::RawNotebook);
         }
-        let offset = position::to_offset(&document.text, at, self.encoding).map_err(|_| Reason::OutsideDocument)?;
+        let offset = position::to_offset(&document.text, at, self.encoding);
         let version = document.version;
         let mut snapshot = self.snapshot(name, offset).ok_or(Reason::UnknownDocument)?;
         let selected = entry.and_then(|entry| Selected::new(&snapshot.text, at, entry, self.encoding));
@@ -433,7 +447,9 @@ impl Session {
         trigger: Trigger,
         entry: Option<&Change>,
     ) -> Result<Boarding, Reason> {
-        self.workspace.used(name, Some(at.line));
+        let last = |document: &Document| document.text.len_lines() - 1;
+        let line = self.documents.get(name).map(|document| at.line.min(last(document)));
+        self.workspace.used(name, line);
         self.judge_now_and_then();
         let boarding = self.begin(name, at, trigger, entry);
         self.use_tree(name);

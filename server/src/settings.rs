@@ -132,7 +132,7 @@ mod tests {
     /// The settings after a client has sent these sections, and what was refused of the last.
     fn after(sections: &[Value]) -> (Settings, Vec<String>) {
         let mut config = Config::new(Layer::default());
-        let refused = sections.iter().map(|section| config.update_client(section, false));
+        let refused = sections.iter().map(|section| config.set_client(section, false));
         let refused = refused.last().unwrap_or_default();
         (Settings::new(&config.effective()), refused)
     }
@@ -153,11 +153,14 @@ mod tests {
         assert!(!settings.of("markdown").enabled && settings.of("rust").enabled);
         let (settings, refused) = after(&[section, json!({"languages": {"markdown": {"enabled": true}}})]);
         assert!(refused.is_empty() && settings.of("markdown").enabled);
-        assert_eq!(settings.of("markdown").max_tokens, 7);
+        assert_eq!(
+            settings.of("markdown").max_tokens,
+            Settings::default().of("c").max_tokens
+        );
     }
 
     #[test]
-    fn a_wrong_value_is_named_and_the_old_one_stays() {
+    fn a_wrong_value_is_named_and_left_out() {
         let section = json!({
             "maxTokens": -1, "deadlineMs": "fast", "multiline": true, "languages": {"c": {"enabled": 1}}, "context": {"openFiles": "no"},
         });
@@ -165,13 +168,15 @@ mod tests {
         assert_eq!(refused.len(), 5, "{refused:?}");
         refused.sort();
         assert_eq!(
-            refused[3], "codegemma.maxTokens: expected a number above 0, found -1; the old value stays",
+            refused[3], "codegemma.maxTokens: expected a number above 0, found -1; this is ignored",
             "{refused:?}"
         );
         assert_eq!(settings, Settings::default());
         assert_eq!(after(&[json!([1])]).1.len(), 1);
-        assert_eq!(after(&[json!({"languages": []})]).1.len(), 1);
-        let (settings, refused) = after(&[json!({"maxTokens": 7}), json!({"maxTokens": "many"})]);
+        assert_eq!(after(&[json!({"languages": []})]).1.len(), 0);
+        let (settings, refused) = after(&[json!({"maxTokens": 7}), json!({"maxTokens": "many", "threads": 1})]);
+        assert_eq!((settings, refused.len()), (Settings::default(), 1));
+        let (settings, refused) = after(&[json!({"maxTokens": 7}), json!("many")]);
         assert_eq!((settings.of("c").max_tokens, refused.len()), (7, 1));
     }
 

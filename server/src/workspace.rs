@@ -17,6 +17,7 @@ use crate::document::{Change, Document};
 use crate::gate::Gate;
 use crate::gather::{Open, Search};
 use crate::panics::fault;
+use crate::roots::Roots;
 use crate::settings::ContextSources;
 
 /// What is known of the open documents together.
@@ -121,7 +122,22 @@ impl Workspace {
         self.want(name);
     }
 
-    /// A document was edited.
+    /// The folders of the workspace are others.
+    pub fn enter(&mut self, roots: &Roots) {
+        for known in self.known.values_mut() {
+            let root = known.file.as_deref().and_then(|file| roots.of(file));
+            known.root = root.map(Path::to_owned);
+        }
+        self.want_all();
+    }
+
+    /// The file of a document, and the folder of the workspace that it is in.
+    pub fn place(&self, name: &str) -> Option<(&Path, Option<&Path>)> {
+        let known = self.known.get(name)?;
+        Some((known.file.as_deref()?, known.root.as_deref()))
+    }
+
+    /// A document was edited, at places that are in it.
     pub fn edited(&mut self, name: &str, changes: &[Change]) {
         self.used(name, None);
         if let Some(known) = self.known.get_mut(name) {

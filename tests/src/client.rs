@@ -160,6 +160,7 @@ impl Client {
         };
         let workspace = json!({
             "configuration": true,
+            "didChangeConfiguration": {"dynamicRegistration": true},
             "didChangeWatchedFiles": {"dynamicRegistration": true, "relativePatternSupport": true},
         });
         let params = json!({

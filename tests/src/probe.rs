@@ -1,10 +1,12 @@
 //! Whether the server has the text of a document that the client has. The protocol does not show a server's text, but
-//! places inside a word and places outside the document are refused by name, without the model.
+//! places inside a word are refused by name, without the model.
+
+use serde_json::json;
 
 use crate::{Client, Random, position};
 
-/// Checks the text at this many places inside words and a few others, and the number of lines. All that the server sent
-/// before must be taken out of the inbox, and columns must be UTF-16.
+/// Checks the text at this many places inside words and a few others, and where it ends. All that the server sent before
+/// must be taken out of the inbox, columns must be UTF-16, and no edit of the document may be under way.
 #[track_caller]
 pub fn check_text(client: &mut Client, uri: &str, text: &str, random: &mut Random, places: usize) {
     let mut inside = Vec::new();
@@ -24,8 +26,8 @@ pub fn check_text(client: &mut Client, uri: &str, text: &str, random: &mut Rando
             _ => (line, column + character.len_utf16()),
         };
     }
-    let last_line = line_column.0;
-    let mut check = |(line, column): (usize, usize), right: &dyn Fn(&str) -> bool| {
+    let end = line_column;
+    let check = |client: &mut Client, (line, column): (usize, usize), right: &dyn Fn(&str) -> bool| {
         client.inline(uri, &position(line, column));
         let reason = client.last_request()["reason"].as_str().unwrap_or_default().to_owned();
         assert!(
@@ -35,16 +37,20 @@ pub fn check_text(client: &mut Client, uri: &str, text: &str, random: &mut Rando
         );
     };
     for _ in 0..places.min(inside.len()) {
-        check(*random.pick(&inside), &|reason| reason == "inside-word");
+        check(client, *random.pick(&inside), &|reason| reason == "inside-word");
     }
     // The model runs for these, so they are few.
-    let in_document = |reason: &str| !matches!(reason, "inside-word" | "outside-document" | "stale-document");
+    let in_document = |reason: &str| !matches!(reason, "inside-word" | "stale-document");
     for _ in 0..outside.len().min(2) {
-        check(*random.pick(&outside), &in_document);
+        check(client, *random.pick(&outside), &in_document);
     }
-    check((last_line + 1, 0), &in_document);
-    check((last_line + 1, 1), &|reason| reason == "outside-document");
-    check((last_line + 2, 0), &|reason| reason == "outside-document");
+    // What is past the end is the end: a word that is put there is found where the text should end, and taken away again.
+    let far = position(end.0 + 1 + random.below(9), random.below(9));
+    client.insert(uri, 0, &far, "ab");
+    check(client, (end.0, end.1 + 1), &|reason| reason == "inside-word");
+    let word = json!({"start": position(end.0, end.1), "end": far});
+    client.change(uri, 0, json!([{"range": word, "text": ""}]));
+    check(client, (end.0 + 1, 0), &in_document);
 }
 
 /// The text around a line; lines are split roughly, as it is for a person to read.

@@ -118,8 +118,17 @@ fn files_that_change_are_followed() {
     let registration = client.notification("client/registerCapability")["registrations"][0].clone();
     assert_eq!(registration["method"], "workspace/didChangeWatchedFiles");
     let watchers = &registration["registerOptions"]["watchers"];
-    assert_eq!(watchers[0]["globPattern"], "**/codegemma.toml");
-    assert_eq!(watchers[1]["globPattern"]["pattern"], "user.toml");
+    let globs = [
+        "codegemma.toml",
+        ".gitignore",
+        ".ignore",
+        ".codegemmaignore",
+        ".git/info/exclude",
+    ];
+    for (watcher, glob) in watchers.as_array().unwrap().iter().zip(globs) {
+        assert_eq!(watcher["globPattern"], format!("**/{glob}"));
+    }
+    assert_eq!(watchers[globs.len()]["globPattern"]["pattern"], "user.toml");
     assert!(suggestion(&mut client, &user).is_ok_and(|tokens| tokens == 1));
 
     let file = user.root().join("codegemma.toml");
@@ -286,10 +295,70 @@ fn a_client_that_says_only_that_something_changed_is_asked() {
     }
     // The answers stand before this in the server's input.
     assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
+    // The section is gone, and what it set with it.
     client.section = Some(json!(null));
     client.notify("workspace/didChangeConfiguration", json!({"settings": null}));
     client.wait(|message| message["method"] == "workspace/configuration");
+    assert!(suggestion(&mut client, &user).is_ok());
+}
+
+#[test]
+fn a_client_that_starts_without_settings_is_asked_for_them() {
+    let user = User::new(SLOW_IS_FINE, "");
+    for nothing in [
+        json!(null),
+        json!({}),
+        json!([]),
+        json!({"codegemma": null}),
+        json!({"codegemma": []}),
+    ] {
+        let mut client = Client::start_as_user(&user.file(), &["--model", MODEL]);
+        client.section = Some(json!({"languages": {"python": {"enabled": false}}}));
+        client.initialize_in(Some(&user.root()), Encoding::Utf16, nothing);
+        client.wait(|message| message["method"] == "workspace/configuration");
+        let registered = client.notification("client/registerCapability");
+        let registered = &registered["registrations"][1];
+        assert_eq!(registered["method"], "workspace/didChangeConfiguration");
+        assert_eq!(registered["registerOptions"], json!({"section": "codegemma"}));
+        client.open(&user.uri(), SUM);
+        client.wait_until_ready();
+        assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
+        assert_quiet(&mut client);
+    }
+}
+
+#[test]
+fn a_section_replaces_what_the_client_set_before() {
+    let user = User::new(&format!("{SLOW_IS_FINE}maxTokens = 2"), "");
+    let mut client = user.start(&["--model", MODEL], json!({"maxTokens": 4}));
+    client.wait_until_ready();
+    assert!(suggestion(&mut client, &user).is_ok_and(|tokens| tokens > 2));
+    let off = json!({"python": {"enabled": false}});
+    for section in [
+        json!({"languages": off, "maxTokens": 1}),
+        json!({"languages": off, "context": []}),
+    ] {
+        set(&mut client, section);
+        assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
+    }
+    for section in [
+        json!({"maxTokens": null}),
+        json!({}),
+        json!([]),
+        json!({"languages": []}),
+        json!({"languages": {"python": []}}),
+    ] {
+        set(&mut client, json!({"languages": off}));
+        set(&mut client, section);
+        assert!(suggestion(&mut client, &user).is_ok_and(|tokens| tokens <= 2));
+    }
+    // Some clients send the section as it is.
+    client.notify(
+        "workspace/didChangeConfiguration",
+        json!({"settings": {"languages": off}}),
+    );
     assert_eq!(suggestion(&mut client, &user), Err("disabled".to_owned()));
+    assert_quiet(&mut client);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn initialize_is_answered_before_the_model_is_loaded() {
     assert_eq!(capabilities["positionEncoding"], "utf-8");
     assert_eq!(capabilities["textDocumentSync"]["change"], 2);
     assert_eq!(capabilities["inlineCompletionProvider"], true);
-    assert_eq!(capabilities["completionProvider"]["resolveProvider"], true);
+    assert_eq!(capabilities["completionProvider"]["resolveProvider"], false);
     assert_eq!(
         capabilities["executeCommandProvider"]["commands"],
         json!([

@@ -11,7 +11,6 @@ import { CloseAction, ErrorAction, LanguageClient, type LanguageClientOptions } 
 import { delayAfter } from './backoff';
 import { find, verify } from './find';
 import { isPaused, pathOf, settings } from './configuration';
-import { change } from './settings';
 
 /** What the server is doing, as `codegemma/status` says it. */
 export interface Status {
@@ -47,8 +46,6 @@ interface Running {
     process: ChildProcess | undefined;
     words: string[];
     stopping: boolean;
-    /** The section of settings that it was told last. */
-    section: Record<string, unknown>;
 }
 
 export class Server implements vscode.Disposable {
@@ -91,12 +88,7 @@ export class Server implements vscode.Disposable {
     /** Tells the server what the user set. */
     async configure(): Promise<void> {
         const { section } = this.settings();
-        const { running } = this;
-        if (running !== undefined) {
-            const told = change(running.section, section);
-            running.section = section;
-            await running.client.sendNotification('workspace/didChangeConfiguration', { settings: { codegemma: told } });
-        }
+        await this.running?.client.sendNotification('workspace/didChangeConfiguration', { settings: { codegemma: section } });
     }
 
     /** Runs one of the server's commands. */
@@ -147,7 +139,7 @@ export class Server implements vscode.Disposable {
             return;
         }
         this.log.info(`Starting ${[program, ...args].join(' ')}`);
-        const running: Running = { client: undefined as never, process: undefined, words: [], stopping: false, section };
+        const running: Running = { client: undefined as never, process: undefined, words: [], stopping: false };
         const serve = async (): Promise<ChildProcess> => {
             running.process = spawn(program, args, { stdio: 'pipe' });
             return running.process;

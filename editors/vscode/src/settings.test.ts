@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { change, check, type Schema } from './settings';
+import { check, type Schema } from './settings';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 const properties: Record<string, Schema & { default: unknown; scope?: string }> =
@@ -82,20 +82,4 @@ test('a workspace cannot choose a program, a path or a device', () => {
     for (const name of ['serverPath', 'model', 'device', 'threads', 'contextTokens', 'cacheMiB']) {
         assert.equal(properties[`codegemma.${name}`]?.scope, 'machine', name);
     }
-});
-
-test('a value that is not set any more is taken back', () => {
-    const before = { maxTokens: 3, exclude: ['a'], languages: { python: { enabled: false, maxTokens: 4 } } };
-    assert.deepEqual(change(before, {}), {
-        maxTokens: null,
-        exclude: null,
-        languages: { python: { enabled: null, maxTokens: null } },
-    });
-    const now = { maxTokens: 5, languages: { python: { enabled: false }, rust: { maxTokens: 1 } } };
-    assert.deepEqual(change(before, now), {
-        maxTokens: 5,
-        exclude: null,
-        languages: { python: { enabled: false, maxTokens: null }, rust: { maxTokens: 1 } },
-    });
-    assert.deepEqual(change({}, now), now);
 });

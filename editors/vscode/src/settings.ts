@@ -66,23 +66,6 @@ export function check(values: Readonly<Record<string, unknown>>, schemas: Readon
     return checked;
 }
 
-/**
- * What to tell a server that has the section `before`, so that it has the section `now`: it keeps what it is told nothing
- * about, and takes `null` for a value that is taken back.
- */
-export function change(before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    const told: Record<string, unknown> = { ...now };
-    for (const [name, value] of Object.entries(before)) {
-        if (isOf('object', value)) {
-            const inner = now[name] ?? {};
-            told[name] = isOf('object', inner) ? change(value as object as Record<string, unknown>, inner as Record<string, unknown>) : inner;
-        } else {
-            told[name] ??= null;
-        }
-    }
-    return told;
-}
-
 /** What is wrong with a value, as a sentence, if anything is. */
 function mismatch(name: string, value: unknown, schema: Schema): string | undefined {
     const wrong = (expected: string) =>

@@ -123,14 +123,6 @@ impl Source<'_> {
         }
     }
 
-    /// What becomes of a value that is not taken.
-    fn instead(&self) -> &'static str {
-        match self {
-            Self::Client { .. } => "the old value stays",
-            Self::File { .. } => "this is ignored",
-        }
-    }
-
     /// Why a key may not be set here at all.
     fn refuses(&self, key: &Key) -> Option<&'static str> {
         match (key.place, self) {
@@ -145,6 +137,16 @@ impl Source<'_> {
     }
 }
 
+/// Whether a table sets nothing: it is empty, or `null`, or Lua's empty table, which is a list in JSON.
+pub fn says_nothing(table: &Value) -> bool {
+    match table {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(table) => table.is_empty(),
+        _ => false,
+    }
+}
+
 impl Layer {
     /// Sets a value that is known to be good.
     pub fn set(&mut self, name: &str, value: Value, origin: Origin) {
@@ -152,7 +154,7 @@ impl Layer {
         self.0.insert(name.to_owned(), Setting { key, value, origin });
     }
 
-    /// Takes over what a table sets, and says what it could not take. `null` takes a value back.
+    /// Takes over what a table sets, and says what it could not take. `null` sets nothing.
     pub(super) fn update(&mut self, table: &Map<String, Value>, source: Source<'_>) -> Vec<String> {
         let mut refused = Vec::new();
         self.walk(&mut Vec::new(), table, source, &mut refused);
@@ -169,14 +171,14 @@ impl Layer {
         for (name, value) in table {
             path.push(name);
             match keys::find(path) {
-                Found::Key(_) if value.is_null() => drop(self.0.remove(&path.join("."))),
+                Found::Key(_) if value.is_null() => {}
                 Found::Key(key) => match Self::take(path, key, value, source) {
                     Ok(setting) => drop(self.0.insert(path.join("."), setting)),
                     Err(message) => refused.push(message),
                 },
                 Found::Table => match value {
                     Value::Object(table) => self.walk(path, table, source, refused),
-                    Value::Null => {}
+                    nothing if says_nothing(nothing) => {}
                     other => refused.push(refusal(path, "expected a table of settings", other, source)),
                 },
                 Found::Nothing => refused.extend(unknown(path, source)),
@@ -188,7 +190,7 @@ impl Layer {
     fn take(path: &[&str], key: &'static Key, value: &Value, source: Source<'_>) -> Result<Setting, String> {
         if let Some(why) = source.refuses(key) {
             let (place, name) = (source.place(path), source.name(&path.join(".")));
-            return Err(format!("{place}{name}: {why}; {}", source.instead()));
+            return Err(format!("{place}{name}: {why}; this is ignored"));
         }
         key.check(value)
             .map_err(|expected| refusal(path, &format!("expected {expected}"), value, source))?;
@@ -201,8 +203,8 @@ impl Layer {
 }
 
 fn refusal(path: &[&str], expected: &str, found: &Value, source: Source<'_>) -> String {
-    let (place, name, instead) = (source.place(path), source.name(&path.join(".")), source.instead());
-    format!("{place}{name}: {expected}, found {}; {instead}", shown(found))
+    let (place, name) = (source.place(path), source.name(&path.join(".")));
+    format!("{place}{name}: {expected}, found {}; this is ignored", shown(found))
 }
 
 impl PartialEq for Key {
@@ -267,7 +269,7 @@ mod tests {
             json!({"maxTokens": "x".repeat(99), "model": "m"}),
             1,
             &[&format!(
-                "codegemma.maxTokens: expected a number above 0, found \"{}…; the old value stays",
+                "codegemma.maxTokens: expected a number above 0, found \"{}…; this is ignored",
                 "x".repeat(39)
             )],
         );
@@ -275,7 +277,7 @@ mod tests {
             true,
             json!({"languages": {"c": 1}, "context": null}),
             0,
-            &["codegemma.languages.c: expected a table of settings, found 1; the old value stays"],
+            &["codegemma.languages.c: expected a table of settings, found 1; this is ignored"],
         );
         check(
             true,
@@ -287,25 +289,39 @@ mod tests {
             true,
             json!({"trustedWorkspaces": []}),
             0,
-            &["codegemma.trustedWorkspaces: only the user's own codegemma.toml can set this; the old value stays"],
+            &["codegemma.trustedWorkspaces: only the user's own codegemma.toml can set this; this is ignored"],
         );
         check(true, json!({"trustWorkspace": true}), 1, &[]);
         check(
             false,
             json!({"trustWorkspace": true}),
             0,
-            &["codegemma.trustWorkspace: only a client's initializationOptions can say this; the old value stays"],
+            &["codegemma.trustWorkspace: only a client's initializationOptions can say this; this is ignored"],
         );
     }
 
     #[test]
-    fn null_takes_a_value_back() {
-        let mut layer = Layer::default();
-        let mut update = |settings: Value| {
-            layer.update(settings.as_object().unwrap(), Source::Client { start: false });
-            layer.0.keys().cloned().collect::<Vec<_>>()
-        };
-        assert_eq!(update(json!({"maxTokens": 7, "threads": 2})), ["maxTokens", "threads"]);
-        assert_eq!(update(json!({"maxTokens": null, "enabled": null})), ["threads"]);
+    fn null_and_empty_tables_set_nothing() {
+        for nothing in [json!(null), json!([]), json!({})] {
+            check(
+                false,
+                json!({"languages": nothing, "context": nothing, "maxTokens": 7}),
+                1,
+                &[],
+            );
+            check(
+                false,
+                json!({"languages": {"python": nothing, "c": {"enabled": null}}}),
+                0,
+                &[],
+            );
+        }
+        check(false, json!({"maxTokens": null, "exclude": null, "threads": 2}), 1, &[]);
+        check(
+            false,
+            json!({"languages": [1]}),
+            0,
+            &["codegemma.languages: expected a table of settings, found [1]; this is ignored"],
+        );
     }
 }

@@ -37,7 +37,7 @@ impl Disk {
             }],
             ..Config::new(layer)
         };
-        assert_eq!(config.update_client(client, true), Vec::<String>::new());
+        assert_eq!(config.set_client(client, true), Vec::<String>::new());
         config
     }
 }
@@ -193,4 +193,26 @@ fn the_table_in_the_readme_is_what_the_data_gives() {
     let table: String = [head.to_owned()].into_iter().chain(KEYS.iter().map(row)).collect();
     let readme = include_str!("../../../README.md").replace("\r\n", "\n");
     assert!(readme.contains(&table), "README.md must have this table:\n{table}");
+}
+
+#[test]
+fn a_section_replaces_what_the_client_set_before() {
+    let disk = Disk::new("maxTokens = 1", "");
+    let mut config = disk.config(&json!({"maxTokens": 3, "threads": 2, "trustWorkspace": true}), &[]);
+    let mut check = |section: Value, tokens: u64, threads: Value| {
+        assert_eq!(config.set_client(&section, false), Vec::<String>::new(), "{section}");
+        let effective = config.effective();
+        assert_eq!(effective.value("maxTokens"), json!(tokens), "{section}");
+        assert_eq!(effective.value("threads"), threads, "{section}");
+        assert!(config.trusts(&disk.root()), "{section}");
+    };
+    check(json!(null), 3, json!(2));
+    check(json!({"threads": 4}), 1, json!(4));
+    check(json!({"maxTokens": 5, "threads": null}), 5, json!(null));
+    check(json!([]), 1, json!(null));
+    check(json!({"maxTokens": 5}), 5, json!(null));
+    check(json!({}), 1, json!(null));
+    check(json!({"maxTokens": 5}), 5, json!(null));
+    check(json!(null), 1, json!(null));
+    assert!(config.set_client(&json!("x"), false)[0].contains("found \"x\""));
 }

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_lsp::Client;
-use tower_lsp::ls_types::{ClientCapabilities, ConfigurationItem, MessageType, Registration};
+use tower_lsp::ls_types::{ConfigurationItem, MessageType, Registration};
 
+use super::capabilities::Introduction;
+use super::convert::IGNORE_FILES;
 use super::shared::Shared;
-use crate::config::{Config, FILE_NAME};
+use crate::config::{self, Config, FILE_NAME};
 use crate::settings::Settings;
 
 /// How long a client may take to answer.
@@ -28,47 +30,58 @@ pub(super) struct Configuration {
     /// The problems of the files as they were read last.
     told: BTreeSet<String>,
     can: Abilities,
+    /// How often the client was to be asked for its settings since it was last, which one task does.
+    asks: usize,
 }
 
 /// What the client can do about settings.
 #[derive(Clone, Copy, Default)]
 struct Abilities {
     /// It can be asked for its settings.
-    answer: bool,
+    has_settings: bool,
+    /// It tells when they change, where it is asked to.
+    tells_of_settings: bool,
     /// It can watch files.
-    watch: bool,
+    watches: bool,
     /// It can watch files outside of its folders.
-    watch_elsewhere: bool,
-}
-
-impl Abilities {
-    fn new(client: &ClientCapabilities) -> Self {
-        let workspace = client.workspace.as_ref();
-        let watched = workspace.and_then(|workspace| workspace.did_change_watched_files.as_ref());
-        Self {
-            answer: workspace.and_then(|workspace| workspace.configuration) == Some(true),
-            watch: watched.and_then(|watched| watched.dynamic_registration) == Some(true),
-            watch_elsewhere: watched.and_then(|watched| watched.relative_pattern_support) == Some(true),
-        }
-    }
+    watches_elsewhere: bool,
 }
 
 impl Shared {
-    /// Reads the files and takes over what the client says at the start, then loads the engine.
-    pub(super) fn configure_first(self: &Arc<Self>, client: &ClientCapabilities, roots: &[PathBuf], options: &Value) {
+    /// Reads the files and takes over what the client says at the start, then loads the engine. A client that gives no
+    /// settings there and can be asked for them is asked, and told to say when they change.
+    pub(super) fn configure_first(self: &Arc<Self>, said: &Introduction, roots: &[PathBuf], client: &Client) {
+        let section = said.options.get(SECTION).unwrap_or(&said.options);
         self.change_config(false, |configuration| {
-            configuration.can = Abilities::new(client);
+            configuration.can = Abilities {
+                has_settings: said.has_settings,
+                tells_of_settings: said.tells_of_settings,
+                watches: said.watches,
+                watches_elsewhere: said.watches_elsewhere,
+            };
             configuration.config = self.flags.config(roots);
-            section(options).map_or_else(Vec::new, |section| configuration.config.update_client(section, true))
+            configuration.config.set_client(section, true)
+        });
+        let pulls = config::says_nothing(section) && said.has_settings;
+        if pulls {
+            self.ask(client.clone());
+        }
+        self.register(client.clone(), pulls);
+    }
+
+    /// The folders of the workspace are others.
+    pub(super) fn enter(self: &Arc<Self>, roots: &[PathBuf]) {
+        self.change_config(false, |configuration| {
+            let before = std::mem::replace(&mut configuration.config, self.flags.config(roots));
+            configuration.config.keep_client(before);
+            Vec::new()
         });
     }
 
     /// The client changed its settings, or says that it did; then it is asked for them.
     pub(super) fn configure(self: &Arc<Self>, settings: &Value, client: &Client) {
-        match settings.get(SECTION).filter(|section| !section.is_null()) {
-            Some(section) => self.change_config(false, |configuration| {
-                configuration.config.update_client(section, false)
-            }),
+        match section(settings) {
+            Some(section) => self.change_config(false, |configuration| configuration.config.set_client(section, false)),
             None => self.ask(client.clone()),
         }
     }
@@ -117,54 +130,77 @@ impl Shared {
         }
     }
 
-    /// Asks the client for its settings, and waits neither for it here nor for ever.
+    /// Asks the client for its settings, and waits neither for it here nor for ever. While it has not answered it is not asked
+    /// once more, but afterwards.
     fn ask(self: &Arc<Self>, client: Client) {
-        if !self.configuration().can.answer {
+        let mut configuration = self.configuration();
+        if !configuration.can.has_settings {
             return;
         }
+        configuration.asks += 1;
+        if configuration.asks > 1 {
+            return;
+        }
+        drop(configuration);
         let shared = self.clone();
         self.outbox.begin(async move {
-            let item = ConfigurationItem {
-                scope_uri: None,
-                section: Some(SECTION.to_owned()),
-            };
-            match tokio::time::timeout(PATIENCE, client.configuration(vec![item])).await {
-                Err(_) => tracing::warn!("the client was asked for its settings and does not answer"),
-                Ok(Err(error)) => tracing::warn!("the client does not give its settings: {error}"),
-                Ok(Ok(sections)) => {
-                    if let Some(section) = sections.first().filter(|section| !section.is_null()) {
-                        shared.change_config(false, |configuration| {
-                            configuration.config.update_client(section, false)
-                        });
+            loop {
+                let asks = shared.configuration().asks;
+                let item = ConfigurationItem {
+                    scope_uri: None,
+                    section: Some(SECTION.to_owned()),
+                };
+                match tokio::time::timeout(PATIENCE, client.configuration(vec![item])).await {
+                    Err(_) => tracing::warn!("the client was asked for its settings and does not answer"),
+                    Ok(Err(error)) => tracing::warn!("the client does not give its settings: {error}"),
+                    Ok(Ok(sections)) => {
+                        let section = sections.first().unwrap_or(&Value::Null);
+                        shared.change_config(false, |configuration| configuration.config.set_client(section, false));
                     }
+                }
+                let mut configuration = shared.configuration();
+                configuration.asks -= asks;
+                if configuration.asks == 0 {
+                    return;
                 }
             }
         });
     }
 
-    /// Asks the client to tell when a file of settings changes.
-    pub(super) fn watch_files(self: &Arc<Self>, client: Client) {
+    /// Asks the client to tell when a file of settings or one with rules that hide files changes, and, where it `pulls`,
+    /// when its settings do.
+    fn register(self: &Arc<Self>, client: Client, pulls: bool) {
         let configuration = self.configuration();
         let can = configuration.can;
-        if !can.watch {
+        let mut registrations = Vec::new();
+        if can.watches {
+            let names = [FILE_NAME].iter().chain(IGNORE_FILES);
+            let mut watchers: Vec<Value> = names.map(|name| json!({"globPattern": format!("**/{name}")})).collect();
+            if can.watches_elsewhere {
+                watchers.extend(configuration.config.user_file().and_then(watcher));
+            }
+            registrations.push(Registration {
+                id: "codegemma/files".to_owned(),
+                method: "workspace/didChangeWatchedFiles".to_owned(),
+                register_options: Some(json!({"watchers": watchers})),
+            });
+        }
+        if pulls && can.tells_of_settings {
+            registrations.push(Registration {
+                id: "codegemma/section".to_owned(),
+                method: "workspace/didChangeConfiguration".to_owned(),
+                register_options: Some(json!({"section": SECTION})),
+            });
+        }
+        if registrations.is_empty() {
             return;
         }
-        let mut watchers = vec![json!({"globPattern": format!("**/{FILE_NAME}")})];
-        let user = configuration.config.user_file();
-        if can.watch_elsewhere
-            && let Some(watcher) = user.and_then(watcher)
-        {
-            watchers.push(watcher);
-        }
-        let registration = Registration {
-            id: "codegemma/settings".to_owned(),
-            method: "workspace/didChangeWatchedFiles".to_owned(),
-            register_options: Some(json!({"watchers": watchers})),
-        };
         self.outbox.begin(async move {
-            let answer = tokio::time::timeout(PATIENCE, client.register_capability(vec![registration])).await;
+            let answer = tokio::time::timeout(PATIENCE, client.register_capability(registrations)).await;
             if !matches!(answer, Ok(Ok(()))) {
-                tracing::warn!("the client does not watch {FILE_NAME}; codegemma.restart reads it again");
+                tracing::warn!(
+                    "the client does not tell when files or settings change; codegemma.restart reads them again"
+                );
             }
         });
     }
@@ -177,8 +213,44 @@ fn watcher(file: &Path) -> Option<Value> {
     Some(json!({"globPattern": {"baseUri": folder.as_str(), "pattern": name}}))
 }
 
-/// The section in what a client says at the start, which some put into an object of its own.
-fn section(options: &Value) -> Option<&Value> {
-    let section = options.get(SECTION).unwrap_or(options);
-    (!section.is_null()).then_some(section)
+/// The section in what a client says while it runs, which some put into an object of its own and some do not. `None` if the client says
+/// nothing of these settings.
+fn section(said: &Value) -> Option<&Value> {
+    match said.get(SECTION) {
+        Some(Value::Null) | None => config::has_settings(said).then_some(said),
+        section => section,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_is_found_in_an_object_of_its_own_or_as_it_is() {
+        let check = |said: Value, expected: Option<Value>| assert_eq!(section(&said), expected.as_ref(), "{said}");
+        let set = json!({"maxTokens": 3});
+        check(json!({"codegemma": set}), Some(set.clone()));
+        check(
+            json!({"codegemma": set, "other": 1, "enabled": false}),
+            Some(set.clone()),
+        );
+        check(set.clone(), Some(set));
+        check(
+            json!({"context": {"imports": false}}),
+            Some(json!({"context": {"imports": false}})),
+        );
+        check(json!({"codegemma": []}), Some(json!([])));
+        check(json!({"codegemma": 5}), Some(json!(5)));
+        for nothing in [
+            json!(null),
+            json!({}),
+            json!([]),
+            json!({"codegemma": null}),
+            json!({"python": {"enabled": 1}}),
+            json!(5),
+        ] {
+            check(nothing, None);
+        }
+    }
 }

@@ -15,6 +15,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::capabilities::ACCEPTED;
+use super::uri;
 use crate::complete::Suggestion;
 use crate::document::Change;
 use crate::position::{self, Encoding, LineColumn};
@@ -23,12 +24,12 @@ use crate::trigger::Trigger;
 /// The longest label in a popup, in characters.
 const LABEL_CHARS: usize = 80;
 
-/// The file behind a URI, if it is one.
+/// The files whose rules hide others.
+pub(super) const IGNORE_FILES: &[&str] = &[".gitignore", ".ignore", ".codegemmaignore", ".git/info/exclude"];
+
+/// The file behind a URI in its one spelling, if it is one.
 pub(super) fn file_path(uri: &Uri) -> Option<PathBuf> {
-    if !uri.scheme().as_str().eq_ignore_ascii_case("file") {
-        return None;
-    }
-    Some(uri.to_file_path()?.into_owned())
+    uri::file_path(uri.as_str())
 }
 
 /// The document that the arguments of a command name, as those of [`inline_item`] do.
@@ -39,6 +40,11 @@ pub(super) fn document_of(arguments: &[Value]) -> Option<&str> {
 /// Whether a URI is that of a file of this name.
 pub(super) fn is_called(uri: &Uri, name: &str) -> bool {
     file_path(uri).is_some_and(|path| path.file_name() == Some(name.as_ref()))
+}
+
+/// Whether a URI is that of a file whose rules hide others.
+pub(super) fn is_ignore_file(uri: &Uri) -> bool {
+    file_path(uri).is_some_and(|path| IGNORE_FILES.iter().any(|name| path.ends_with(name)))
 }
 
 /// The place that a command is about: its argument `{uri, position}`.

@@ -2,17 +2,20 @@
 //!
 //! tower-lsp stops reading for good at the first message that it cannot parse. Here such a message becomes a request
 //! for [`MALFORMED`], which answers it with an error, and the next message is served. The sieve also sees first when
-//! the client is gone. It must not know what messages mean, apart from their ids.
+//! the client is gone. Messages are passed on in the shape that the protocol's types have ([`inbound`]). It must not know
+//! what they mean, apart from their ids.
 
 use std::io;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tower_lsp::jsonrpc::{Request, Response};
+use tower_lsp::jsonrpc::{Id, Request, Response};
 use tower_lsp::ls_types::{
     DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidCloseNotebookDocumentParams,
     DidCloseTextDocumentParams, DidOpenNotebookDocumentParams, DidOpenTextDocumentParams,
 };
+
+use super::inbound;
 
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
 pub(super) const MALFORMED: &str = "codegemma/malformed";
@@ -22,6 +25,9 @@ pub(super) const LOST: &str = "codegemma/lost";
 
 /// A notification, for which tower-lsp answers whoever wants an answer.
 const CANCEL: &str = "$/cancelRequest";
+
+/// The last notification.
+const EXIT: &str = "exit";
 
 /// The longest message that is read into memory.
 const MAX_BODY: u64 = 256 << 20;
@@ -41,7 +47,7 @@ enum Frame {
     Bad(String),
 }
 
-/// Passes on messages until the input ends.
+/// Passes on messages until the input ends, or until the client says that there are no more.
 pub(super) async fn sieve(input: impl AsyncRead + Unpin, mut output: impl AsyncWrite + Unpin) -> io::Result<()> {
     let mut input = tokio::io::BufReader::new(input);
     while let Some(frame) = read(&mut input).await? {
@@ -54,8 +60,16 @@ pub(super) async fn sieve(input: impl AsyncRead + Unpin, mut output: impl AsyncW
             .await?;
         output.write_all(&body).await?;
         output.flush().await?;
+        if is_exit(&body) {
+            break;
+        }
     }
     Ok(())
+}
+
+fn is_exit(body: &[u8]) -> bool {
+    // Few messages are so short that it is worth to read them once more.
+    body.len() < 200 && serde_json::from_slice::<Request>(body).is_ok_and(|message| message.method() == EXIT)
 }
 
 /// Reads the next message; `None` at the end of the input. Lines that are no header are skipped.
@@ -119,7 +133,22 @@ fn check(mut body: Vec<u8>) -> Vec<u8> {
             Some(id) => malformed(json!(id), METHOD_NOT_FOUND, "there is no request of this name"),
             None => body,
         },
-        Ok(request) => lost(&request).unwrap_or(body),
+        Ok(request) => {
+            let (method, id, params) = request.into_parts();
+            let mut params = params.unwrap_or_default();
+            let mended = inbound::mend(&method, &mut params);
+            if let Some(lost) = lost(&method, id.as_ref(), &params) {
+                return lost;
+            }
+            if !mended {
+                return body;
+            }
+            let mut message = json!({"jsonrpc": "2.0", "method": method, "params": params});
+            if let Some(id) = id {
+                message["id"] = json!(id);
+            }
+            message.to_string().into_bytes()
+        }
         Err(error) if error.is_data() => {
             let id = serde_json::from_slice::<Value>(&body)
                 .ok()
@@ -159,12 +188,11 @@ fn mend_surrogates(body: &mut [u8]) -> bool {
 
 /// A request with wrong parameters is answered with an error, but a notification would be dropped without a word, and
 /// the document would no longer be the client's. Gives what stands for such a change.
-fn lost(request: &Request) -> Option<Vec<u8>> {
+fn lost(method: &str, id: Option<&Id>, params: &Value) -> Option<Vec<u8>> {
     fn fits<'a, T: serde::Deserialize<'a>>(params: &'a Value) -> bool {
         T::deserialize(params).is_ok()
     }
-    let params = request.params().unwrap_or(&Value::Null);
-    let fits = match request.method() {
+    let fits = match method {
         "textDocument/didOpen" => fits::<DidOpenTextDocumentParams>(params),
         "textDocument/didChange" => fits::<DidChangeTextDocumentParams>(params),
         "textDocument/didClose" => fits::<DidCloseTextDocumentParams>(params),
@@ -173,10 +201,9 @@ fn lost(request: &Request) -> Option<Vec<u8>> {
         "notebookDocument/didClose" => fits::<DidCloseNotebookDocumentParams>(params),
         _ => true,
     };
-    if fits || request.id().is_some() {
+    if fits || id.is_some() {
         return None;
     }
-    let method = request.method();
     let document = match method {
         "textDocument/didChange" => params.get("textDocument"),
         "notebookDocument/didChange" => params.get("notebookDocument"),

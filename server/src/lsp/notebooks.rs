@@ -39,8 +39,8 @@ impl Shared {
             self.open_cells(&uri, &structure.did_open.unwrap_or_default());
         }
         for text in change.text_content.unwrap_or_default() {
-            let changes: Vec<_> = text.changes.into_iter().map(convert::change).collect();
-            self.change(&text.document.uri, text.document.version, &changes);
+            let mut changes: Vec<_> = text.changes.into_iter().map(convert::change).collect();
+            self.change(&text.document.uri, text.document.version, &mut changes);
         }
     }
 

@@ -187,7 +187,7 @@ impl Shared {
     }
 
     /// A document was edited.
-    pub(super) fn change(self: &Arc<Self>, uri: &Uri, version: i32, changes: &[Change]) {
+    pub(super) fn change(self: &Arc<Self>, uri: &Uri, version: i32, changes: &mut [Change]) {
         let uri = uri.as_str();
         let mut session = self.lock();
         let changed = session.change(uri, version, changes);
@@ -249,8 +249,7 @@ impl Shared {
             Err(reason) => {
                 tracing::debug!("nothing is suggested ({}): {}", reason.as_str(), reason.sentence());
                 self.statistics().count_answer(Some(reason));
-                self.outbox
-                    .status(status::status(&session, Some(LastRequest::without_model(reason))));
+                self.tell(&session, Some(LastRequest::without_model(reason)));
                 None
             }
         }
@@ -384,8 +383,6 @@ impl Drop for Waiting {
         if self.last_request.is_some() {
             self.shared.statistics().count_answer(self.reason);
         }
-        self.shared
-            .outbox
-            .status(status::status(&session, self.last_request.take()));
+        self.shared.tell(&session, self.last_request.take());
     }
 }

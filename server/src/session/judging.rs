@@ -202,7 +202,7 @@ impl Session {
     /// Has a gate for the workspace and the settings, by which everything is judged anew. Says what is wrong with the
     /// patterns of the settings.
     pub(super) fn guard(&mut self) -> Vec<String> {
-        let (gate, messages) = Gate::new(&self.roots, &self.settings.exclude);
+        let (gate, messages) = Gate::new(self.roots.folders(), &self.settings.exclude);
         self.gate = Arc::new(gate);
         self.renew();
         self.judgements.forget();

@@ -207,7 +207,9 @@ fn read(language: &'static Language, text: &str) {
     for (from, to, text) in [(2, 2, "x"), (2, 2, "\n  "), (2, 4, ""), (0, 1, "(")] {
         let range = Some((place(&document, from), place(&document, to)));
         let text = text.to_owned();
-        document.apply(2, &[Change { range, text }], Encoding::Utf8).unwrap();
+        document
+            .apply(2, &mut [Change { range, text }], Encoding::Utf8)
+            .unwrap();
         document.parsed();
     }
 }

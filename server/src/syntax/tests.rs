@@ -146,7 +146,7 @@ fn after_random_edits_the_tree_is_that_of_a_fresh_parse() {
                 range: (below(40) > 0).then(|| (place(start), place(end))),
                 text: (0..=below(3)).map(|_| pieces[below(pieces.len())]).collect(),
             };
-            document.apply(version, &[change], Encoding::Utf16).unwrap();
+            document.apply(version, &mut [change], Encoding::Utf16).unwrap();
             if below(4) == 0
                 && let Some(job) = document.parse_job()
             {
@@ -170,12 +170,12 @@ fn a_tree_that_comes_late_gets_the_edits_since() {
     let job = document.parse_job().unwrap();
     assert!(document.parse_job().is_none(), "it is being made");
     let at = |column| crate::position::LineColumn { line: 0, column };
-    let change = Change {
+    let mut change = Change {
         range: Some((at(8), at(8))),
         text: "\"".to_owned(),
     };
     document
-        .apply(2, std::slice::from_ref(&change), Encoding::Utf8)
+        .apply(2, std::slice::from_mut(&mut change), Encoding::Utf8)
         .unwrap();
     document.parse_done(&job, job.run());
     assert_eq!(document.parsed().unwrap().errors(), 1);
@@ -183,7 +183,7 @@ fn a_tree_that_comes_late_gets_the_edits_since() {
     document
         .apply(
             3,
-            &[Change {
+            &mut [Change {
                 range: None,
                 text: "mod".to_owned(),
             }],
@@ -194,7 +194,7 @@ fn a_tree_that_comes_late_gets_the_edits_since() {
     document
         .apply(
             4,
-            &[Change {
+            &mut [Change {
                 range: None,
                 text: "mod a;".to_owned(),
             }],

@@ -57,13 +57,13 @@ impl Desk {
     fn insert(&mut self, name: &str, line: usize, column: usize, text: &str) {
         self.version += 1;
         let at = LineColumn { line, column };
-        let change = Change {
+        let mut change = Change {
             range: Some((at, at)),
             text: text.to_owned(),
         };
         let document = self.documents.get_mut(name).unwrap();
         document
-            .apply(self.version, std::slice::from_ref(&change), Encoding::Utf8)
+            .apply(self.version, std::slice::from_mut(&mut change), Encoding::Utf8)
             .unwrap();
         self.workspace.edited(name, &[change]);
         self.settle();
@@ -236,13 +236,13 @@ fn edits_are_regions_of_the_text_as_it_is() {
         let lines: String = (0..100).map(|n| format!("line {n}\n")).collect();
         desk.open("a.rs", &lines);
         let at = |(line, column)| LineColumn { line, column };
-        let change = Change {
+        let mut change = Change {
             range: Some((at(from), at(to))),
             text: text.to_owned(),
         };
         let document = desk.documents.get_mut("a.rs").unwrap();
         document
-            .apply(2, std::slice::from_ref(&change), Encoding::Utf8)
+            .apply(2, std::slice::from_mut(&mut change), Encoding::Utf8)
             .unwrap();
         desk.workspace.edited("a.rs", &[change]);
         let edited = desk.workspace.recent.others("").next().unwrap().1[0].clone();

@@ -217,24 +217,6 @@ local function section()
   return { codegemma = vim.tbl_isempty(settings) and vim.empty_dict() or settings }
 end
 
---- What to tell a server that has the settings `before`, so that it has those of `now`: it keeps what it is told nothing
---- about, and takes null for a value that is taken back.
----@param before table<string, any>
----@param now table<string, any>
----@return table<string, any>
-local function change(before, now)
-  local told = vim.deepcopy(now)
-  for name, value in pairs(before) do
-    if type(value) == 'table' and not vim.islist(value) then
-      local inner = now[name] == nil and vim.empty_dict() or now[name]
-      told[name] = type(inner) == 'table' and change(value, inner) or inner
-    elseif now[name] == nil then
-      told[name] = vim.NIL
-    end
-  end
-  return told
-end
-
 --- The folder that a buffer belongs to.
 ---@param buf integer
 ---@return string
@@ -338,9 +320,8 @@ end
 function M.configure()
   local client = M.get()
   if client then
-    local told = change(client.settings, section())
     client.settings = section()
-    M.call(client, 'notify', 'workspace/didChangeConfiguration', { settings = told })
+    M.call(client, 'notify', 'workspace/didChangeConfiguration', { settings = client.settings })
   end
 end
 
