@@ -277,7 +277,9 @@ export class Editor {
 const PROBE = `
 window.ghostText = () => {
     const text = (nodes) => [...nodes].map((node) => node.textContent).join('').replaceAll('\\u00a0', ' ').replaceAll('\\u00b7', ' ');
-    const editor = document.querySelector('.editor-group-container.active .monaco-editor') ?? document;
+    // A notebook's cells lie outside of the group that shows them.
+    const focused = document.querySelector('.monaco-editor.focused');
+    const editor = focused ?? document.querySelector('.editor-group-container.active .monaco-editor') ?? document;
     const inline = text(editor.querySelectorAll('[class*="ghost-text-decoration"]'));
     const below = [...editor.querySelectorAll('.suggest-preview-text .view-line, .ghost-text .view-line')].map((line) => text([line]));
     return [inline, ...below].join('\\n').replace(/^\\n$/, '');

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Editor, until } from './editor.mjs';
 import { restricted, writeRestricted } from './restricted.mjs';
 import { pictured } from './picture.mjs';
+import { popup } from './popup.mjs';
 import { FILES, scenarios, write } from './scenarios.mjs';
 import { otherExtension, surroundings } from './surroundings.mjs';
 
@@ -83,7 +84,7 @@ async function drive(workspace, scenarios, options) {
     }
 }
 
-await drive(workspace, { ...scenarios, ...surroundings, ...pictured }, { others: [otherExtension(CACHE)] });
+await drive(workspace, { ...scenarios, ...popup, ...surroundings, ...pictured }, { others: [otherExtension(CACHE)] });
 await drive(untrusted, restricted, { asksForTrust: true });
 console.log(`${count} scenarios, ${failed.length} failed`);
 process.exit(failed.length > 0 || count === 0 ? 1 : 0);

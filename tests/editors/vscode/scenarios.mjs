@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { until } from './editor.mjs';
+import { FILES as POPUP_FILES } from './popup.mjs';
 
 /** The longest time from opening a file to the first ghost text, in milliseconds. */
 const FIRST = 2_000;
@@ -67,6 +68,7 @@ export function sum(point: Point): number {
 
 /** The files of the workspace. */
 export const FILES = {
+    ...POPUP_FILES,
     'first.py': PYTHON,
     'starter.py': PYTHON,
     'stack.py': STACK,
