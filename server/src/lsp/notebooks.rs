@@ -12,7 +12,7 @@ use super::shared::Shared;
 
 impl Shared {
     /// A notebook was opened.
-    pub(super) fn open_notebook(&self, params: DidOpenNotebookDocumentParams) {
+    pub(super) fn open_notebook(self: &Arc<Self>, params: DidOpenNotebookDocumentParams) {
         let notebook = params.notebook_document;
         self.lock()
             .open_notebook(notebook.uri.as_str().to_owned(), names(notebook.cells));
@@ -44,13 +44,14 @@ impl Shared {
         }
     }
 
-    fn open_cells(&self, notebook: &Uri, cells: &[TextDocumentItem]) {
+    fn open_cells(self: &Arc<Self>, notebook: &Uri, cells: &[TextDocumentItem]) {
         let path = convert::file_path(notebook);
         let mut session = self.lock();
         for cell in cells {
             let (name, language) = (cell.uri.as_str(), &cell.language_id);
             session.open_cell(name, path.as_deref(), language, cell.version, &cell.text);
         }
+        self.tend(&mut session);
     }
 }
 
