@@ -139,9 +139,9 @@ pub fn script_name(notebook: &str, language: &str) -> String {
 /// Whether a document shows a notebook's file as it is on the disk, as JSON. Some plugins show a notebook as a script under
 /// the notebook's name.
 pub fn is_raw(name: &str, language: &str, text: &Rope) -> bool {
-    let is_json = || {
-        let first = text.chars().find(|c| !c.is_whitespace() && *c != '\u{feff}');
-        matches!(language, "json" | "jsonc" | "ipynb" | "jupyter") || first == Some('{')
+    let is_json = || match text.chars().find(|c| !c.is_whitespace() && *c != '\u{feff}') {
+        Some(first) => first == '{',
+        None => matches!(language, "json" | "jsonc" | "ipynb" | "jupyter"),
     };
     name.to_ascii_lowercase().ends_with(".ipynb") && is_json()
 }
@@ -231,7 +231,8 @@ mod tests {
         assert!(check("a/b.ipynb", "json", ""));
         assert!(check("b.IPYNB", "plaintext", "\u{feff}\n {\n"));
         assert!(!check("b.ipynb", "python", "# %%\nx = {"));
-        assert!(!check("b.ipynb", "markdown", "---\n"));
+        assert!(!check("b.ipynb", "python", ""));
+        assert!(!check("b.ipynb", "json", "---\n"), "it was shown as JSON at first");
         assert!(!check("b.json", "json", "{"));
     }
 
