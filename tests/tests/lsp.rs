@@ -126,6 +126,8 @@ fn popup_and_then(key: &str) -> (Vec<Value>, Value) {
     let mut client = Client::ready(Encoding::Utf16, few_tokens());
     let cursor = position(14, 40);
     client.open(URI, RECTANGLE.trim_end());
+    // Nobody types before it is known whether the model may see the document, which this waits for.
+    client.explain(URI, &cursor);
     let place = json!({"textDocument": {"uri": URI}, "position": cursor, "context": {"triggerKind": 1}});
     let id = client.request("textDocument/completion", place);
     client.insert(URI, 2, &cursor, key);
