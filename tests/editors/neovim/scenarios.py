@@ -416,6 +416,32 @@ def the_command_alone_says_the_status(editor):
     assert editor.nvim.command_output("CodeGemma").startswith("CodeGemma is ready (")
 
 
+def a_notebook_s_json_is_left_alone(editor):
+    line = LINE.splitlines()[-1]
+    editor.open_at("shapes.ipynb", '{\n "cells": [\n  {\n   "source": [\n    "' + line + '"\n')
+    editor.until("the reason", lambda: editor.status().get("lastRequest", {}).get("reason") == "raw-notebook")
+    editor.no_ghost()
+
+
+def a_notebook_that_a_plugin_shows_as_a_script_is_completed(editor):
+    before, after = LINE.split("$0")
+    editor.write("shapes.py", before + after)
+    editor.open("shapes.ipynb", "{}")
+    editor.insert_at(before)
+    editor.settled_ghost()
+
+
+# What such plugins do.
+a_notebook_that_a_plugin_shows_as_a_script_is_completed.setup = """
+vim.api.nvim_create_autocmd('BufReadCmd', { pattern = '*.ipynb', callback = function(event)
+  local script = vim.fn.readfile(vim.fn.fnamemodify(event.file, ':r') .. '.py')
+  vim.api.nvim_buf_set_lines(event.buf, 0, -1, false, script)
+  vim.bo[event.buf].filetype = 'python'
+end })
+require('codegemma').setup({ CMD })
+"""
+
+
 def the_status_line_says_what_it_does(editor):
     editor.open_at("rectangle.py", LINE)
     editor.settled_ghost()
