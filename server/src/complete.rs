@@ -283,7 +283,7 @@ pub fn shown(text: String) -> String {
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A text without the mark that a file may begin with.
-fn without_mark(mut text: String) -> String {
+pub fn without_mark(mut text: String) -> String {
     if text.starts_with(BYTE_ORDER_MARK) {
         text.drain(..BYTE_ORDER_MARK.len_utf8());
     }

@@ -119,8 +119,9 @@ impl Version {
         let ModelSource::Path(path) = source else { return None };
         let mut paths = vec![path.clone()];
         if path.is_dir() {
+            // The folder's own time tells of no more than the names in it do.
             let entries = std::fs::read_dir(path).ok()?;
-            paths.extend(entries.take(MOST_ENTRIES).flatten().map(|entry| entry.path()));
+            paths = entries.take(MOST_ENTRIES).flatten().map(|entry| entry.path()).collect();
             paths.sort();
         }
         let files: Vec<_> = paths

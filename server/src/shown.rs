@@ -11,7 +11,7 @@ use codegemma_model::{near_end, near_start};
 use ropey::Rope;
 
 use crate::anchor::Anchor;
-use crate::complete::unix_lines;
+use crate::complete::{unix_lines, without_mark};
 use crate::secrets;
 
 /// So much beyond what is shown is looked at, and on either side of what is typed, in bytes.
@@ -61,7 +61,8 @@ impl Parts {
         let places = [from, shown.start, anchor, cursor, cursor + paired, shown.end, to];
         let mut part = |from: usize, to: usize| {
             let start = joined.len();
-            joined.push_str(&unix_lines(text.byte_slice(from..to.max(from)).into()));
+            let part: String = text.byte_slice(from..to.max(from)).into();
+            joined.push_str(&unix_lines(if from == 0 { without_mark(part) } else { part }));
             start..joined.len()
         };
         let [_, prefix, typed, _, suffix, _] = [0, 1, 2, 3, 4, 5].map(|at| part(places[at], places[at + 1]));

@@ -285,7 +285,7 @@ fn what_the_server_can_do_without_may_be_left_out() {
     let mut bare = place(json!(null));
     bare.as_object_mut().unwrap().remove("context");
     bare["workDoneToken"] = json!([]);
-    assert_eq!(items(&client.call("textDocument/inlineCompletion", bare)).len(), 1);
+    assert!(!items(&client.call("textDocument/inlineCompletion", bare)).is_empty());
     client.last_request();
     let accepted = |arguments: Value| json!({"command": "codegemma.accepted", "arguments": arguments});
     for arguments in [json!(null), json!({}), json!([]), json!([5]), json!({"uri": URI})] {
@@ -429,7 +429,7 @@ fn an_ignore_file_that_another_program_writes_holds_when_the_client_tells_of_it(
 fn bare_server(process: Value) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut server = command("codegemma-lsp");
     let mut child = server
-        .args(["--model", MODEL, "--forget"])
+        .args(["--model", MODEL])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

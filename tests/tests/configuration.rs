@@ -329,13 +329,14 @@ fn a_client_that_starts_without_settings_is_asked_for_them() {
 
 #[test]
 fn a_section_replaces_what_the_client_set_before() {
-    let user = User::new(&format!("{SLOW_IS_FINE}maxTokens = 2"), "");
+    let user = User::new(&format!("{SLOW_IS_FINE}maxTokens = 1"), "");
     let mut client = user.start(&["--model", MODEL], json!({"maxTokens": 4}));
     client.wait_until_ready();
-    assert!(suggestion(&mut client, &user).is_ok_and(|tokens| tokens > 2));
+    let tokens = suggestion(&mut client, &user);
+    assert!(tokens.as_ref().is_ok_and(|tokens| *tokens > 1), "{tokens:?}");
     let off = json!({"python": {"enabled": false}});
     for section in [
-        json!({"languages": off, "maxTokens": 1}),
+        json!({"languages": off, "maxTokens": 2}),
         json!({"languages": off, "context": []}),
     ] {
         set(&mut client, section);
@@ -350,7 +351,7 @@ fn a_section_replaces_what_the_client_set_before() {
     ] {
         set(&mut client, json!({"languages": off}));
         set(&mut client, section);
-        assert!(suggestion(&mut client, &user).is_ok_and(|tokens| tokens <= 2));
+        assert!(suggestion(&mut client, &user).is_ok_and(|tokens| tokens <= 1));
     }
     // Some clients send the section as it is.
     client.notify(

@@ -455,5 +455,5 @@ fn completions_that_do_not_fit_are_named_by_their_line() {
     );
     check(&[&good, &good], "bad.jsonl:2: a second completion of ");
     let none = corpus.eval(&["--holes", "6", "--completions", "no/file"]);
-    refused(&none, 1, &["no/file", "check the path"]);
+    refused(&none, 1, &["no/file", "there is no such file"]);
 }

@@ -134,11 +134,16 @@ fn the_newest_request_wins_and_older_ones_are_answered_with_nothing() {
     let mut client = slow();
     let text = long_text();
     client.open(URI, &text);
-    client.open("file:///project/short.py", SUM);
+    let short = "file:///project/short.py";
+    client.open(short, SUM);
+    // Requests wait until it is known whether the model may see their documents.
+    for uri in [URI, short] {
+        client.explain(uri, &position(0, 0));
+    }
     let older: Vec<i64> = (0..5)
         .map(|i| client.ask_inline(URI, &position(text.lines().count() - 1 - i, 1000)))
         .collect();
-    let newest = client.ask_inline("file:///project/short.py", &position(2, 14));
+    let newest = client.ask_inline(short, &position(2, 14));
     for id in older {
         assert_eq!(client.result(id), json!({"items": []}));
         assert_eq!(client.last_request()["reason"], "superseded");

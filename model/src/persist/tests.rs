@@ -141,9 +141,11 @@ fn a_place_that_cannot_be_written_to_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
-    write(&file.join("sequences"), 7, &[1]);
-    write(folder.path(), 7, &[1]);
-    assert_eq!(reused(folder.path(), 7, 1), 0);
+    assert!(Store::open(&file.join("sequences"), &mut sequences(7, 10_000)).is_none());
+    let taken = folder.path().join("kept").join("sequences");
+    fs::create_dir_all(&taken).unwrap();
+    write(&taken, 7, &[1]);
+    assert_eq!(reused(&taken, 7, 1), 0);
     assert_eq!(fs::read(&file).unwrap(), b"x");
 }
 

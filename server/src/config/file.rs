@@ -290,6 +290,6 @@ mod tests {
         assert!(problem().contains("longer than 64 KiB"), "{}", problem());
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        assert!(problem().contains("no file"), "{}", problem());
+        assert!(problem().contains("it is a folder"), "{}", problem());
     }
 }

@@ -44,7 +44,7 @@ impl Plain {
         self.stale = true;
     }
 
-    /// A change could not be applied, so that only a whole text can follow.
+    /// A change could not be understood, so that only a whole text can follow.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
     }
@@ -66,7 +66,7 @@ impl Plain {
         self.change(json!([change]))
     }
 
-    /// The parameters of a few edits. Some name places that do not exist, or end before they begin.
+    /// The parameters of a few edits. Some name places past the end, or end before they begin.
     pub(crate) fn edit(&mut self, random: &mut Random) -> Value {
         if self.text.len() > LONGEST || random.once_in(25) {
             return self.replace("class A:\r\n    def b(self):\n        pass\r\r\n");
@@ -101,10 +101,9 @@ impl Plain {
     }
 
     fn replace_range(&mut self, start: (usize, usize), end: (usize, usize), text: &str) -> Value {
-        let places = self.offset(start).zip(self.offset(end));
-        match places.filter(|(from, to)| from <= to && !self.stale) {
-            Some((from, to)) => self.text.replace_range(from..to, text),
-            None => self.stale = true,
+        let (one, other) = (self.offset(start), self.offset(end));
+        if !self.stale {
+            self.text.replace_range(one.min(other)..one.max(other), text);
         }
         json!({"range": {"start": position(start.0, start.1), "end": position(end.0, end.1)}, "text": text})
     }
@@ -118,21 +117,19 @@ impl Plain {
         std::iter::once(0).chain(ends).collect()
     }
 
-    /// The byte at a place, whose column counts UTF-16 units.
-    fn offset(&self, (line, column): (usize, usize)) -> Option<usize> {
-        let starts = self.starts();
-        if (line, column) == (starts.len(), 0) {
-            return Some(self.text.len());
-        }
-        let start = *starts.get(line)?;
+    /// The byte at a place, whose column counts UTF-16 units. Past the end of a line or of the text is that end.
+    fn offset(&self, (line, column): (usize, usize)) -> usize {
+        let Some(start) = self.starts().get(line).copied() else {
+            return self.text.len();
+        };
         let mut left = column;
         for (i, character) in self.text[start..].char_indices() {
             if matches!(character, '\n' | '\r') || left < character.len_utf16() {
-                return Some(start + i);
+                return start + i;
             }
             left -= character.len_utf16();
         }
-        Some(self.text.len())
+        self.text.len()
     }
 }
 

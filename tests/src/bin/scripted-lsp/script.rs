@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_rule_holds_after_its_text_and_while_what_it_writes_is_typed() {
-        check(RULES, "    return ", &["width", "height"]);
+        check(RULES, "    return ", &["width", "height", "wide"]);
         check(RULES, "    return he", &["ight"]);
         check(RULES, "    return width", &[""]);
         check(RULES, "x = ", &[]);
