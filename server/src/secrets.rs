@@ -95,6 +95,12 @@ pub fn apart(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     apart
 }
 
+/// The known forms of keys, as patterns.
+#[cfg(test)]
+pub(crate) fn forms() -> Vec<&'static str> {
+    formats::forms().collect()
+}
+
 fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the patterns are constants, and a test compiles them")
 }

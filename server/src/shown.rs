@@ -173,3 +173,6 @@ fn from_end(ranges: Vec<Range<usize>>, length: usize) -> Vec<Range<usize>> {
         .map(|range| length - range.end..length - range.start)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 });
 
 /// The forms of the table, as patterns.
-fn forms() -> impl Iterator<Item = &'static str> {
+pub(super) fn forms() -> impl Iterator<Item = &'static str> {
     let lines = include_str!("formats.txt")
         .lines()
         .filter(|line| !line.starts_with('#'));
