@@ -12,8 +12,9 @@ use crate::position::{Encoding, from_offset};
 /// Says that the test is the process in which texts are read.
 const CHILD: &str = "CODEGEMMA_TEST_SHAPES";
 
-/// How long one tree may take here; what takes longer was borne so far.
-const PATIENCE_HERE: Duration = Duration::from_millis(40);
+/// How long the tree of a text may take here; where it takes longer the grammar has borne so much of it.
+const LONG: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(10);
 
 /// What opens something in one of the languages, and what closes it.
 const NESTED: &[(&str, &str)] = &[
@@ -134,8 +135,8 @@ const NESTED: &[(&str, &str)] = &[
 
 /// Texts whose size is in something else than in nesting.
 fn others(count: usize) -> Vec<String> {
-    let indented = |line: &str, most: usize| -> String {
-        let lines = (0..count.min(most)).map(|level| format!("{}{line}\n", " ".repeat(level)));
+    let indented = |line: &str, levels: usize| -> String {
+        let lines = (0..levels).map(|level| format!("{}{line}\n", " ".repeat(level)));
         lines.collect()
     };
     vec![
@@ -179,15 +180,15 @@ fn texts(count: usize) -> impl Iterator<Item = (String, String)> {
 }
 
 /// Reads a text whole, and while it is edited, and looks at it.
-fn read(language: &'static Language, text: &str) {
+fn read(language: &'static Language, text: &str, patience: Duration) {
     let rope = Rope::from_str(text);
-    let Some(tree) = tree(language, &rope, PATIENCE_HERE) else {
+    let Some(tree) = tree(language, &rope, patience) else {
         return;
     };
     let parsed = Parsed {
         language,
         tree,
-        patience: PATIENCE_HERE,
+        patience,
     };
     let middle = rope.char_to_byte(rope.len_chars() / 2);
     let (inside, errors) = (parsed.inside(&rope, middle), parsed.errors());
@@ -229,21 +230,26 @@ fn no_text_ends_the_process() {
         return;
     }
     for language in LANGUAGES {
-        for count in [260, 3000] {
-            for (name, text) in texts(count) {
-                writeln!(
-                    std::io::stderr(),
-                    "{} ({}): {name}",
-                    language.id,
-                    language.extensions[0]
-                )
-                .unwrap();
-                read(language, &text);
-            }
+        let say = |what: &str| {
+            writeln!(
+                std::io::stderr(),
+                "{} ({}): {what}",
+                language.id,
+                language.extensions[0]
+            )
+            .unwrap()
+        };
+        for (name, text) in texts(260) {
+            say(&name);
+            read(language, &text, LONG);
+        }
+        for (open, _) in NESTED {
+            say(&format!("{open:?} 3000 times"));
+            read(language, &open.repeat(3000), SHORT);
         }
         for open in ["(", "[", "{", "<", "- ", "a.", "f(", "-", "{\"a\":[", "<a>"] {
-            writeln!(std::io::stderr(), "{}: {open:?} very often", language.id).unwrap();
-            read(language, &open.repeat(100_000));
+            say(&format!("{open:?} 100,000 times"));
+            read(language, &open.repeat(100_000), SHORT);
         }
     }
     writeln!(std::io::stderr(), "all were read").unwrap();
