@@ -64,7 +64,9 @@ async function choose(editor, label) {
     await until(`the menu has "${label}"`, found).catch((error) => {
         throw new Error(`${error.message}: it has ${JSON.stringify(labels)}`);
     });
-    await rows.nth(labels.indexOf(label)).click();
+    // By its words: while the list takes the place of another one, its rows move.
+    const words = label.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    await rows.filter({ hasText: new RegExp(`^\\s*${words}\\s*$`) }).last().click();
 }
 
 export const surroundings = {
