@@ -19,19 +19,30 @@ fn ready() -> Client {
     Client::ready(Encoding::Utf16, json!({"maxTokens": 2, "deadlineMs": 60_000}))
 }
 
+/// What is suggested there, or why nothing is, once the document has been judged.
+#[track_caller]
+fn ask(client: &mut Client, uri: &str, at: &Value) -> (Vec<Value>, Option<String>) {
+    for _ in 0..100 {
+        let found = client.inline(uri, at);
+        let reason = client.last_request()["reason"].as_str().map(str::to_owned);
+        if reason.as_deref() != Some("not-judged-yet") {
+            return (found, reason);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{uri} is never judged");
+}
+
 /// The reason why nothing is suggested there, if nothing is.
 #[track_caller]
 fn reason(client: &mut Client, uri: &str, at: &Value) -> Option<String> {
-    client.inline(uri, at);
-    client.last_request()["reason"].as_str().map(str::to_owned)
+    ask(client, uri, at).1
 }
 
 /// What is suggested there.
 #[track_caller]
 fn suggested(client: &mut Client, uri: &str, at: &Value) -> Vec<Value> {
-    let found = client.inline(uri, at);
-    client.last_request();
-    found
+    ask(client, uri, at).0
 }
 
 #[test]
