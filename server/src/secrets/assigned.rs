@@ -43,7 +43,7 @@ impl Name {
         match form {
             Form::Text if self.readable => is_password(value) || is_random(value),
             Form::Text => is_random(value),
-            Form::Bare => is_random(value) && !is_constant(value) && !values::is_words(value) && !is_path(value),
+            Form::Bare => is_random(value) && !is_constant(value) && !values::is_names(value) && !is_path(value),
         }
     }
 

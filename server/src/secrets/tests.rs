@@ -475,10 +475,10 @@ fn a_long_line_takes_no_longer_than_its_length() {
         "Authorization: ",
         "MTk",
     ] {
-        let line = unit.repeat(1_000_000 / unit.len());
+        let line = unit.repeat(250_000 / unit.len());
         let start = Instant::now();
         drop(find(&line));
-        // It takes less than a second without optimisation, and a quadratic search takes minutes.
+        // It takes a quarter of a second without optimisation, and a quadratic search takes minutes.
         assert!(
             start.elapsed() < Duration::from_secs(10),
             "{unit}: {:?}",

@@ -25,6 +25,6 @@ pub(super) fn word_at(text: &str, cursor: usize) -> Option<Range<usize>> {
     let range = cursor - before..cursor + after;
     let word = &text[range.clone()];
     let value = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-    let inside = before > 0 && after > 0 && !values::is_words(value) && values::is_random(value);
+    let inside = before > 0 && after > 0 && values::is_random(value);
     (inside || (before > 0 && formats::may_begin(&text[range.start..cursor]))).then_some(range)
 }

@@ -39,7 +39,7 @@ pub(super) fn is_random(value: &str) -> bool {
     if value.len() < SHORTEST || is_placeholder(value) || !value.bytes().all(regular) || value.contains("://") {
         return false;
     }
-    if value.contains(['_', '-', '.', '/', '=']) && is_words(value) {
+    if value.contains(['_', '-', '.', '/', '=']) && is_names(value) {
         return false;
     }
     let mut counts = [0; 4];
@@ -61,17 +61,25 @@ pub(super) fn is_random(value: &str) -> bool {
     (mixed || irregular) && signs * 4 <= value.len() && entropy(bytes) >= 3.0
 }
 
-/// Whether a text is made of words, as names are: `some_name`, `SOME-NAME`, `part2.SomeName`.
+/// Whether a text is made of words, each in one case: `some_name`, `SOME-NAME`, `part2.name`.
 pub(super) fn is_words(text: &str) -> bool {
+    all_words(text, |_| false)
+}
+
+/// The same where words may be joined in camel case, too: `part2.SomeName`.
+pub(super) fn is_names(text: &str) -> bool {
+    all_words(text, |letters| {
+        letters.iter().all(u8::is_ascii_alphabetic)
+            && parts(letters) * 3 <= letters.len()
+            && consonants_in_a_row(letters) <= 5
+    })
+}
+
+fn all_words(text: &str, joined: impl Fn(&[u8]) -> bool) -> bool {
     let is_word = |part: &str| {
         let letters = part.trim_end_matches(|c: char| c.is_ascii_digit()).as_bytes();
         let one_case = letters.iter().all(u8::is_ascii_lowercase) || letters.iter().all(u8::is_ascii_uppercase);
-        let camel = || {
-            letters.iter().all(u8::is_ascii_alphabetic)
-                && parts(letters) * 3 <= letters.len()
-                && consonants_in_a_row(letters) <= 5
-        };
-        part.len() - letters.len() <= 5 && (one_case || camel())
+        part.len() - letters.len() <= 5 && (one_case || joined(letters))
     };
     text.split(['_', '-', '.', '/', '=', '+', ':']).all(is_word)
 }

@@ -145,7 +145,7 @@ fn plant(dice: &mut Dice, number: usize) -> Planted {
         // What a person is made to choose has letters and digits.
         0 => {
             let length = 8 + dice.below(40);
-            let secret = format!("k{}{}7", dice.text(BASE62, length / 2), dice.text(BASE62, length / 2));
+            let secret = format!("k7{}{}", dice.text(BASE62, length / 2), dice.text(BASE62, length / 2));
             (NAMED[number / 3 % NAMED.len()], secret, 0)
         }
         1 if number.is_multiple_of(9) => ("master_key = \"@\"", dice.text(LETTERS, 28), 0),
