@@ -101,6 +101,8 @@ def it_goes_on_while_it_is_typed(editor):
 def what_is_typed_before_the_popup_is_there_does_no_harm(editor):
     before, after = editor.open_at("rectangle.py", PYTHON)
     editor.logged('"state":"ready"')
+    # By then the server knows whether the model may see the document.
+    time.sleep(1)
     [server] = editor.servers()
     os.kill(server, signal.SIGSTOP)
     editor.terminal.type("he")
