@@ -55,7 +55,12 @@ pub fn open(path: &Path) -> Result<(File, Metadata), FileError> {
 
 /// The bytes of a plain file that has at most `most` of them.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
-    let (file, metadata) = open(path)?;
+    read_open(open(path)?.0, most)
+}
+
+/// The same of a file that is open.
+pub fn read_open(file: File, most: u64) -> Result<Vec<u8>, FileError> {
+    let metadata = file.metadata()?;
     if metadata.len() > most {
         return Err(FileError::TooLong(most));
     }

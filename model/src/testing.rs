@@ -8,6 +8,38 @@ use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Format, Gguf};
 
+/// Numbers from a splitmix64 generator, the same for the same seed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`, which is above 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// True once in `times`.
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of these.
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+}
+
 /// A metadata value to write.
 #[derive(Clone)]
 pub(crate) enum Meta {
@@ -129,19 +161,25 @@ pub(crate) const CONTROL: [&str; 10] = [
     "<end_of_turn>",
 ];
 
-/// Adds a vocabulary to a file: the control tokens (without those for fill in the middle where `fim` is false), the 256
+/// The pieces of a vocabulary: the control tokens (without those for fill in the middle where `fim` is false), the 256
 /// bytes, a space, the printable ASCII characters, and `qz`.
-pub(crate) fn vocabulary(gguf: &mut GgufWriter, fim: bool) {
+pub(crate) fn pieces(fim: bool) -> Vec<String> {
     let mut pieces: Vec<String> = CONTROL.map(str::to_owned).to_vec();
     if !fim {
         (4..8).for_each(|id| pieces[id] = format!("<unused{id}>"));
     }
-    let mut kinds = vec![3; pieces.len()];
     pieces.extend((0..256).map(|byte| format!("<0x{byte:02X}>")));
-    kinds.resize(pieces.len(), 6);
     pieces.push("▁".to_owned());
     pieces.extend((0x21..0x7f_u8).map(|byte| char::from(byte).to_string()));
     pieces.push("qz".to_owned());
+    pieces
+}
+
+/// Adds the vocabulary of these [`pieces`] to a file.
+pub(crate) fn vocabulary(gguf: &mut GgufWriter, fim: bool) {
+    let pieces = pieces(fim);
+    let mut kinds = vec![3; CONTROL.len()];
+    kinds.resize(CONTROL.len() + 256, 6);
     kinds.resize(pieces.len(), 1);
     gguf.set("tokenizer.ggml.model", Meta::Text("llama".to_owned()));
     gguf.set("tokenizer.ggml.scores", Meta::Floats(vec![0.0; pieces.len()]));

@@ -28,7 +28,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use failure::Failure;
+pub(crate) use failure::Failure;
 
 use crate::{panics, printable, version};
 
@@ -74,10 +74,7 @@ enum Command {
 /// Runs the command line. 0: done; 1: failed, with one line on stderr that says what to do; 2: bad arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     panics::tell_with(output::note);
-    // What panics has said so.
-    let done =
-        panics::fenced(|| parse(args.into_iter().collect()).and_then(Command::run)).unwrap_or(Err(Failure::Said));
-    match done {
+    match done(args.into_iter().collect()) {
         // Whoever closes the pipe has read what there was to read.
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
@@ -90,6 +87,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Does what the arguments say. What panics has said so.
+pub(crate) fn done(args: Vec<OsString>) -> Result<(), Failure> {
+    let work = || {
+        panics::fault("command line");
+        parse(args).and_then(Command::run)
+    };
+    panics::fenced(work).unwrap_or(Err(Failure::Said))
 }
 
 /// The arguments, as far as they are right. Else the process ends, as it does where they ask for help.

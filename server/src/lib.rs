@@ -21,7 +21,7 @@ pub mod lsp;
 pub mod model_path;
 pub mod notebook;
 pub mod panics;
-pub mod plain_file;
+pub mod placed_file;
 pub mod position;
 pub mod postprocess;
 pub mod power;

@@ -2,12 +2,14 @@
 
 #[cfg(unix)]
 mod changed;
+#[cfg(unix)]
+mod damaged;
 
 use std::path::{Path, PathBuf};
 
 use super::{Format, Weights};
 use crate::decoder::Decoder;
-use crate::testing::{GgufWriter, Meta, vocabulary};
+use crate::testing::{GgufWriter, Meta, Random, vocabulary};
 use crate::tokenizer::Tokenizer;
 use crate::{Completion, CompletionRequest, Embedded, Engine, LoadOptions, ModelSource, Prompt, RequestError};
 
@@ -45,6 +47,24 @@ fn tiny() -> GgufWriter {
     ] {
         let format = if shape.len() == 1 { Format::F32 } else { Format::Q4_0 };
         gguf.zeros(&format!("blk.0.{part}.weight"), shape, format);
+    }
+    gguf
+}
+
+/// The same with weights that are not all the same.
+fn filled() -> GgufWriter {
+    let mut gguf = tiny();
+    let mut random = Random::new(1);
+    for (_, _, format, bytes) in &mut gguf.tensors {
+        for block in bytes.chunks_exact_mut(format.block_bytes()) {
+            match format {
+                Format::F32 => block.copy_from_slice(&0.5_f32.to_le_bytes()),
+                _ => {
+                    block.fill_with(|| random.below(256) as u8);
+                    block[..2].copy_from_slice(&half::f16::from_f32(0.01).to_le_bytes());
+                }
+            }
+        }
     }
     gguf
 }
@@ -121,23 +141,7 @@ fn embedded(bytes: &'static [u8]) -> ModelSource {
 
 #[test]
 fn an_embedded_model_gives_what_its_file_gives_wherever_its_bytes_begin() {
-    let mut gguf = tiny();
-    let mut random = 1_u32;
-    for (_, _, format, bytes) in &mut gguf.tensors {
-        for block in bytes.chunks_exact_mut(format.block_bytes()) {
-            match format {
-                Format::F32 => block.copy_from_slice(&0.5_f32.to_le_bytes()),
-                _ => {
-                    block.fill_with(|| {
-                        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                        (random >> 24) as u8
-                    });
-                    block[..2].copy_from_slice(&half::f16::from_f32(0.01).to_le_bytes());
-                }
-            }
-        }
-    }
-    let bytes = gguf.bytes();
+    let bytes = filled().bytes();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &bytes).unwrap();
     let mapped = run(&file.path().into()).unwrap();

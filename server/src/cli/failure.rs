@@ -4,7 +4,7 @@
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// One line that says what is wrong and what to do.
     Message(String),
     /// Arguments that do not go together.

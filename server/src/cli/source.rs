@@ -10,7 +10,7 @@ use ropey::Rope;
 use super::failure::Failure;
 use super::target::Target;
 use crate::complete::BYTE_ORDER_MARK;
-use crate::{plain_file, position};
+use crate::{placed_file, position};
 
 /// Nobody completes a longer file, and a device may have no end.
 const MOST_BYTES: u64 = 64 << 20;
@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Source, Failure> {
         return Err(Failure::Message(format!("{name}: this is a folder; name a file in it")));
     } else {
         std::fs::File::open(path).and_then(|file| {
-            place = plain_file::place_of(&file).transpose()?;
+            place = placed_file::place_of(&file).transpose()?;
             read_bytes(file)
         })
     };

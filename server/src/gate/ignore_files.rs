@@ -15,7 +15,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::Shut;
 use super::repository::{Repositories, Repository};
-use crate::plain_file::PlainFile;
+use crate::placed_file::PlacedFile;
 
 /// The ignore files, the strongest first: the model's own, that of search tools, git's, the private one of a repository,
 /// and the user's for all repositories.
@@ -28,7 +28,7 @@ const KINDS: [Shut; 5] = [
 ];
 
 /// The longest ignore file that is read, in bytes.
-const MOST_BYTES: usize = 1024 * 1024;
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// All ignore files that were looked at so far.
 #[derive(Debug, Default)]
@@ -178,7 +178,7 @@ impl IgnoreFiles {
 }
 
 fn read(file: &Path, any_case: bool) -> Result<Gitignore, Shut> {
-    let text = PlainFile::open(file).and_then(|file| file.read(MOST_BYTES));
+    let text = PlacedFile::open(file).and_then(|file| file.read(MOST_BYTES));
     let rules = text.map(|text| parse(&text, any_case).ok());
     rules.ok().flatten().ok_or(Shut::UnreadableRules)
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::plain_file::PlainFile;
+use crate::placed_file::PlacedFile;
 
 /// How long git may take for an answer. It waits itself where its settings include what never ends.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const KEPT: Duration = Duration::from_secs(60);
 
 /// The longest of the small files in which git names a folder.
-const MOST_BYTES: usize = 16 << 10;
+const MOST_BYTES: u64 = 16 << 10;
 
 /// What decides over the files of a repository, besides the ignore files in it.
 #[derive(Debug)]
@@ -210,5 +210,5 @@ fn shared(git: &Path) -> PathBuf {
 
 /// What a small file says.
 fn told(file: &Path) -> Option<String> {
-    String::from_utf8(PlainFile::open(file).ok()?.read(MOST_BYTES).ok()?).ok()
+    String::from_utf8(PlacedFile::open(file).ok()?.read(MOST_BYTES).ok()?).ok()
 }

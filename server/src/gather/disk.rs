@@ -2,13 +2,15 @@
 //!
 //! Links do not lead out of it, and the work is bounded whatever the workspace looks like.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+
+use codegemma_model::plain_file::FileError;
 
 use super::{MOST_BYTES, TOO_LONG};
 use crate::context::imports::{Layout, Place};
 use crate::language::{self, Language};
-use crate::plain_file::PlainFile;
+use crate::placed_file::PlacedFile;
 use crate::prompt_path;
 
 /// The most paths that are looked for.
@@ -111,14 +113,14 @@ impl Disk {
         if self.files >= MOST_FILES || self.bytes >= MOST_READ {
             return Err("enough other files were read");
         }
-        let file = PlainFile::open(&self.absolute(path)).map_err(|_| "it cannot be read")?;
+        let file = PlacedFile::open(&self.absolute(path)).map_err(|_| "it cannot be read")?;
         if !file.place().starts_with(&self.root) {
             return Err("it is outside of the workspace");
         }
         judge(file.place())?;
         self.files += 1;
-        let bytes = file.read(MOST_BYTES).map_err(|error| match error.kind() {
-            io::ErrorKind::FileTooLarge => TOO_LONG,
+        let bytes = file.read(MOST_BYTES as u64).map_err(|error| match error {
+            FileError::TooLong(_) => TOO_LONG,
             _ => "it cannot be read",
         })?;
         self.bytes += bytes.len();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
 use super::serve_on;
+use crate::cli;
 use crate::config::EngineFlags;
 use crate::panics::faults;
 
@@ -232,6 +233,20 @@ async fn a_panic_ends_what_it_is_in_and_nothing_else() {
     client.notify("workspace/didChangeConfiguration", settings(8)).await;
     client.serves().await;
 
+    // What the protocol's reader never sees: a change is lost, a request is answered.
+    faults::arm("sieve");
+    client.change(json!({"text": SUM})).await;
+    client.nothing_for("stale-document").await;
+    faults::arm("sieve");
+    assert_failed(&client.inline().await);
+    client.serves().await;
+    // A file is hidden where it is not known whether it is to be seen.
+    faults::arm("judge file");
+    client.open(SUM).await;
+    client.struck().await;
+    client.nothing_for("excluded").await;
+    client.serves().await;
+
     // Requests: an error.
     let at = json!({"textDocument": {"uri": URI}, "position": {"line": 1, "character": 14}});
     faults::arm("prepare");
@@ -270,6 +285,14 @@ async fn a_panic_ends_what_it_is_in_and_nothing_else() {
     client.struck().await;
     client.serves().await;
 
+    let idle = |share: f64| json!({"settings": {"codegemma": {"idleShare": share}}});
+    client.notify("workspace/didChangeConfiguration", idle(0.5)).await;
+    faults::arm("idle");
+    client.serves().await;
+    client.struck().await;
+    client.serves().await;
+    client.notify("workspace/didChangeConfiguration", idle(0.0)).await;
+
     faults::arm("load");
     let restart = json!({"command": "codegemma.restart"});
     client.call("workspace/executeCommand", restart.clone()).await;
@@ -288,4 +311,10 @@ async fn a_panic_ends_what_it_is_in_and_nothing_else() {
     client.state("ready").await;
     client.serves().await;
     client.end().await;
+
+    // The command line fails, and says so.
+    faults::arm("command line");
+    let done = cli::done(vec!["codegemma-complete".into(), "doctor".into()]);
+    assert!(matches!(done, Err(cli::Failure::Said)));
+    assert!(faults::has_struck());
 }

@@ -16,6 +16,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::inbound;
+use crate::panics::{fault, fenced};
 
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
 pub(super) const MALFORMED: &str = "codegemma/malformed";
@@ -38,6 +39,7 @@ const MAX_LINE: u64 = 8 << 10;
 const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 const METHOD_NOT_FOUND: i64 = -32601;
+const INTERNAL_ERROR: i64 = -32603;
 
 /// One message as it comes in.
 #[derive(Debug, PartialEq, Eq)]
@@ -136,7 +138,13 @@ fn check(mut body: Vec<u8>) -> Vec<u8> {
         Ok(request) => {
             let (method, id, params) = request.into_parts();
             let mut params = params.unwrap_or_default();
-            let mended = inbound::mend(&method, &mut params);
+            let mend = || {
+                fault("sieve");
+                inbound::mend(&method, &mut params)
+            };
+            let Some(mended) = fenced(mend) else {
+                return panicked(&method, id.as_ref(), &params);
+            };
             if let Some(lost) = lost(&method, id.as_ref(), &params) {
                 return lost;
             }
@@ -204,18 +212,37 @@ fn lost(method: &str, id: Option<&Id>, params: &Value) -> Option<Vec<u8>> {
     if fits || id.is_some() {
         return None;
     }
+    let lost = lost_change(method, params);
+    tracing::warn!(
+        "{method} has parameters of the wrong shape{}",
+        match &lost {
+            Some(_) => "; nothing is suggested there until the document's whole text is sent",
+            None => " and is ignored",
+        }
+    );
+    lost
+}
+
+/// What stands for a message whose reading panicked, which has been told: a change is lost, and a request is answered.
+fn panicked(method: &str, id: Option<&Id>, params: &Value) -> Vec<u8> {
+    let lost = id.is_none().then(|| lost_change(method, params)).flatten();
+    lost.unwrap_or_else(|| {
+        malformed(
+            json!(id),
+            INTERNAL_ERROR,
+            "the message could not be read; please report this",
+        )
+    })
+}
+
+/// What stands for a change that is not understood; `None` where the message is none or does not say of what.
+fn lost_change(method: &str, params: &Value) -> Option<Vec<u8>> {
     let document = match method {
         "textDocument/didChange" => params.get("textDocument"),
         "notebookDocument/didChange" => params.get("notebookDocument"),
         _ => None,
     };
-    let Some(uri) = document.and_then(|document| document.get("uri")) else {
-        tracing::warn!("{method} has parameters of the wrong shape and is ignored");
-        return None;
-    };
-    tracing::warn!(
-        "{method} has parameters of the wrong shape; nothing is suggested there until the document's whole text is sent"
-    );
+    let uri = document?.get("uri")?;
     let message = json!({"jsonrpc": "2.0", "method": LOST, "params": {"uri": uri}});
     Some(message.to_string().into_bytes())
 }

@@ -14,6 +14,7 @@ use super::{EngineState, Session};
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Snapshot, Suggestion, Wanted};
 use crate::flight::{Along, Flight, Key, Passenger};
+use crate::panics::fault;
 use crate::power;
 use crate::trigger::{Multiline, Trigger};
 
@@ -40,7 +41,10 @@ impl Session {
     /// The share of the time that idle work may take, which is found out when it begins.
     fn share(&self) -> impl FnOnce() -> f64 + Send + 'static {
         let share = self.settings.idle_share;
-        move || if power::on_battery() { 0.0 } else { share }
+        move || {
+            fault("idle");
+            if power::on_battery() { 0.0 } else { share }
+        }
     }
 
     /// Has the engine read, when it has nothing else to do, what the model will be shown around an anchor. `read` is set

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::gate::{self, Gate};
+use crate::panics::fault;
 
 /// How long one file may take before the others do not wait for it any more.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -63,6 +64,7 @@ pub struct Judging {
 impl Judging {
     /// Whether a document is to be hidden, or everything is to be judged anew.
     pub fn run(&self) -> bool {
+        fault("judge file");
         match &self.question {
             Question::Document(_, path) => self.gate.hides(path).is_some(),
             Question::Rules => self.gate.is_stale(),

@@ -217,10 +217,13 @@ export class Editor {
         return until('a suggestion is on the screen', settled, options);
     }
 
-    /** Types an `i` until it is followed by a suggestion: in a new window VS Code asks nobody for some seconds. */
-    async firstSuggestion() {
+    /**
+     * Types a character until it is followed by a suggestion. In a new window VS Code asks nobody for some seconds, and a
+     * server that says that it is ready is asked a moment later.
+     */
+    async firstSuggestion(character = 'i') {
         const shown = async () => {
-            await this.type('i');
+            await this.type(character);
             const ghost = await this.suggestion({ patience: 500 }).catch(() => '');
             return ghost !== '' || (await this.press('Backspace'));
         };

@@ -336,8 +336,7 @@ export const scenarios = {
         process.kill(before, 'SIGKILL');
         await until('another one runs', () => editor.servers().some((pid) => pid !== before));
         await editor.statusHas('CodeGemma: ready');
-        await editor.type('g');
-        await editor.suggestion();
+        await editor.firstSuggestion('g');
         return `${Date.now() - killed} ms from its death to ghost text`;
     },
 

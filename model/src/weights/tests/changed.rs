@@ -6,30 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::tiny;
-use crate::weights::Format;
+use super::filled;
 use crate::{CompletionRequest, Engine, LoadOptions, Prompt, RequestError};
-
-/// A model of some pages with weights that are not all the same.
-fn model() -> Vec<u8> {
-    let mut gguf = tiny();
-    let mut random = 1_u32;
-    for (_, _, format, bytes) in &mut gguf.tensors {
-        for block in bytes.chunks_exact_mut(format.block_bytes()) {
-            match format {
-                Format::F32 => block.copy_from_slice(&0.5_f32.to_le_bytes()),
-                _ => {
-                    block.fill_with(|| {
-                        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                        (random >> 24) as u8
-                    });
-                    block[..2].copy_from_slice(&half::f16::from_f32(0.01).to_le_bytes());
-                }
-            }
-        }
-    }
-    gguf.bytes()
-}
 
 fn request(text: &str) -> CompletionRequest {
     CompletionRequest::new(Prompt::Plain(text.to_owned()), 3)
@@ -55,7 +33,7 @@ fn check_changed(answer: Result<crate::Completion, RequestError>, path: &Path) {
 fn check_not_served(change: impl FnOnce(&Path, &[u8])) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
-    let bytes = model();
+    let bytes = filled().bytes();
     fs::write(&path, &bytes).unwrap();
     let engine = load(&path);
     let good = engine.complete(request("some text")).unwrap().tokens;
@@ -109,7 +87,7 @@ fn nothing_is_served_from_a_file_that_was_written_over() {
 fn a_file_that_is_cut_while_it_is_read_fails_the_request_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
-    fs::write(&path, model()).unwrap();
+    fs::write(&path, filled().bytes()).unwrap();
     let engine = load(&path);
     let shown = Arc::new(AtomicUsize::new(0));
     let mut request = request(&"many words ".repeat(10));
@@ -131,7 +109,7 @@ fn what_was_computed_from_lost_bytes_is_not_held() {
     use crate::sequence::{LanguageModel, Sequences};
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
-    fs::write(&path, model()).unwrap();
+    fs::write(&path, filled().bytes()).unwrap();
     let model = Model::load(&path.as_path().into(), &LoadOptions::default()).unwrap();
     let mut sequences = Sequences::new(model, 1 << 20);
     let mut logits = Logits::default();
@@ -150,7 +128,7 @@ fn what_was_computed_from_lost_bytes_is_not_held() {
 fn a_file_that_takes_the_name_of_one_in_use_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
-    fs::write(&path, model()).unwrap();
+    fs::write(&path, filled().bytes()).unwrap();
     let engine = load(&path);
     let good = engine.complete(request("some text")).unwrap().tokens;
     let other = folder.path().join("other");

@@ -1,37 +1,27 @@
-//! Files as what they are when they are open: plain ones, of a bounded length, and where they really lie.
+//! Files and where they really lie, by what the system says of them when they are open.
 //!
 //! A path that was judged may lead elsewhere by the time it is opened. So a file is opened first and judged by the path of
 //! its handle, and what is read is that handle. It must not know what is judged.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use codegemma_model::plain_file::{self, FileError};
 
 /// A plain file that is open for reading.
 #[derive(Debug)]
-pub struct PlainFile {
+pub struct PlacedFile {
     file: File,
     place: PathBuf,
 }
 
-impl PlainFile {
+impl PlacedFile {
     /// Opens a file without waiting for anyone: of a pipe, a device or a folder it says that it is none. Links on the
     /// way are followed now and never again.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path) -> Result<Self, FileError> {
         let place = path.canonicalize()?;
-        let mut options = OpenOptions::new();
-        options.read(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-
-            use rustix::fs::OFlags;
-            options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
-        }
-        let file = options.open(&place)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no plain file"));
-        }
+        let (file, _) = plain_file::open(&place)?;
         let place = place_of(&file).unwrap_or_else(|| checked(&file, place))?;
         Ok(Self { file, place })
     }
@@ -42,18 +32,8 @@ impl PlainFile {
     }
 
     /// All of it, if it has at most so many bytes.
-    pub fn read(self, most: usize) -> io::Result<Vec<u8>> {
-        read_bounded(self.file, most)
-    }
-}
-
-/// All of what there is to read, if that is at most so many bytes.
-pub fn read_bounded(source: impl Read, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    match bytes.len() > most {
-        true => Err(ErrorKind::FileTooLarge.into()),
-        false => Ok(bytes),
+    pub fn read(self, most: u64) -> Result<Vec<u8>, FileError> {
+        plain_file::read_open(self.file, most)
     }
 }
 
@@ -115,40 +95,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().canonicalize().unwrap().join("a");
         fs::write(&file, "12345").unwrap();
-        let opened = PlainFile::open(&file).unwrap();
+        let opened = PlacedFile::open(&file).unwrap();
         assert_eq!(opened.place(), file);
         assert_eq!(opened.read(5).unwrap(), b"12345");
-        let error = PlainFile::open(&file).unwrap().read(4).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
-        assert!(PlainFile::open(folder.path()).is_err());
-        assert_eq!(
-            PlainFile::open(&folder.path().join("b")).unwrap_err().kind(),
-            ErrorKind::NotFound
-        );
+        let error = PlacedFile::open(&file).unwrap().read(4).unwrap_err();
+        assert!(matches!(error, FileError::TooLong(4)), "{error}");
+        assert!(PlacedFile::open(folder.path()).is_err());
+        assert!(PlacedFile::open(&folder.path().join("b")).unwrap_err().is_missing());
     }
 
     #[cfg(unix)]
     mod unix {
         use std::os::unix::fs::symlink;
-        use std::os::unix::net::UnixListener;
         use std::sync::atomic::{AtomicBool, Ordering};
         use std::time::Duration;
 
         use super::*;
-
-        #[test]
-        fn pipes_devices_and_sockets_are_refused_at_once() {
-            let folder = tempfile::tempdir().unwrap();
-            let pipe = folder.path().join("pipe");
-            let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
-            assert!(made.success());
-            let socket = folder.path().join("socket");
-            let _socket = UnixListener::bind(&socket).unwrap();
-            for path in [&pipe, &socket, Path::new("/dev/zero")] {
-                let error = PlainFile::open(path).unwrap_err();
-                assert_ne!(error.kind(), ErrorKind::NotFound, "{error}");
-            }
-        }
 
         #[test]
         fn a_link_is_where_it_leads() {
@@ -158,7 +120,7 @@ mod tests {
             fs::write(root.join("a/file"), "").unwrap();
             symlink("a", root.join("b")).unwrap();
             symlink("b/file", root.join("c")).unwrap();
-            let place = |name: &str| PlainFile::open(&root.join(name)).unwrap().place().to_owned();
+            let place = |name: &str| PlacedFile::open(&root.join(name)).unwrap().place().to_owned();
             assert_eq!(
                 [place("c"), place("b/file")],
                 [root.join("a/file"), root.join("a/file")]
@@ -196,7 +158,7 @@ mod tests {
                     }
                 });
                 for _ in 0..TIMES {
-                    match PlainFile::open(&root.join("in/d/f")) {
+                    match PlacedFile::open(&root.join("in/d/f")) {
                         Ok(file) if file.place().starts_with(root.join("in")) => {
                             assert_eq!(file.read(100).unwrap(), b"inside");
                             inside += 1;
