@@ -17,12 +17,30 @@ pub struct LoadError {
 impl LoadError {
     /// An error about `path`.
     pub fn new(path: &Path, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::at(path.display().to_string(), what.into(), remedy.into())
+    }
+
+    /// An error at a place that is no path. Names and values that it quotes of a file may be of any length, so that what
+    /// is too long for a person is left out of the middle.
+    pub(crate) fn at(place: String, what: String, remedy: String) -> Self {
         Self {
-            place: path.display().to_string(),
-            what: what.into(),
-            remedy: remedy.into(),
+            place: shortened(place),
+            what: shortened(what),
+            remedy,
         }
     }
+}
+
+/// A text that is read at a glance: the beginning and the end of a long one.
+fn shortened(text: String) -> String {
+    const MOST: usize = 800;
+    const END: usize = 100;
+    if text.len() <= MOST {
+        return text;
+    }
+    let begin = text.floor_char_boundary(MOST - END);
+    let end = text.ceil_char_boundary(text.len() - END);
+    format!("{}…{}", &text[..begin], &text[end..])
 }
 
 /// Why a request was answered without a completion.

@@ -31,11 +31,9 @@ impl ModelSource {
     pub(crate) fn broken(&self, what: impl Into<String>, remedy: impl Into<String>) -> LoadError {
         match self {
             Self::Path(path) => LoadError::new(path, what, remedy),
-            Self::Embedded(embedded) => LoadError {
-                place: embedded.name.to_owned(),
-                what: what.into(),
-                remedy: embedded.remedy.to_owned(),
-            },
+            Self::Embedded(embedded) => {
+                LoadError::at(embedded.name.to_owned(), what.into(), embedded.remedy.to_owned())
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{CompletionRequest, Engine, FimPrompt, LoadOptions, Prompt};
 /// Says to the process that it is the one in which the cases run, and in which folder.
 const INSIDE: &str = "CODEGEMMA_DAMAGED_INSIDE";
 /// How many files are tried where nothing else is said.
-const FILES: usize = 1_000;
+const FILES: usize = 2_000;
 /// The address space of the process, in bytes: the test alone takes some 100 MiB of it.
 const MOST_BYTES: libc::rlim_t = 1 << 30;
 /// The most seconds for one file.
@@ -108,7 +108,7 @@ fn try_files(folder: &Path) {
     println!("{count} damaged files were tried: {loaded} load, {refused} are refused");
 }
 
-/// Loads a model and lets it complete; gives whether it loads. An error is for a person to read.
+/// Loads a model and lets it complete; gives whether it loads.
 fn try_model(path: &Path) -> bool {
     let options = LoadOptions {
         threads: Some(1),
@@ -135,9 +135,10 @@ fn try_model(path: &Path) -> bool {
     true
 }
 
+/// An error is for a person to read. What it quotes of a file may have any characters; whoever shows it takes care of
+/// them.
 #[track_caller]
 fn check_line(error: &str) {
-    assert!(!error.contains(char::is_control), "{error:?}");
     assert!((20..2_000).contains(&error.len()), "{error}");
 }
 
@@ -192,7 +193,15 @@ fn try_sequences(seeds: &Seeds, random: &mut Random) -> bool {
     }
     let kept = seeds::kept_in(&seeds.folder);
     fs::write(&kept, bytes).unwrap();
-    let answer = seeds::answer(&seeds.good, &kept).unwrap();
-    assert!(forged || answer.tokens == seeds.answer, "{answer:?}");
-    answer.stats.reused_tokens > 0
+    match seeds::answer(&seeds.good, &kept) {
+        Ok(answer) => {
+            assert!(forged || answer.tokens == seeds.answer, "{answer:?}");
+            answer.stats.reused_tokens > 0
+        }
+        Err(error) => {
+            assert!(forged, "{error}");
+            check_line(&error.to_string());
+            true
+        }
+    }
 }

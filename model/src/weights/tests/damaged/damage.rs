@@ -165,7 +165,16 @@ fn damage_list<T: Clone>(values: &mut Vec<T>, other: T, random: &mut Random) {
 pub(super) fn damage_json(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut document = serde_json::from_slice(bytes).expect("JSON");
     damage_member(&mut document, random);
-    document.to_string().into_bytes()
+    let mut bytes = document.to_string().into_bytes();
+    if random.once_in(20) {
+        // Deeper than a parser that calls itself could go.
+        let place = random.below(bytes.len());
+        bytes.splice(
+            place..place,
+            random.pick(&["[", "{\"a\":"]).repeat(100_000).into_bytes(),
+        );
+    }
+    bytes
 }
 
 fn damage_member(value: &mut Value, random: &mut Random) {
@@ -204,6 +213,6 @@ fn other_json(random: &mut Random) -> Value {
         4 => json!(text(random)),
         5 => json!([]),
         6 => json!({"type": text(random), "pattern": {"Regex": "(a*)*b"}, "content": ""}),
-        _ => (0..*random.pick(&[2, 100, 200, 20_000])).fold(json!(0), |inner, _| json!([inner])),
+        _ => (0..*random.pick(&[2, 100, 200])).fold(json!(0), |inner, _| json!([inner])),
     }
 }
