@@ -9,7 +9,7 @@ use ropey::Rope;
 use crate::language;
 use crate::notebook;
 use crate::position::{self, Encoding, LineColumn};
-use crate::syntax::{self, Job, Parsed, Syntax};
+use crate::syntax::{self, Basis, Job, Parsed, Syntax};
 
 /// A tree is made anew where more changes come at once, which is quicker than to tell it of each.
 const MOST_CHANGES_TO_FOLLOW: usize = 64;
@@ -58,9 +58,18 @@ impl Document {
         }
     }
 
-    /// The syntax tree of the text, if that is quick to have.
-    pub fn parsed(&mut self) -> Option<Parsed> {
-        self.syntax.as_mut()?.parsed(&self.text)
+    /// What the syntax tree of the text is quick to have from.
+    pub fn basis(&self) -> Option<Basis> {
+        self.syntax.as_ref()?.basis()
+    }
+
+    /// The tree of the text was made from its basis, when the text had this version.
+    pub fn tree_made(&mut self, version: i32, parsed: &Parsed) {
+        if version == self.version
+            && let Some(syntax) = &mut self.syntax
+        {
+            syntax.made(parsed);
+        }
     }
 
     /// Whether a tree is to be made somewhere else, as it was not quick to have, and nobody does.

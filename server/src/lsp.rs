@@ -5,7 +5,6 @@
 //!
 //! [`Session`]: crate::session::Session
 
-mod background;
 mod capabilities;
 mod configuration;
 mod convert;
@@ -15,10 +14,12 @@ mod fence;
 mod framing;
 mod inbound;
 mod judging;
+mod lane;
 mod loading;
 mod notebooks;
 mod outbox;
 mod presence;
+mod requests;
 mod shared;
 mod statistics;
 mod status;
@@ -48,16 +49,16 @@ use tower_lsp::ls_types::{
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
 use crate::config::{EngineFlags, FILE_NAME};
-use crate::flight::Arrival;
+use crate::in_flight::Awaited;
 use crate::language;
-use crate::roots::Roots;
 use crate::trigger::Trigger;
 use capabilities::Introduction;
 use fence::Fence;
 pub use loading::LoadEngine;
 use outbox::Courier;
 use presence::{Presence, Watched};
-use shared::{Late, Shared};
+use requests::{Late, Panicked};
+use shared::Shared;
 use statistics::Outcome;
 
 /// A popup that comes later than this disturbs: what exists by then is shown.
@@ -162,6 +163,12 @@ async fn serve_streams(
     in_good_order
 }
 
+impl From<Panicked> for Error {
+    fn from(_: Panicked) -> Self {
+        Self::internal_error()
+    }
+}
+
 struct Backend {
     shared: Arc<Shared>,
     presence: Arc<Presence>,
@@ -184,15 +191,15 @@ impl Backend {
         let AskedInline { params, spelling } = asked;
         let trigger = convert::trigger(params.context.trigger_kind);
         let entry = params.context.selected_completion_info.map(convert::entry);
-        let boarded = self
+        let begun = self
             .shared
-            .board(&params.text_document_position, trigger, entry.as_ref())
-            .await;
-        let Some((mut waiting, passenger)) = boarded else {
+            .begin(&params.text_document_position, trigger, entry)
+            .await?;
+        let Some((mut waiting, waiter)) = begun else {
             return Ok(InlineCompletionList { items: Vec::new() });
         };
-        let arrival = passenger.arrives_within(waiting.deadline()).await;
-        let suggestions = waiting.judge(arrival, Late::Nothing);
+        let awaited = waiter.within(waiting.deadline()).await;
+        let suggestions = waiting.judge(awaited, Late::Nothing).await?;
         let item = |suggestion| {
             let (document, text) = (spelling.as_deref().unwrap_or(waiting.document()), waiting.text());
             convert::inline_item(document, text, suggestion, waiting.encoding())
@@ -232,19 +239,14 @@ impl LanguageServer for Backend {
         let said = Introduction::read(&params.initialization_options.unwrap_or_default());
         let encoding = said.encoding;
         tracing::info!("columns are counted as {encoding:?}");
-        let roots = Roots::new(said.folders.iter().cloned());
-        {
-            let mut session = self.shared.lock();
-            session.encoding = encoding;
-            session.enter(roots.clone());
-        }
+        self.shared.lock().encoding = encoding;
         if let Some(process) = said.process {
             self.presence.is_process(process);
         }
         if said.shows_progress {
             self.shared.show_progress(self.client.clone());
         }
-        self.shared.configure_first(&said, roots.folders(), &self.client);
+        self.shared.configure_first(said, &self.client).await?;
         Ok(capabilities::answer(encoding))
     }
 
@@ -310,10 +312,8 @@ impl LanguageServer for Backend {
             let paths = folders.iter().map(|folder| convert::file_path(&folder.uri));
             paths.flatten().collect()
         };
-        let (removed, added) = (paths(params.event.removed), paths(params.event.added));
-        let roots = self.shared.lock().roots().changed(&removed, added);
-        self.shared.lock().enter(roots.clone());
-        self.shared.enter(roots.folders());
+        self.shared
+            .enter(paths(params.event.removed), paths(params.event.added));
     }
 
     async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
@@ -341,23 +341,21 @@ impl LanguageServer for Backend {
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
         // Popups come while typing, whatever the client calls it: most cannot tell.
-        let boarded = self
-            .shared
-            .board(&params.text_document_position, Trigger::Automatic, None)
-            .await;
+        let at = &params.text_document_position;
+        let begun = self.shared.begin(at, Trigger::Automatic, None).await?;
         let invoked = params
             .context
             .is_some_and(|context| context.trigger_kind == CompletionTriggerKind::INVOKED);
         let mut items = Vec::new();
-        if let Some((mut waiting, passenger)) = boarded {
+        if let Some((mut waiting, waiter)) = begun {
             let patience = POPUP_PATIENCE.min(waiting.deadline());
-            let arrival = passenger.clone().arrives_within(patience).await;
-            let underway = matches!(arrival, Arrival::Underway(_));
-            let mut suggestions = waiting.judge(arrival, Late::TypedAlong);
+            let awaited = waiter.clone().within(patience).await;
+            let underway = matches!(awaited, Awaited::Underway(_));
+            let mut suggestions = waiting.judge(awaited, Late::TypedAlong).await?;
             if suggestions.is_empty() && underway && invoked {
                 let patience = MORE_PATIENCE.min(waiting.deadline() - patience);
-                let arrival = passenger.arrives_within(patience).await;
-                suggestions = waiting.judge(arrival, Late::TypedAlong);
+                let awaited = waiter.within(patience).await;
+                suggestions = waiting.judge(awaited, Late::TypedAlong).await?;
             }
             if let Some(suggestion) = suggestions.first() {
                 let (text, since) = (waiting.text(), waiting.since());
@@ -386,11 +384,7 @@ impl LanguageServer for Backend {
             }
             capabilities::EXPLAIN => {
                 let at = convert::place(&params.arguments).map_err(Error::invalid_params)?;
-                let explanation = self.shared.explain(&at).await;
-                return Ok(Some(json!(explanation.map_err(|message| Error {
-                    message: message.into(),
-                    ..Error::internal_error()
-                })?)));
+                return Ok(Some(json!(self.shared.explain(&at).await?)));
             }
             other => return Err(Error::invalid_params(format!("there is no command {other}"))),
         };

@@ -1,7 +1,8 @@
 //! A document's syntax tree, kept up with its edits, and what it says about a place.
 //!
-//! Parsing is incremental and bounded in time: where the time is over there is no tree, and everybody does without. It
-//! must not know what the tree is used for, and reads no clock but to keep its bound.
+//! Parsing is incremental and bounded: what a request needs is bounded by counted work, so that the same text gives the
+//! same tree on a busy machine, and a whole tree in the background by time. Beyond the bound there is no tree, and
+//! requests go on without. This module must not know what the tree is used for.
 
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
@@ -16,12 +17,9 @@ use crate::panics::fault;
 /// Longer texts have no tree: they are data, and a parse of one takes seconds.
 const MOST_BYTES: usize = 2 << 20;
 
-/// How long a request may wait for the document's tree; a later one has it. Most trees take a tenth of that: what takes
-/// longer is a text that was torn apart, as where a line begins in the wrong column.
-const PATIENCE: Duration = Duration::from_millis(2);
-
-/// How long a tree with a suggestion in it may take.
-const PATIENCE_TO_JUDGE: Duration = Duration::from_millis(4);
+/// How much work a request's tree may take, and a tree with a suggestion in it, in hundreds of tree-sitter's operations.
+/// Most take a few; what takes more is a text that was torn apart, as where a line begins in the wrong column.
+const MOST_WORK: usize = 2_000;
 
 /// How long a tree may take that no request waits for. Those of people's files take a hundredth; a grammar may need hours
 /// for what nobody wrote.
@@ -36,8 +34,6 @@ pub struct Parsed {
     /// The language that it was read as.
     pub language: &'static Language,
     tree: Tree,
-    /// How long trees of texts that differ from this one may take.
-    patience: Duration,
 }
 
 /// What a place is part of.
@@ -71,6 +67,29 @@ pub struct Syntax {
     current: bool,
     /// The text that somebody makes a tree of, and the edits since.
     awaited: Option<(Rope, Vec<InputEdit>)>,
+}
+
+/// The tree of an earlier state of a text with the edits since, from which the tree of the text is quick to have.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    language: &'static Language,
+    tree: Tree,
+    /// It is the tree of the text.
+    current: bool,
+}
+
+impl Basis {
+    /// The tree of the text, if that takes little work.
+    pub fn parsed(&self, text: &Rope) -> Option<Parsed> {
+        let tree = match self.current {
+            true => self.tree.clone(),
+            false => parse(self.language, text, Some(&self.tree), Bound::Work(MOST_WORK))?,
+        };
+        Some(Parsed {
+            language: self.language,
+            tree,
+        })
+    }
 }
 
 /// A tree to make, which takes longer than a request can wait.
@@ -117,23 +136,21 @@ impl Syntax {
         *self = Self::new(self.language);
     }
 
-    /// The tree of `text`, if that is quick to have.
-    pub fn parsed(&mut self, text: &Rope) -> Option<Parsed> {
-        if !self.current {
-            // While somebody makes one, waiting for another is time lost.
-            if self.awaited.is_some() {
-                return None;
-            }
-            // Without an earlier tree all of it would have to be read.
-            let earlier = self.tree.as_ref()?;
-            self.tree = Some(parse(self.language, text, Some(earlier), PATIENCE)?);
-            self.current = true;
-        }
-        Some(Parsed {
+    /// What the tree of the text is quick to have from. While one is being made elsewhere, waiting for another is time
+    /// lost, and without an earlier tree all of the text would have to be read.
+    pub fn basis(&self) -> Option<Basis> {
+        let tree = self.tree.as_ref().filter(|_| self.current || self.awaited.is_none())?;
+        Some(Basis {
             language: self.language,
-            tree: self.tree.clone()?,
-            patience: PATIENCE_TO_JUDGE,
+            tree: tree.clone(),
+            current: self.current,
         })
+    }
+
+    /// The tree of the text was made from its basis.
+    pub fn made(&mut self, parsed: &Parsed) {
+        self.tree = Some(parsed.tree.clone());
+        self.current = true;
     }
 
     /// Whether a tree is to be made that could not be had quickly, and nobody makes it.
@@ -172,8 +189,7 @@ impl Parsed {
     pub fn new(language: &'static Language, text: &Rope) -> Option<Self> {
         Some(Self {
             language,
-            tree: parse(language, text, None, PATIENCE_ELSEWHERE)?,
-            patience: PATIENCE_ELSEWHERE,
+            tree: parse(language, text, None, Bound::Time(PATIENCE_ELSEWHERE))?,
         })
     }
 
@@ -182,8 +198,8 @@ impl Parsed {
         let mut tree = self.tree.clone();
         tree.edit(&edit(before, replaced, inserted.len(), after));
         Some(Self {
-            tree: parse(self.language, after, Some(&tree), self.patience)?,
-            ..*self
+            language: self.language,
+            tree: parse(self.language, after, Some(&tree), Bound::Work(MOST_WORK))?,
         })
     }
 
@@ -361,20 +377,39 @@ fn read(text: &Rope, byte: usize) -> Cow<'_, [u8]> {
 
 /// The tree of a text; `None` if that takes longer than `patience`, or the text is too long.
 pub(crate) fn tree(language: &Language, text: &Rope, patience: Duration) -> Option<Tree> {
-    parse(language, text, None, patience)
+    parse(language, text, None, Bound::Time(patience))
 }
 
-/// Reads a text, with what is known of it from before; `None` if the time is over first or it is too long.
-fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, patience: Duration) -> Option<Tree> {
+/// What a parse may take.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    /// So many hundreds of tree-sitter's operations.
+    Work(usize),
+    Time(Duration),
+}
+
+/// Reads a text, with what is known of it from before; `None` if that would take more than it may, or the text is too
+/// long.
+fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, bound: Bound) -> Option<Tree> {
     if text.len_bytes() > MOST_BYTES {
         return None;
     }
     let mut parser = Parser::new();
     parser.set_language(&(language.grammar)()).ok()?;
-    let end = Instant::now() + patience;
-    let mut progress = |_: &tree_sitter::ParseState| match Instant::now() >= end {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
+    let begun = Instant::now();
+    let mut work = 0;
+    // It is called after each hundred operations.
+    let mut progress = |_: &tree_sitter::ParseState| {
+        work += 1;
+        let over = match bound {
+            Bound::Work(most) => work > most,
+            Bound::Time(most) => begun.elapsed() >= most,
+        };
+        if over {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     parser.parse_with_options(
         &mut |byte, _: Point| read(text, byte),

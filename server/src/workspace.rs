@@ -218,12 +218,8 @@ impl Workspace {
         self.want_all();
     }
 
-    /// Whether a choice is to be made that can be.
-    pub fn wants(&self, visible: impl Fn(&str) -> bool) -> bool {
-        !self.busy && self.wanted.iter().any(|name| visible(name))
-    }
-
-    /// The next choice to make, if none is being made, for and with documents that the model may see. That of a document that nobody uses waits until somebody does.
+    /// The next choice to make, if none is being made, for and with documents that the model may see. That of a
+    /// document that nobody uses waits until somebody does.
     /// `context_tokens` is the length of the model's context.
     pub fn errand(
         &mut self,

@@ -13,8 +13,11 @@ use tower_lsp::ls_types::{ConfigurationItem, MessageType, Registration};
 
 use super::capabilities::Introduction;
 use super::convert::IGNORE_FILES;
+use super::requests::Panicked;
 use super::shared::Shared;
 use crate::config::{self, Config, FILE_NAME};
+use crate::panics::fenced;
+use crate::roots::Roots;
 use crate::settings::Settings;
 
 /// How long a client may take to answer.
@@ -50,29 +53,39 @@ struct Abilities {
 impl Shared {
     /// Reads the files and takes over what the client says at the start, then loads the engine. A client that gives no
     /// settings there and can be asked for them is asked, and told to say when they change.
-    pub(super) fn configure_first(self: &Arc<Self>, said: &Introduction, roots: &[PathBuf], client: &Client) {
-        let section = said.options.get(SECTION).unwrap_or(&said.options);
-        self.change_config(false, |configuration| {
-            configuration.can = Abilities {
-                has_settings: said.has_settings,
-                tells_of_settings: said.tells_of_settings,
-                watches: said.watches,
-                watches_elsewhere: said.watches_elsewhere,
-            };
-            configuration.config = self.flags.config(roots);
-            configuration.config.set_client(section, true)
-        });
-        let pulls = config::says_nothing(section) && said.has_settings;
+    pub(super) async fn configure_first(self: &Arc<Self>, said: Introduction, client: &Client) -> Result<(), Panicked> {
+        let section = said.options.get(SECTION).unwrap_or(&said.options).clone();
+        let pulls = config::says_nothing(&section) && said.has_settings;
+        let shared = self.clone();
+        let first = move || {
+            let roots = Roots::new(said.folders);
+            shared.lock().enter(roots.clone());
+            shared.change_config(false, |configuration| {
+                configuration.can = Abilities {
+                    has_settings: said.has_settings,
+                    tells_of_settings: said.tells_of_settings,
+                    watches: said.watches,
+                    watches_elsewhere: said.watches_elsewhere,
+                };
+                configuration.config = shared.flags.config(roots.folders());
+                configuration.config.set_client(&section, true)
+            });
+        };
+        self.lanes.files.run(first).await.ok_or(Panicked)?;
         if pulls {
             self.ask(client.clone());
         }
         self.register(client.clone(), pulls);
+        Ok(())
     }
 
-    /// The folders of the workspace are others.
-    pub(super) fn enter(self: &Arc<Self>, roots: &[PathBuf]) {
-        self.change_config(false, |configuration| {
-            let before = std::mem::replace(&mut configuration.config, self.flags.config(roots));
+    /// Folders of the workspace went and came.
+    pub(super) fn enter(self: &Arc<Self>, removed: Vec<PathBuf>, added: Vec<PathBuf>) {
+        self.change_config_soon(false, move |shared, configuration| {
+            let roots = shared.lock().roots().clone();
+            let roots = roots.changed(&removed, added);
+            shared.lock().enter(roots.clone());
+            let before = std::mem::replace(&mut configuration.config, shared.flags.config(roots.folders()));
             configuration.config.keep_client(before);
             Vec::new()
         });
@@ -80,19 +93,45 @@ impl Shared {
 
     /// The client changed its settings, or says that it did; then it is asked for them.
     pub(super) fn configure(self: &Arc<Self>, settings: &Value, client: &Client) {
-        match section(settings) {
-            Some(section) => self.change_config(false, |configuration| configuration.config.set_client(section, false)),
+        match section(settings).cloned() {
+            Some(section) => self.take_over(section),
             None => self.ask(client.clone()),
         }
     }
 
-    /// Reads the files again. They are small, so that holds nobody up. With `anew` the engine is loaded again, whatever
-    /// has changed.
+    /// Takes over the client's section.
+    fn take_over(self: &Arc<Self>, section: Value) {
+        self.change_config_soon(false, move |_, configuration| {
+            configuration.config.set_client(&section, false)
+        });
+    }
+
+    /// Reads the files again. With `anew` the engine is loaded again, whatever has changed.
     pub(super) fn reread(self: &Arc<Self>, anew: bool) {
-        self.change_config(anew, |configuration| {
+        self.change_config_soon(anew, |_, configuration| {
             configuration.config.reread();
             Vec::new()
         });
+    }
+
+    /// Changes the configuration where no message waits for the file system. Requests that come from now on wait for it,
+    /// for a while.
+    fn change_config_soon(
+        self: &Arc<Self>,
+        anew: bool,
+        change: impl FnOnce(&Shared, &mut Configuration) -> Vec<String> + Send + 'static,
+    ) {
+        self.lock().settings_to_come += 1;
+        let shared = self.clone();
+        let posted = self.lanes.files.post(move || {
+            // Where it panics, that is told, and the settings stay what they were.
+            let _ = fenced(|| shared.change_config(anew, |configuration| change(&shared, configuration)));
+            shared.lock().settings_to_come -= 1;
+            shared.known.send_replace(());
+        });
+        if !posted {
+            self.lock().settings_to_come -= 1;
+        }
     }
 
     fn configuration(&self) -> std::sync::MutexGuard<'_, Configuration> {
@@ -154,8 +193,7 @@ impl Shared {
                     Err(_) => tracing::warn!("the client was asked for its settings and does not answer"),
                     Ok(Err(error)) => tracing::warn!("the client does not give its settings: {error}"),
                     Ok(Ok(sections)) => {
-                        let section = sections.first().unwrap_or(&Value::Null);
-                        shared.change_config(false, |configuration| configuration.config.set_client(section, false));
+                        shared.take_over(sections.into_iter().next().unwrap_or_default());
                     }
                 }
                 let mut configuration = shared.configuration();

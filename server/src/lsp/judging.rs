@@ -1,20 +1,13 @@
-//! Finding out which documents the model may see, on threads that no message waits for, and the requests that do wait.
+//! Finding out which documents the model may see, on threads that no message waits for.
 //!
 //! A file system that does not answer keeps its own documents from being completed and no others. It must not know the
 //! rules.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::shared::Shared;
 use crate::panics::fenced;
 use crate::session::{Judging, Session};
-
-/// How long a request waits at most.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// How often it looks whether somebody else is held up.
-const LOOK: Duration = Duration::from_millis(100);
 
 impl Shared {
     /// Has found out what is to be.
@@ -42,31 +35,7 @@ impl Shared {
         let next = session.judged(judging, answer);
         self.tend(&mut session);
         drop(session);
-        self.judged.send_replace(());
+        self.known.send_replace(());
         next
-    }
-
-    /// Waits for a moment until it is known whether the model may see a document. Says whether the document is still what
-    /// it was.
-    pub(super) async fn is_judged(self: &Arc<Self>, document: &str) -> bool {
-        let (mut judged, version) = {
-            let mut session = self.lock();
-            if !session.is_unjudged(document) {
-                return true;
-            }
-            self.judge(&mut session);
-            (self.judged.subscribe(), session.version(document))
-        };
-        let until = tokio::time::Instant::now() + PATIENCE;
-        while tokio::time::Instant::now() < until {
-            // Whoever sends lives as long as this.
-            drop(tokio::time::timeout(LOOK, judged.changed()).await);
-            let mut session = self.lock();
-            if !session.is_unjudged(document) {
-                return session.version(document) == version;
-            }
-            self.judge(&mut session);
-        }
-        true
     }
 }

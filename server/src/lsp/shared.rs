@@ -1,36 +1,23 @@
-//! What handlers, the loading thread and waiting requests have in common: the session behind its lock, and the outbox.
+//! What handlers, the loading thread and the lanes have in common: the session behind its lock, and the outbox.
 //!
 //! Statuses are put into the outbox under the lock, so that they arrive in the order of what they tell. It must not
 //! know the shapes of answers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use codegemma_model::{Alternative, RequestError};
-use ropey::Rope;
 use tokio::sync::watch;
-use tower_lsp::ls_types::{TextDocumentPositionParams, Uri};
+use tower_lsp::ls_types::Uri;
 
-use super::background::Worker;
 use super::configuration::Configuration;
-use super::convert;
+use super::lane::Lane;
 use super::loading::{LoadEngine, Loader};
 use super::outbox::Outbox;
 use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
-use crate::anchor::Moved;
-use crate::complete::{Plan, Snapshot, Suggestion};
 use crate::config::EngineFlags;
 use crate::document::Change;
-use crate::explain::Explanation;
-use crate::flight::{Along, Arrival, Passenger};
-use crate::panics::{fault, fenced};
-use crate::position::Encoding;
-use crate::reason::Reason;
-use crate::selected::Selected;
-use crate::session::{Prepared, Session};
-use crate::trigger::Trigger;
-use crate::written::Written;
+use crate::panics::fenced;
+use crate::session::{Reading, Session};
 
 pub(super) struct Shared {
     session: Mutex<Session>,
@@ -41,42 +28,35 @@ pub(super) struct Shared {
     pub(super) configuration: Mutex<Configuration>,
     pub(super) loader: Mutex<Loader>,
     statistics: Mutex<Statistics>,
-    /// A document was judged.
-    pub(super) judged: watch::Sender<()>,
+    /// A document was judged, or settings were taken over.
+    pub(super) known: watch::Sender<()>,
+    pub(super) lanes: Lanes,
+}
+
+/// The threads that work for the protocol's.
+pub(super) struct Lanes {
+    /// Plans and launches requests, the newest last.
+    pub(super) requests: Lane,
+    /// Judges what the model wrote, and publishes what others have made.
+    pub(super) results: Lane,
+    /// Reads files of settings, and looks at those of the model.
+    pub(super) files: Lane,
     /// Makes syntax trees.
-    parses: Worker,
+    trees: Lane,
     /// Chooses what is shown of other files.
-    contexts: Worker,
+    contexts: Lane,
 }
 
-/// A request that waits for the engine. It is dropped when it is answered, or when the client cancels it.
-pub(super) struct Waiting {
-    shared: Arc<Shared>,
-    document: String,
-    snapshot: Snapshot,
-    selected: Option<Selected>,
-    version: i32,
-    revision: u64,
-    encoding: Encoding,
-    along: Along,
-    moved: Option<Moved>,
-    plan: Plan,
-    deadline: Duration,
-    /// What has been typed since, which the suggestion begins with.
-    since: String,
-    last_request: Option<LastRequest>,
-    /// Why nothing is suggested.
-    reason: Option<Reason>,
-}
-
-/// What an answer is good for that comes when the document has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
-    /// Nothing: the client asks again at each key.
-    Nothing,
-    /// As long as it begins with what was typed since, the place that was asked for: a client whose popup is not there yet
-    /// does not ask again.
-    TypedAlong,
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            requests: Lane::new("requests"),
+            results: Lane::new("results"),
+            files: Lane::new("files"),
+            trees: Lane::of_low_priority("trees"),
+            contexts: Lane::of_low_priority("contexts"),
+        }
+    }
 }
 
 impl Shared {
@@ -90,9 +70,8 @@ impl Shared {
             configuration: Mutex::default(),
             loader: Mutex::default(),
             statistics: Mutex::default(),
-            judged: watch::Sender::default(),
-            parses: Worker::default(),
-            contexts: Worker::default(),
+            known: watch::Sender::default(),
+            lanes: Lanes::default(),
         }
     }
 
@@ -120,70 +99,54 @@ impl Shared {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has what is wanted done elsewhere: files judged, syntax trees made, contexts chosen, one after the other.
+    /// Has what is wanted done elsewhere: files judged, syntax trees made, contexts chosen, one of each kind at a time.
     pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
         self.judge(session);
-        if session.wants_trees() {
+        if let Some((document, job)) = session.parse_job() {
             let shared = self.clone();
-            self.parses.start("parse", move || shared.parse_next());
+            let parse = move || {
+                let parsed = fenced(|| job.run()).flatten();
+                shared.make_known(move |shared, session| {
+                    session.parse_done(&document, &job, parsed);
+                    shared.tend(session);
+                });
+            };
+            if !self.lanes.trees.post(parse) {
+                session.no_parse();
+            }
         }
-        if session.wants_contexts() {
+        if let Some(errand) = session.errand() {
             let shared = self.clone();
-            self.contexts.start("context", move || shared.choose_next());
+            let choose = move || {
+                let made = fenced(|| errand.run());
+                shared.make_known(move |shared, session| {
+                    let reading = session.errand_done(made);
+                    shared.tend(session);
+                    if let Some(reading) = reading {
+                        shared.read_ahead(reading);
+                    }
+                });
+            };
+            if !self.lanes.contexts.post(choose) {
+                session.errand_done(None);
+            }
         }
     }
 
-    /// Makes a syntax tree, unless none is wanted.
-    fn parse_next(&self) -> bool {
-        let mut session = self.lock();
-        let Some((document, job)) = session.parse_job() else {
-            self.parses.rests();
-            return false;
-        };
-        drop(session);
-        let parsed = fenced(|| job.run()).flatten();
-        self.lock().parse_done(&document, &job, parsed);
-        true
+    /// Has a change of the session made that a lane of low priority has prepared, which must not take the lock itself.
+    fn make_known(self: &Arc<Self>, change: impl FnOnce(&Arc<Self>, &mut Session) + Send + 'static) {
+        let shared = self.clone();
+        self.lanes.results.post(move || change(&shared, &mut shared.lock()));
     }
 
-    /// Chooses what is shown with a document, unless none wants that.
-    fn choose_next(&self) -> bool {
-        let mut session = self.lock();
-        let Some(errand) = session.errand() else {
-            self.contexts.rests();
-            return false;
-        };
-        drop(session);
-        let made = fenced(|| errand.run());
-        self.lock().errand_done(made);
-        true
-    }
-
-    /// What the model is shown at a place, and why.
-    pub(super) async fn explain(self: &Arc<Self>, at: &TextDocumentPositionParams) -> Result<Explanation, String> {
-        let document = at.text_document.uri.as_str();
-        self.is_judged(document).await;
-        let prepared = {
-            let mut session = self.lock();
-            session.prepare(document, convert::line_column(at.position), Trigger::Invoked, None)
-        };
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(reason) => return Ok(Explanation::of_nothing(reason)),
-        };
-        let explain = move || {
-            let Prepared {
-                engine,
-                plan,
-                choice,
-                moved,
-                max_tokens,
-                ..
-            } = prepared;
-            Explanation::new(&plan, &choice, moved, engine.tokenizer(), engine.info(), max_tokens)
-        };
-        let explained = tokio::task::spawn_blocking(explain).await;
-        explained.map_err(|error| format!("the prompt cannot be explained: {error}"))
+    /// Has a document read by the engine when it has nothing else to do.
+    fn read_ahead(self: &Arc<Self>, reading: Reading) {
+        let shared = self.clone();
+        self.lanes.contexts.post(move || {
+            if let Some(request) = reading.request() {
+                shared.make_known(move |_, session| session.read_ahead(&reading, request));
+            }
+        });
     }
 
     /// A document was edited.
@@ -202,187 +165,5 @@ impl Shared {
             }
             None => tracing::debug!("{uri}: a change of a document that is not open is ignored"),
         }
-    }
-
-    /// Begins a completion; `None` if nothing will be suggested. `entry` is what is selected in the editor's popup. It
-    /// waits only where a document was just opened, until it is known whether the model may see it, and completes nothing
-    /// where it was edited meanwhile.
-    pub(super) async fn board(
-        self: &Arc<Self>,
-        at: &TextDocumentPositionParams,
-        trigger: Trigger,
-        entry: Option<&Change>,
-    ) -> Option<(Waiting, Passenger)> {
-        self.look_at_model();
-        let document = at.text_document.uri.as_str();
-        let is_same = self.is_judged(document).await;
-        let mut session = self.lock();
-        let boarded = match is_same {
-            true => session.board(document, convert::line_column(at.position), trigger, entry),
-            false => Err(Reason::Outdated),
-        };
-        self.tend(&mut session);
-        match boarded {
-            Ok(boarding) => {
-                session.waiting += 1;
-                if session.waiting == 1 {
-                    self.tell(&session, None);
-                }
-                let waiting = Waiting {
-                    shared: self.clone(),
-                    document: document.to_owned(),
-                    snapshot: boarding.snapshot,
-                    selected: boarding.selected,
-                    version: boarding.version,
-                    revision: boarding.revision,
-                    encoding: session.encoding,
-                    along: boarding.along,
-                    moved: boarding.moved,
-                    plan: boarding.plan,
-                    deadline: session.settings.deadline,
-                    since: String::new(),
-                    last_request: None,
-                    reason: None,
-                };
-                Some((waiting, boarding.passenger))
-            }
-            Err(reason) => {
-                tracing::debug!("nothing is suggested ({}): {}", reason.as_str(), reason.sentence());
-                self.statistics().count_answer(Some(reason));
-                self.tell(&session, Some(LastRequest::without_model(reason)));
-                None
-            }
-        }
-    }
-}
-
-impl Waiting {
-    /// The document that the suggestions are for.
-    pub(super) fn text(&self) -> &Rope {
-        match &self.selected {
-            Some(selected) => selected.document(),
-            None => &self.snapshot.text,
-        }
-    }
-
-    /// The URI of its document.
-    pub(super) fn document(&self) -> &str {
-        &self.document
-    }
-
-    /// How long it may take; then what there is gets suggested, and the run goes on for the next request.
-    pub(super) fn deadline(&self) -> Duration {
-        self.deadline
-    }
-
-    /// What has been typed there since.
-    pub(super) fn since(&self) -> &str {
-        &self.since
-    }
-
-    /// How the client counts columns.
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// Makes suggestions of what arrived, the best first, unless the document is not what it was.
-    pub(super) fn judge(&mut self, arrival: Arrival, late: Late) -> Vec<Suggestion> {
-        fault("judge");
-        let (current, since) = {
-            let session = self.shared.lock();
-            let renewed = !session.is_revision(self.revision);
-            let current = !renewed && session.is_at(&self.document, self.version);
-            let since = match late {
-                Late::TypedAlong if !renewed && !current => session.typed_since(&self.document, &self.snapshot),
-                _ => Vec::new(),
-            };
-            (current, since)
-        };
-        let landed = matches!(arrival, Arrival::Landed(_));
-        let more = |written: &Written, finish| self.plan.suggest(&written.after(self.along.typed), finish);
-        let mut others = Vec::new();
-        let (stats, suggestion) = match arrival {
-            Arrival::Underway(so_far) => {
-                // The prompt's length is known as soon as the engine has begun.
-                let begun = so_far.stats.prompt_tokens > 0;
-                (
-                    begun.then_some(so_far.stats),
-                    more(&Written::of(&so_far), so_far.finish),
-                )
-            }
-            Arrival::Landed(Ok(completion)) => {
-                if self.along.typed == 0 && current {
-                    let written = |other: &Alternative| more(&Written::of_other(other), other.finish).ok();
-                    others = completion.alternatives.iter().filter_map(written).collect();
-                }
-                (
-                    (!self.along.landed).then_some(completion.stats),
-                    more(&Written::of(&completion), completion.finish),
-                )
-            }
-            Arrival::Landed(Err(error)) => (None, Err(reason(&error))),
-        };
-        let suggestion = match suggestion {
-            suggestion if current => suggestion,
-            Ok(suggestion) => self.follow(suggestion, since),
-            Err(_) => Err(Reason::Outdated),
-        };
-        if landed && (current || suggestion.is_ok()) {
-            let mut session = self.shared.lock();
-            let moves = session.move_anchor_ahead(&self.document, &self.snapshot);
-            if let (Ok(suggestion), false) = (&suggestion, moves) {
-                session.look_ahead(&self.document, &self.snapshot, suggestion);
-            }
-        }
-        let reason = suggestion.as_ref().err().copied().filter(|_| others.is_empty());
-        if let Some(reason) = reason {
-            tracing::debug!("nothing is suggested ({}): {}", reason.as_str(), reason.sentence());
-        }
-        self.reason = reason;
-        self.last_request = Some(match self.along.landed {
-            true => LastRequest::typed_along(reason),
-            false => LastRequest::new(stats.as_ref(), reason, self.moved),
-        });
-        let mut suggestions = Vec::new();
-        for suggestion in suggestion.into_iter().chain(others) {
-            let suggestion = match &self.selected {
-                Some(selected) => selected.extended(&suggestion),
-                None => suggestion,
-            };
-            // What differed may have been cut away.
-            if !suggestions.contains(&suggestion) {
-                suggestions.push(suggestion);
-            }
-        }
-        suggestions
-    }
-
-    /// A suggestion for an earlier text is good for the text of now where it begins with what was typed since.
-    fn follow(&mut self, suggestion: Suggestion, since: Vec<String>) -> Result<Suggestion, Reason> {
-        let begins = |since: &String| suggestion.text.len() > since.len() && suggestion.text.starts_with(since);
-        self.since = since.into_iter().find(begins).ok_or(Reason::Outdated)?;
-        Ok(suggestion)
-    }
-}
-
-fn reason(error: &RequestError) -> Reason {
-    match error {
-        RequestError::Superseded => Reason::Superseded,
-        RequestError::Invalid(_) | RequestError::Failed(_) | RequestError::ModelChanged(_) | RequestError::Stopped => {
-            tracing::error!("{error}");
-            Reason::Failed
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut session = self.shared.lock();
-        session.waiting -= 1;
-        // Without it the client did not wait for the answer.
-        if self.last_request.is_some() {
-            self.shared.statistics().count_answer(self.reason);
-        }
-        self.shared.tell(&session, self.last_request.take());
     }
 }

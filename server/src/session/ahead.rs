@@ -1,21 +1,24 @@
 //! What the engine does while nobody waits: it goes on after a suggestion as if that were accepted, reads a document that
 //! was just opened, and reads what comes to stand around an anchor that has to move soon.
 //!
-//! All of it takes a share of the time, and none on battery. It must not hold a request up for longer than the engine
-//! needs to notice.
+//! What is to be done is decided without the session's lock, from what is taken out under it. All of it takes a share of
+//! the engine's time, and none on battery. It must not hold a request up for longer than the engine needs to notice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use codegemma_model::{CompletionRequest, Finish, Prompt};
+use codegemma_model::{CompletionRequest, Engine, Finish, Prompt};
 use ropey::Rope;
 
 use super::{EngineState, Session};
 use crate::anchor::{Anchor, Moved};
 use crate::complete::{self, Snapshot, Suggestion, Wanted};
-use crate::flight::{Along, Flight, Key, Passenger};
+use crate::context::Choice;
+use crate::in_flight::{Key, Run};
+use crate::language;
 use crate::panics::fault;
 use crate::power;
+use crate::settings::LanguageSettings;
 use crate::trigger::{Multiline, Trigger};
 
 /// The most bytes of a document for each token of the context that are taken to fit. In a longer one what the model is
@@ -23,7 +26,8 @@ use crate::trigger::{Multiline, Trigger};
 const BYTES_THAT_FIT: usize = 2;
 
 /// An anchor that is meant to take the place of a document's.
-pub(super) struct NextAnchor {
+#[derive(Clone)]
+pub struct NextAnchor {
     document: String,
     anchor: Anchor,
     /// The engine has read what stands around it.
@@ -35,165 +39,255 @@ impl NextAnchor {
     pub(super) fn is_in(&self, document: &str) -> bool {
         self.document == document
     }
+
+    fn holds(&self, snapshot: &Snapshot, context_tokens: usize) -> bool {
+        self.anchor.holds(&snapshot.text, snapshot.offset, context_tokens)
+    }
+
+    /// The anchor for a request, where it is time to take it: it is read, or the one before, which `moved`, is too far away.
+    pub(super) fn due(
+        self,
+        moved: Option<Moved>,
+        snapshot: &Snapshot,
+        context_tokens: usize,
+    ) -> Option<(Anchor, Option<Moved>)> {
+        let due = match moved {
+            None => self.read.load(Ordering::Relaxed),
+            Some(moved) => moved == Moved::Long,
+        };
+        let holds = due && self.holds(snapshot, context_tokens);
+        holds.then(|| (self.anchor, Some(moved.unwrap_or(Moved::Ahead))))
+    }
 }
 
-impl Session {
-    /// The share of the time that idle work may take, which is found out when it begins.
+/// Work for the engine when it has nothing else to do, with the share of the time that it may take.
+struct Idle {
+    engine: Arc<Engine>,
+    share: f64,
+}
+
+impl Idle {
+    /// The share, which is found out when the work begins.
     fn share(&self) -> impl FnOnce() -> f64 + Send + 'static {
-        let share = self.settings.idle_share;
+        let share = self.share;
         move || {
             fault("idle");
             if power::on_battery() { 0.0 } else { share }
         }
     }
 
-    /// Has the engine read, when it has nothing else to do, what the model will be shown around an anchor. `read` is set
-    /// when it has. What it reads of documents that are `unused` is held of one at a time.
-    fn read_around(&self, snapshot: &Snapshot, anchor: &Anchor, language: &str, unused: bool, read: Arc<AtomicBool>) {
-        let EngineState::Ready(engine) = &self.engine else {
-            return;
-        };
-        let prompt = Prompt::Fim(complete::prompt(snapshot, anchor, engine.info().context_tokens));
-        let request = CompletionRequest {
-            unused,
-            ..CompletionRequest::reading(prompt, self.settings.of(language).max_tokens)
-        };
-        engine.submit_idle(request, self.share(), move |answer| {
+    /// Has the engine read a prompt; `read` is set when it has.
+    fn read(&self, request: CompletionRequest, read: Arc<AtomicBool>) {
+        self.engine.submit_idle(request, self.share(), move |answer| {
             let whole = answer.is_ok_and(|completion| completion.finish == Finish::Stop);
             read.store(whole, Ordering::Relaxed);
         });
     }
+}
 
-    /// Has a document read that was opened, or whose context is another one than before.
-    ///
-    /// Where there was a request before, that is what stands around its anchor. Else the cursor may be anywhere, and what
-    /// most places have in common is read: the context and the beginning of the document.
-    pub(super) fn read_ahead(&mut self, name: &str) {
-        let EngineState::Ready(engine) = self.engine.clone() else {
-            return;
-        };
-        let Some(document) = self.documents.get(name) else {
-            return;
-        };
-        let settings = self.settings.of(&document.language);
-        if self.ended
-            || !document.is_current()
-            || !settings.enabled
-            || self.judgements.is_visible(name) != Some(true)
-            || document.is_raw_notebook()
-        {
-            return;
-        }
+/// The request that has a model read what it will be shown around an anchor.
+fn reading(snapshot: &Snapshot, anchor: &Anchor, engine: &Engine, max_tokens: usize) -> CompletionRequest {
+    let prompt = complete::prompt(snapshot, anchor, engine.info().context_tokens);
+    CompletionRequest::reading(Prompt::Fim(prompt), max_tokens)
+}
+
+/// A document that is to be read before anybody asks in it.
+pub struct Reading {
+    document: String,
+    text: Rope,
+    language: Arc<str>,
+    path: Option<Arc<str>>,
+    above: Arc<str>,
+    choice: Arc<Choice>,
+    anchor: Option<Anchor>,
+    settings: LanguageSettings,
+    /// Nobody typed or asked in it yet.
+    unused: bool,
+    idle: Idle,
+}
+
+impl Reading {
+    /// What the model is to be shown: what stands around the document's anchor where there was a request before; else the
+    /// cursor may be anywhere, and it is what most places have in common, the context and the beginning of the document.
+    /// `None` where the document is too long for that.
+    pub fn request(&self) -> Option<CompletionRequest> {
+        let engine = &self.idle.engine;
         let context_tokens = engine.info().context_tokens;
-        let (text, language) = (document.text.clone(), document.language.clone());
-        let anchor = self.anchors.get(name).and_then(|anchor| {
+        let text = &self.text;
+        let held = self.anchor.as_ref().and_then(|anchor| {
             let cursor = text.len_bytes().checked_sub(anchor.suffix().len_bytes())?;
-            let holds = anchor.holds(&text, cursor, context_tokens);
+            let holds = anchor.holds(text, cursor, context_tokens);
             holds.then(|| (anchor.clone(), cursor))
         });
-        let (anchor, cursor) = match anchor {
-            Some(found) => found,
-            None if text.len_bytes() > BYTES_THAT_FIT * context_tokens => return,
-            None => beginning(&text, context_tokens),
+        let (anchor, offset) = match held {
+            Some(held) => held,
+            None if text.len_bytes() > BYTES_THAT_FIT * context_tokens => return None,
+            None => beginning(text, context_tokens),
         };
-        if let Some(snapshot) = self.snapshot(name, cursor) {
-            let unused = !self.workspace.is_used(name);
-            self.read_around(&snapshot, &anchor, &language, unused, Arc::default());
+        let snapshot = Snapshot {
+            text: text.clone(),
+            offset,
+            language: language::of_id(&self.language),
+            parsed: None,
+            path: self.path.as_deref().map(str::to_owned),
+            above: self.above.clone(),
+            files: self.choice.files(),
+        };
+        Some(CompletionRequest {
+            // What is read of such documents is held of one at a time.
+            unused: self.unused,
+            ..reading(&snapshot, &anchor, engine, self.settings.max_tokens)
+        })
+    }
+}
+
+/// What the next step in a document is decided with, after a suggestion.
+pub struct Prospect {
+    document: String,
+    anchor: Option<Anchor>,
+    next_anchor: Option<NextAnchor>,
+    settings: LanguageSettings,
+    revision: u64,
+    idle: Idle,
+}
+
+/// What the engine does next if nobody asks.
+pub enum Step {
+    /// It reads what stands around an anchor that takes the place of a document's.
+    Read(NextAnchor, CompletionRequest),
+    /// It goes on in this text.
+    Run(Key, Rope, CompletionRequest),
+}
+
+impl Prospect {
+    /// The next step after a suggestion, or after nothing was suggested.
+    pub fn step(&self, snapshot: &Snapshot, suggestion: Option<&Suggestion>) -> Option<Step> {
+        match self.next_anchor(snapshot) {
+            Some(next) => {
+                let request = reading(snapshot, &next.anchor, &self.idle.engine, self.settings.max_tokens);
+                Some(Step::Read(next, request))
+            }
+            None => self.run(snapshot, suggestion?),
         }
     }
 
-    /// Has what stands around the next anchor of a document read, where the one that it has is getting far away. Says
-    /// whether it does.
-    pub fn move_anchor_ahead(&mut self, name: &str, snapshot: &Snapshot) -> bool {
-        let EngineState::Ready(engine) = self.engine.clone() else {
-            return false;
-        };
-        let context_tokens = engine.info().context_tokens;
-        let far = |anchor: &Anchor| anchor.is_far(snapshot.offset, context_tokens);
-        if self.ended || !self.anchors.get(name).is_some_and(far) {
-            return false;
+    /// The anchor that takes the place of the document's, where that is getting far away.
+    fn next_anchor(&self, snapshot: &Snapshot) -> Option<NextAnchor> {
+        let context_tokens = self.idle.engine.info().context_tokens;
+        let anchor = self.anchor.as_ref()?;
+        if !anchor.is_far(snapshot.offset, context_tokens) {
+            return None;
         }
-        let begun = self
-            .next_anchor
-            .take()
-            .filter(|next| next.is_in(name) && next.anchor.holds(&snapshot.text, snapshot.offset, context_tokens));
-        let next = begun.unwrap_or_else(|| NextAnchor {
-            document: name.to_owned(),
+        let begun = self.next_anchor.as_ref();
+        let begun = begun.filter(|next| next.holds(snapshot, context_tokens)).cloned();
+        Some(begun.unwrap_or_else(|| NextAnchor {
+            document: self.document.clone(),
             anchor: Anchor::new(&snapshot.text, snapshot.offset, context_tokens),
             read: Arc::default(),
-        });
-        let language = self.language(name).unwrap_or_default();
-        self.read_around(snapshot, &next.anchor, language, false, next.read.clone());
-        self.next_anchor = Some(next);
-        true
+        }))
     }
 
-    /// The anchor that was prepared for this document, where it is time to take it.
-    pub(super) fn next_anchor(
-        &self,
-        name: &str,
-        moved: Option<Moved>,
-        snapshot: &Snapshot,
-        context_tokens: usize,
-    ) -> Option<(Anchor, Option<Moved>)> {
-        let next = self.next_anchor.as_ref().filter(|next| next.is_in(name))?;
-        let due = match moved {
-            None => next.read.load(Ordering::Relaxed),
-            Some(moved) => moved == Moved::Long,
-        };
-        let holds = due && next.anchor.holds(&snapshot.text, snapshot.offset, context_tokens);
-        holds.then(|| (next.anchor.clone(), Some(moved.unwrap_or(Moved::Ahead))))
-    }
-
-    /// Goes on with the run that was begun for the text that the user has accepted.
-    pub(super) fn arrive_ahead(&mut self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
-        let (flight, passenger) = self.ahead.take()?;
-        let joined = flight.along(key, text);
-        match joined.is_some() {
-            true => self.flight = Some(flight),
-            false => self.ahead = Some((flight, passenger)),
-        }
-        joined
-    }
-
-    /// Begins, when the engine has nothing else to do, the run for the document as it will be when a suggestion is
-    /// accepted.
-    pub fn look_ahead(&mut self, name: &str, snapshot: &Snapshot, suggestion: &Suggestion) {
-        let EngineState::Ready(engine) = self.engine.clone() else {
-            return;
-        };
-        let (text, offset) = suggestion.accepted(&snapshot.text);
-        let same = |(flight, _): &(Flight, Passenger)| flight.began_with(&text);
-        if self.ended || self.ahead.as_ref().is_some_and(same) {
-            return;
-        }
-        let anchor = self.anchors.get(name);
-        let anchor = anchor.map(|anchor| anchor.follow(&text, offset, engine.info().context_tokens).0);
+    /// The run for the document as it will be when a suggestion is accepted.
+    fn run(&self, snapshot: &Snapshot, suggestion: &Suggestion) -> Option<Step> {
+        let info = self.idle.engine.info();
         let snapshot = snapshot.clone().with(suggestion);
-        let settings = self.settings.of(self.language(name).unwrap_or_default());
+        let (text, offset) = (snapshot.text.clone(), snapshot.offset);
+        let anchor = self.anchor.as_ref();
+        let anchor = anchor.map(|anchor| anchor.follow(&text, offset, info.context_tokens).0);
         // The line is done; what comes next begins with a line break.
         let wanted = Wanted {
-            multiline: match settings.multiline {
+            multiline: match self.settings.multiline {
                 Multiline::Never => Multiline::Never,
                 Multiline::Auto | Multiline::Always => Multiline::Always,
             },
             trigger: Trigger::Automatic,
-            confidence: settings.confidence,
+            confidence: self.settings.confidence,
         };
-        let plan = complete::plan(&snapshot, anchor.as_ref(), engine.info(), wanted);
-        let Ok(plan) = plan else { return };
+        let plan = complete::plan(&snapshot, anchor.as_ref(), info, wanted).ok()?;
         let key = Key {
-            document: name.to_owned(),
+            document: self.document.clone(),
             version: 0,
             offset,
             entry: None,
             extent: plan.extent(),
             alternatives: 0,
         };
-        let request = plan.request(settings.max_tokens);
-        let share = self.share();
-        let submit = |request, reply| engine.submit_idle(request, share, reply);
-        self.ahead = Some(Flight::start(key, snapshot.text, request, submit));
+        Some(Step::Run(key, text, plan.request(self.settings.max_tokens)))
+    }
+}
+
+impl Session {
+    fn idle(&self) -> Option<Idle> {
+        let EngineState::Ready(engine) = &self.engine else {
+            return None;
+        };
+        (!self.ended).then(|| Idle {
+            engine: engine.clone(),
+            share: self.settings.idle_share,
+        })
+    }
+
+    /// What is to be read of a document that was opened, or whose context is another one than before.
+    pub(super) fn reading(&mut self, name: &str) -> Option<Reading> {
+        let idle = self.idle()?;
+        let document = self.documents.get(name)?;
+        let settings = self.settings.of(&document.language);
+        let visible = self.judgements.is_visible(name) == Some(true);
+        if !visible || !settings.enabled || !document.is_current() || document.is_raw_notebook() {
+            return None;
+        }
+        let (text, language, path) = (document.text.clone(), document.language.clone(), document.path.clone());
+        Some(Reading {
+            document: name.to_owned(),
+            text,
+            language,
+            path,
+            above: self.above(name),
+            choice: self.workspace.choice(name),
+            anchor: self.completions.anchors.get(name).cloned(),
+            settings,
+            unused: !self.workspace.is_used(name),
+            idle,
+        })
+    }
+
+    /// Has a document read that may still be.
+    pub fn read_ahead(&self, reading: &Reading, request: CompletionRequest) {
+        if self.judgements.is_visible(&reading.document) == Some(true) && !self.ended {
+            reading.idle.read(request, Arc::default());
+        }
+    }
+
+    /// What the next step in a document is decided with.
+    pub fn prospect(&self, name: &str) -> Option<Prospect> {
+        let completions = &self.completions;
+        Some(Prospect {
+            document: name.to_owned(),
+            anchor: completions.anchors.get(name).cloned(),
+            next_anchor: completions.next_anchor.clone().filter(|next| next.is_in(name)),
+            settings: self.settings.of(self.language(name)?),
+            revision: completions.revision(),
+            idle: self.idle()?,
+        })
+    }
+
+    /// Has the engine take a step, unless things are not what they were.
+    pub fn go_ahead(&mut self, prospect: &Prospect, step: Step) {
+        if self.ended || !self.is_revision(prospect.revision) || !self.documents.contains_key(&prospect.document) {
+            return;
+        }
+        match step {
+            Step::Read(next, request) => {
+                prospect.idle.read(request, next.read.clone());
+                self.completions.next_anchor = Some(next);
+            }
+            Step::Run(_, text, _) if self.completions.is_ahead(&text) => {}
+            Step::Run(key, text, request) => {
+                let idle = &prospect.idle;
+                let submit = |request, reply| idle.engine.submit_idle(request, idle.share(), reply);
+                self.completions.goes_ahead(Run::start(key, text, request, submit));
+            }
+        }
     }
 }
 

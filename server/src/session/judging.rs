@@ -183,9 +183,7 @@ impl Session {
         };
         judgement.visible = Some(visible);
         if !visible {
-            self.cancel_in(name);
-            self.anchors.remove(name);
-            self.next_anchor.take_if(|next| next.is_in(name));
+            self.completions.forget(name);
             self.workspace.leave(name);
         }
     }
@@ -206,7 +204,7 @@ impl Session {
     pub(super) fn guard(&mut self) -> Vec<String> {
         let (gate, messages) = Gate::new(self.roots.folders(), &self.settings.exclude);
         self.gate = Arc::new(gate);
-        self.renew();
+        self.completions.renew();
         self.judgements.forget();
         self.workspace.forget_choices();
         messages

@@ -1,8 +1,11 @@
 use super::*;
+use crate::position::LineColumn;
+use crate::reason::Reason;
+use crate::trigger::Trigger;
 
 fn start(session: &mut Session) -> Option<Reason> {
     session
-        .board("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked, None)
+        .request("file:///a", LineColumn { line: 0, column: 0 }, Trigger::Invoked, None)
         .err()
 }
 

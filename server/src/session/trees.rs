@@ -2,6 +2,7 @@
 //! editors open more documents than anybody sees.
 
 use super::Session;
+use crate::document::Document;
 use crate::syntax::{Job, Parsed};
 
 /// The most documents with a tree.
@@ -17,6 +18,8 @@ pub(super) struct Trees {
     used: Vec<String>,
     /// Those whose tree is to be made, the most urgent at the end.
     wanted: Vec<String>,
+    /// One is being made.
+    busy: bool,
 }
 
 impl Trees {
@@ -53,26 +56,28 @@ impl Session {
         }
     }
 
-    /// Whether a tree is to be made.
-    pub fn wants_trees(&self) -> bool {
-        !self.trees.wanted.is_empty() && !self.ended
-    }
-
-    /// The next tree to make, elsewhere, and the document that it belongs to.
+    /// The next tree to make, elsewhere, and the document that it belongs to; `None` while one is being made.
     pub fn parse_job(&mut self) -> Option<(String, Job)> {
-        if self.ended {
+        if self.ended || self.trees.busy {
             return None;
         }
         while let Some(name) = self.trees.wanted.pop() {
-            if let Some(job) = self.documents.get_mut(&name).and_then(|document| document.parse_job()) {
+            if let Some(job) = self.documents.get_mut(&name).and_then(Document::parse_job) {
+                self.trees.busy = true;
                 return Some((name, job));
             }
         }
         None
     }
 
+    /// There is nobody to make it; it is wanted again when its document is looked at.
+    pub fn no_parse(&mut self) {
+        self.trees.busy = false;
+    }
+
     /// It was made, or could not be.
     pub fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
+        self.trees.busy = false;
         if let Some(document) = self.documents.get_mut(name) {
             document.parse_done(job, parsed);
             if !self.trees.used.iter().any(|used| used == name) {

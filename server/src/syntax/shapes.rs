@@ -181,11 +181,7 @@ fn read(language: &'static Language, text: &str, patience: Duration) {
     let Some(tree) = tree(language, &rope, patience) else {
         return;
     };
-    let parsed = Parsed {
-        language,
-        tree,
-        patience,
-    };
+    let parsed = Parsed { language, tree };
     let middle = rope.char_to_byte(rope.len_chars() / 2);
     let (inside, errors) = (parsed.inside(&rope, middle), parsed.errors());
     let brackets = parsed.brackets(0..rope.len_bytes());
@@ -207,7 +203,9 @@ fn read(language: &'static Language, text: &str, patience: Duration) {
         document
             .apply(2, &mut [Change { range, text }], Encoding::Utf8)
             .unwrap();
-        document.parsed();
+        if let Some(parsed) = document.basis().and_then(|basis| basis.parsed(&document.text)) {
+            document.tree_made(document.version, &parsed);
+        }
     }
 }
 

@@ -95,8 +95,12 @@ export const surroundings = {
         await rows.filter({ hasText: 'A GGUF file' }).click();
         const path = editor.page.locator('.quick-input-widget input[type="text"]');
         await until('the dialog asks for a file', async () => (await path.inputValue()).startsWith('/'));
-        await path.fill(`${editor.folder}/`);
-        await rows.filter({ hasText: 'broken.gguf' }).click();
+        // The dialog goes on to fill in the folder that it begins with.
+        const listed = async () => {
+            await path.fill(`${editor.folder}/`);
+            return rows.filter({ hasText: 'broken.gguf' }).click({ timeout: 2_000 }).then(() => true, () => false);
+        };
+        await until('the dialog lists the file', listed);
         await editor.message('broken.gguf');
         await editor.statusHas('CodeGemma: error');
         await choose(editor, 'Choose model…');

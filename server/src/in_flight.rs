@@ -42,7 +42,7 @@ pub struct Key {
 }
 
 /// A run, under way or over.
-pub struct Flight {
+pub struct Run {
     key: Key,
     /// The document when it began.
     text: Rope,
@@ -57,7 +57,7 @@ struct Progress {
     /// What there is so far.
     so_far: Completion,
     /// The whole answer, once it is there.
-    landed: Option<Arc<Completion>>,
+    finished: Option<Arc<Completion>>,
     /// What may have been typed since it began: more than one text where an editor may have paired in what ends it.
     typed: Vec<String>,
 }
@@ -73,26 +73,37 @@ impl Progress {
 
 /// One who waits.
 #[derive(Clone)]
-pub struct Passenger {
+pub struct Waiter {
     progress: Arc<Mutex<Progress>>,
     answer: Shared<BoxFuture<'static, Answer>>,
 }
 
-/// How a request goes along with a run that began before it.
+/// How a request goes on with a run that began before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Along {
+pub struct Continuation {
     /// How much it completes: a suggestion stays what it is while it is typed.
     pub extent: Extent,
     /// How many bytes of what was written are typed already.
     pub typed: usize,
     /// The run was over, so that the model has nothing to do.
-    pub landed: bool,
+    pub finished: bool,
+}
+
+impl Continuation {
+    /// That of a request for the place itself, of which nothing is typed.
+    pub fn whole(extent: Extent) -> Self {
+        Self {
+            extent,
+            typed: 0,
+            finished: false,
+        }
+    }
 }
 
 /// What there is when somebody has waited long enough.
-pub enum Arrival {
+pub enum Awaited {
     /// The whole answer.
-    Landed(Answer),
+    Finished(Answer),
     /// What there is so far; the run goes on.
     Underway(Box<Completion>),
 }
@@ -106,14 +117,14 @@ impl Drop for CancelOnDrop {
     }
 }
 
-impl Flight {
+impl Run {
     /// Hands a request to the engine, which is what `submit` does.
     pub fn start(
         key: Key,
         text: Rope,
         mut request: CompletionRequest,
         submit: impl FnOnce(CompletionRequest, Reply),
-    ) -> (Self, Passenger) {
+    ) -> (Self, Waiter) {
         let cancel = request.cancel.clone();
         let progress = Arc::new(Mutex::new(Progress::default()));
         request.progress = Some(Box::new({
@@ -126,14 +137,14 @@ impl Flight {
                 }
             }
         }));
-        let (landed, landing) = oneshot::channel();
+        let (finished, landing) = oneshot::channel();
         let reply = {
             let progress = progress.clone();
             move |answer: Result<Completion, RequestError>| {
                 let answer = answer.map(Arc::new);
-                lock(&progress).landed = answer.as_ref().ok().cloned();
+                lock(&progress).finished = answer.as_ref().ok().cloned();
                 // Nobody may be waiting any more, and then nobody misses it.
-                let _ = landed.send(answer);
+                let _ = finished.send(answer);
             }
         };
         submit(request, Box::new(reply));
@@ -144,22 +155,22 @@ impl Flight {
         }
         .boxed()
         .shared();
-        let flight = Self {
+        let run = Self {
             key,
             text,
             cancel,
             progress: progress.clone(),
             answer: answer.downgrade().expect("it has not been polled to its end"),
         };
-        (flight, Passenger { progress, answer })
+        (run, Waiter { progress, answer })
     }
 
     /// Waits for this run too, if it completes the same place and is not over.
-    pub fn join(&self, key: &Key) -> Option<Passenger> {
+    pub fn join(&self, key: &Key) -> Option<Waiter> {
         if self.key != *key || self.cancel.is_cancelled() {
             return None;
         }
-        Some(Passenger {
+        Some(Waiter {
             progress: self.progress.clone(),
             answer: self.answer.upgrade()?,
         })
@@ -167,31 +178,31 @@ impl Flight {
 
     /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
     /// more of it. Gives how many bytes of the text are typed already.
-    pub fn along(&self, key: &Key, text: &Rope) -> Option<(Passenger, Along)> {
+    pub fn continuation(&self, key: &Key, text: &Rope) -> Option<(Waiter, Continuation)> {
         if self.key.document != key.document || self.key.alternatives < key.alternatives {
             return None;
         }
         let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
         let progress = lock(&self.progress);
-        let answer = match &progress.landed {
-            Some(landed) => {
-                let whole = matches!(landed.finish, Finish::Stop | Finish::Length);
-                let more = landed.text.strip_prefix(&typed)?;
-                (whole && !more.trim().is_empty()).then(|| future::ready(Ok(landed.clone())).boxed().shared())?
+        let answer = match &progress.finished {
+            Some(finished) => {
+                let whole = matches!(finished.finish, Finish::Stop | Finish::Length);
+                let more = finished.text.strip_prefix(&typed)?;
+                (whole && !more.trim().is_empty()).then(|| future::ready(Ok(finished.clone())).boxed().shared())?
             }
             None if self.cancel.is_cancelled() || !progress.so_far.text.starts_with(&typed) => return None,
             None => self.answer.upgrade()?,
         };
-        let along = Along {
+        let continuation = Continuation {
             extent: self.key.extent,
             typed: typed.len(),
-            landed: progress.landed.is_some(),
+            finished: progress.finished.is_some(),
         };
-        let passenger = Passenger {
+        let waiter = Waiter {
             progress: self.progress.clone(),
             answer,
         };
-        Some((passenger, along))
+        Some((waiter, continuation))
     }
 
     /// The document was changed: a run whose text cannot be used any more is stopped.
@@ -233,15 +244,15 @@ impl Flight {
     }
 }
 
-impl Passenger {
+impl Waiter {
     /// Waits for the answer, but not longer than `patience`. The run goes on after that: what it reads is there for the
     /// next request, and a change to the document or a newer request ends it.
-    pub async fn arrives_within(self, patience: Duration) -> Arrival {
+    pub async fn within(self, patience: Duration) -> Awaited {
         match tokio::time::timeout(patience, self.answer.clone()).await {
-            Ok(answer) => Arrival::Landed(answer),
+            Ok(answer) => Awaited::Finished(answer),
             Err(_) => {
                 tokio::spawn(self.answer);
-                Arrival::Underway(Box::new(lock(&self.progress).so_far.clone()))
+                Awaited::Underway(Box::new(lock(&self.progress).so_far.clone()))
             }
         }
     }
@@ -276,14 +287,14 @@ mod tests {
     }
 
     /// A run, one who waits for it, and what the engine got.
-    fn start() -> (Flight, Passenger, CompletionRequest, Reply) {
+    fn start() -> (Run, Waiter, CompletionRequest, Reply) {
         let mut submitted = None;
         let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
-        let (flight, passenger) = Flight::start(key(1), Rope::from_str("f;"), request, |request, reply| {
+        let (run, waiter) = Run::start(key(1), Rope::from_str("f;"), request, |request, reply| {
             submitted = Some((request, reply))
         });
         let (request, reply) = submitted.unwrap();
-        (flight, passenger, request, reply)
+        (run, waiter, request, reply)
     }
 
     fn completion(text: &str) -> Completion {
@@ -295,87 +306,94 @@ mod tests {
     }
 
     /// The answer, which is there or cannot come.
-    async fn answer(passenger: Passenger) -> Answer {
-        match passenger.arrives_within(Duration::from_secs(10)).await {
-            Arrival::Landed(answer) => answer,
-            Arrival::Underway(so_far) => panic!("nothing came but {so_far:?}"),
+    async fn answer(waiter: Waiter) -> Answer {
+        match waiter.within(Duration::from_secs(10)).await {
+            Awaited::Finished(answer) => answer,
+            Awaited::Underway(so_far) => panic!("nothing came but {so_far:?}"),
         }
     }
 
     #[tokio::test]
     async fn requests_for_one_place_share_the_answer() {
-        let (flight, first, _, reply) = start();
-        let second = flight.join(&key(1)).expect("it is the same place");
-        assert!(flight.join(&key(0)).is_none());
+        let (run, first, _, reply) = start();
+        let second = run.join(&key(1)).expect("it is the same place");
+        assert!(run.join(&key(0)).is_none());
         reply(Ok(completion("done")));
         assert_eq!(answer(first).await.unwrap().text, "done");
         assert_eq!(answer(second).await.unwrap().text, "done");
-        assert!(flight.join(&key(1)).is_none(), "a run that is over is not waited for");
+        assert!(run.join(&key(1)).is_none(), "a run that is over is not waited for");
     }
 
     #[test]
     fn the_run_is_cancelled_when_the_last_one_is_gone() {
-        let (flight, first, request, _reply) = start();
-        let second = flight.join(&key(1)).unwrap();
+        let (run, first, request, _reply) = start();
+        let second = run.join(&key(1)).unwrap();
         drop(first);
         assert!(!request.cancel.is_cancelled());
         drop(second);
         assert!(request.cancel.is_cancelled());
-        assert!(flight.join(&key(0)).is_none());
+        assert!(run.join(&key(0)).is_none());
     }
 
     #[tokio::test]
     async fn an_engine_that_is_gone_is_an_answer() {
-        let (_flight, passenger, _, reply) = start();
+        let (_flight, waiter, _, reply) = start();
         drop(reply);
-        assert_eq!(answer(passenger).await, Err(RequestError::Stopped));
+        assert_eq!(answer(waiter).await, Err(RequestError::Stopped));
     }
 
     #[tokio::test]
     async fn the_impatient_get_what_there_is_and_the_run_goes_on() {
-        let (flight, passenger, mut request, reply) = start();
+        let (run, waiter, mut request, reply) = start();
         request.progress.as_mut().unwrap()(&completion("so far"));
-        match passenger.arrives_within(Duration::from_millis(1)).await {
-            Arrival::Underway(written) => assert_eq!(written.text, "so far"),
-            Arrival::Landed(answer) => panic!("nothing was answered, but {answer:?} landed"),
+        match waiter.within(Duration::from_millis(1)).await {
+            Awaited::Underway(written) => assert_eq!(written.text, "so far"),
+            Awaited::Finished(answer) => panic!("nothing was answered, but {answer:?} finished"),
         }
         assert!(!request.cancel.is_cancelled());
-        let next = flight.join(&key(1)).expect("it is under way");
+        let next = run.join(&key(1)).expect("it is under way");
         reply(Ok(completion("done")));
         assert_eq!(answer(next).await.unwrap().text, "done");
     }
 
-    /// How a request goes along with a run at `f$0;` that has written, and perhaps is done with, `text`.
-    fn along(written: &str, done: bool, marked: &str) -> Option<Along> {
-        let (flight, _passenger, mut request, reply) = start();
+    /// How a request goes on with a run at `f$0;` that has written, and perhaps is done with, `text`.
+    fn continuation(written: &str, done: bool, marked: &str) -> Option<Continuation> {
+        let (run, _passenger, mut request, reply) = start();
         request.progress.as_mut().unwrap()(&completion(written));
         if done {
             reply(Ok(completion(written)));
         }
         let (before, after) = marked.split_once("$0").unwrap();
         let text = Rope::from_str(&format!("{before}{after}"));
-        flight.changed(&text);
-        flight.along(&key(before.len()), &text).map(|(_, along)| along)
+        run.changed(&text);
+        run.continuation(&key(before.len()), &text)
+            .map(|(_, continuation)| continuation)
     }
 
     #[test]
     fn typing_what_was_written_goes_along() {
-        for landed in [true, false] {
-            let along = |marked| along("(a, b)", landed, marked);
+        for finished in [true, false] {
+            let continuation = |marked| continuation("(a, b)", finished, marked);
             let extent = Extent::Line;
-            let typed = |typed| Some(Along { extent, typed, landed });
-            assert_eq!(along("f$0;"), typed(0));
-            assert_eq!(along("f(a$0;"), typed(2));
-            assert_eq!(along("f($0);"), typed(1), "the editor paired the bracket");
-            assert_eq!(along("f(x$0;"), None);
-            assert_eq!(along("g(a$0;"), None);
-            assert_eq!(along("f(a$0"), None);
-            assert_eq!(along("f(a$0;;"), None);
-            assert_eq!(along("$0f;"), None);
-            assert_eq!(along("é$0"), None);
-            assert_eq!(along("$0"), None);
+            let typed = |typed| {
+                Some(Continuation {
+                    extent,
+                    typed,
+                    finished,
+                })
+            };
+            assert_eq!(continuation("f$0;"), typed(0));
+            assert_eq!(continuation("f(a$0;"), typed(2));
+            assert_eq!(continuation("f($0);"), typed(1), "the editor paired the bracket");
+            assert_eq!(continuation("f(x$0;"), None);
+            assert_eq!(continuation("g(a$0;"), None);
+            assert_eq!(continuation("f(a$0"), None);
+            assert_eq!(continuation("f(a$0;;"), None);
+            assert_eq!(continuation("$0f;"), None);
+            assert_eq!(continuation("é$0"), None);
+            assert_eq!(continuation("$0"), None);
             // All of it is typed: what is there to say is for the model to find out.
-            assert_eq!(along("f(a, b)$0;"), typed(6).filter(|_| !landed));
+            assert_eq!(continuation("f(a, b)$0;"), typed(6).filter(|_| !finished));
         }
     }
 
@@ -390,9 +408,9 @@ mod tests {
             ("f", true),
             ("", true),
         ] {
-            let (flight, _passenger, mut request, _reply) = start();
+            let (run, _passenger, mut request, _reply) = start();
             request.progress.as_mut().unwrap()(&completion("(a"));
-            flight.changed(&Rope::from_str(text));
+            run.changed(&Rope::from_str(text));
             assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
         }
     }
@@ -419,10 +437,10 @@ mod tests {
             let mut submitted = None;
             let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
             let submit = |request, reply| submitted = Some((request, reply));
-            let (flight, _passenger) = Flight::start(key, Rope::from_str("f(area;"), request, submit);
+            let (run, _passenger) = Run::start(key, Rope::from_str("f(area;"), request, submit);
             let (mut request, _reply): (CompletionRequest, Reply) = submitted.unwrap();
             request.progress.as_mut().unwrap()(&completion("("));
-            flight.changed(&Rope::from_str(text));
+            run.changed(&Rope::from_str(text));
             assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
         }
     }
