@@ -63,12 +63,10 @@ impl Document {
         self.syntax.as_ref()?.basis()
     }
 
-    /// The tree of the text was made from its basis, when the text had this version.
-    pub fn tree_made(&mut self, version: i32, parsed: &Parsed) {
-        if version == self.version
-            && let Some(syntax) = &mut self.syntax
-        {
-            syntax.made(parsed);
+    /// The tree of the text was made from this basis.
+    pub fn tree_made(&mut self, basis: &Basis, parsed: &Parsed) {
+        if let Some(syntax) = &mut self.syntax {
+            syntax.made(basis, parsed);
         }
     }
 

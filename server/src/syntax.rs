@@ -4,6 +4,8 @@
 //! same tree on a busy machine, and a whole tree in the background by time. Beyond the bound there is no tree, and
 //! requests go on without. This module must not know what the tree is used for.
 
+mod release;
+
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use tree_sitter::{InputEdit, Node, ParseOptions, Parser, Point, Tree};
 
 use crate::language::Language;
 use crate::panics::fault;
+use release::KeptTree;
 
 /// Longer texts have no tree: they are data, and a parse of one takes seconds.
 const MOST_BYTES: usize = 2 << 20;
@@ -25,15 +28,15 @@ const MOST_WORK: usize = 2_000;
 /// for what nobody wrote.
 const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(10);
 
-/// The most edits that are remembered for a tree which is being made elsewhere.
-const MOST_EDITS: usize = 4096;
+/// The most edits that are remembered for a tree. Where there are more it is made anew.
+const MOST_EDITS: usize = 64;
 
 /// The tree of one text.
 #[derive(Debug, Clone)]
 pub struct Parsed {
     /// The language that it was read as.
     pub language: &'static Language,
-    tree: Tree,
+    tree: KeptTree,
 }
 
 /// What a place is part of.
@@ -57,34 +60,37 @@ pub struct Brackets {
     pub orphans: Vec<usize>,
 }
 
-/// The tree of a document that is edited.
+/// The tree of a document that is edited. Telling a tree of an edit takes as long as it has nodes side by side, which are
+/// many where a text is broken, so that the edits are kept until somebody parses, which is done elsewhere.
 #[derive(Debug, Clone)]
 pub struct Syntax {
     language: &'static Language,
-    /// Of the text, or of an earlier state with the edits since applied to it, so that it serves to parse anew.
-    tree: Option<Tree>,
-    /// The tree is that of the text.
-    current: bool,
+    /// The tree of the text before these edits.
+    tree: Option<KeptTree>,
+    edits: Vec<InputEdit>,
+    /// How often the tree became another.
+    generation: u64,
     /// The text that somebody makes a tree of, and the edits since.
     awaited: Option<(Rope, Vec<InputEdit>)>,
 }
 
-/// The tree of an earlier state of a text with the edits since, from which the tree of the text is quick to have.
+/// The tree of an earlier state of a text and the edits since, from which the tree of the text is quick to have.
 #[derive(Debug, Clone)]
 pub struct Basis {
     language: &'static Language,
-    tree: Tree,
-    /// It is the tree of the text.
-    current: bool,
+    tree: KeptTree,
+    edits: Vec<InputEdit>,
+    generation: u64,
 }
 
 impl Basis {
     /// The tree of the text, if that takes little work.
     pub fn parsed(&self, text: &Rope) -> Option<Parsed> {
-        let tree = match self.current {
-            true => self.tree.clone(),
-            false => parse(self.language, text, Some(&self.tree), Bound::Work(MOST_WORK))?,
-        };
+        let mut tree = self.tree.clone();
+        if !self.edits.is_empty() {
+            self.edits.iter().for_each(|edit| tree.edit(edit));
+            tree = parse(self.language, text, Some(&tree), Bound::Work(MOST_WORK))?;
+        }
         Some(Parsed {
             language: self.language,
             tree,
@@ -113,16 +119,19 @@ impl Syntax {
         Self {
             language,
             tree: None,
-            current: false,
+            edits: Vec::new(),
+            generation: 0,
             awaited: None,
         }
     }
 
     /// The text was edited.
     pub fn edited(&mut self, edit: &InputEdit) {
-        self.current = false;
-        if let Some(tree) = &mut self.tree {
-            tree.edit(edit);
+        if self.tree.is_some() {
+            self.edits.push(*edit);
+            if self.edits.len() > MOST_EDITS {
+                self.set(None, Vec::new());
+            }
         }
         if let Some((_, edits)) = &mut self.awaited {
             edits.push(*edit);
@@ -133,29 +142,40 @@ impl Syntax {
 
     /// The text is another.
     pub fn replaced(&mut self) {
-        *self = Self::new(self.language);
+        self.set(None, Vec::new());
+        self.awaited = None;
+    }
+
+    fn set(&mut self, tree: Option<KeptTree>, edits: Vec<InputEdit>) {
+        self.tree = tree;
+        self.edits = edits;
+        self.generation += 1;
     }
 
     /// What the tree of the text is quick to have from. While one is being made elsewhere, waiting for another is time
     /// lost, and without an earlier tree all of the text would have to be read.
     pub fn basis(&self) -> Option<Basis> {
-        let tree = self.tree.as_ref().filter(|_| self.current || self.awaited.is_none())?;
-        Some(Basis {
+        let tree = self.tree.as_ref()?;
+        (self.edits.is_empty() || self.awaited.is_none()).then(|| Basis {
             language: self.language,
             tree: tree.clone(),
-            current: self.current,
+            edits: self.edits.clone(),
+            generation: self.generation,
         })
     }
 
-    /// The tree of the text was made from its basis.
-    pub fn made(&mut self, parsed: &Parsed) {
-        self.tree = Some(parsed.tree.clone());
-        self.current = true;
+    /// A tree was made from this basis. Where the tree is another one by now, it is nobody's.
+    pub fn made(&mut self, basis: &Basis, parsed: &Parsed) {
+        if basis.generation == self.generation {
+            let since = self.edits.split_off(basis.edits.len());
+            self.set(Some(parsed.tree.clone()), since);
+        }
     }
 
     /// Whether a tree is to be made that could not be had quickly, and nobody makes it.
     pub fn lacks_tree(&self, text: &Rope) -> bool {
-        !self.current && self.awaited.is_none() && text.len_bytes() <= MOST_BYTES
+        let current = self.tree.is_some() && self.edits.is_empty();
+        !current && self.awaited.is_none() && text.len_bytes() <= MOST_BYTES
     }
 
     /// What is to be done for a tree that could not be had quickly, unless it is being done.
@@ -173,14 +193,9 @@ impl Syntax {
     /// A job is done. Where the text has become another since, it is nobody's.
     pub fn done(&mut self, job: &Job, parsed: Option<Parsed>) {
         let done = self.awaited.take_if(|(text, _)| text.is_instance(&job.text));
-        let Some(((_, edits), mut parsed)) = done.zip(parsed) else {
-            return;
-        };
-        for edit in &edits {
-            parsed.tree.edit(edit);
+        if let Some(((_, edits), parsed)) = done.zip(parsed) {
+            self.set(Some(parsed.tree), edits);
         }
-        self.current = edits.is_empty();
-        self.tree = Some(parsed.tree);
     }
 }
 
@@ -377,7 +392,7 @@ fn read(text: &Rope, byte: usize) -> Cow<'_, [u8]> {
 
 /// The tree of a text; `None` if that takes longer than `patience`, or the text is too long.
 pub(crate) fn tree(language: &Language, text: &Rope, patience: Duration) -> Option<Tree> {
-    parse(language, text, None, Bound::Time(patience))
+    parse_tree(language, text, None, Bound::Time(patience))
 }
 
 /// What a parse may take.
@@ -388,9 +403,13 @@ enum Bound {
     Time(Duration),
 }
 
+fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, bound: Bound) -> Option<KeptTree> {
+    parse_tree(language, text, earlier, bound).map(KeptTree::from)
+}
+
 /// Reads a text, with what is known of it from before; `None` if that would take more than it may, or the text is too
 /// long.
-fn parse(language: &Language, text: &Rope, earlier: Option<&Tree>, bound: Bound) -> Option<Tree> {
+fn parse_tree(language: &Language, text: &Rope, earlier: Option<&Tree>, bound: Bound) -> Option<Tree> {
     if text.len_bytes() > MOST_BYTES {
         return None;
     }

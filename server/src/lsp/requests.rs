@@ -74,7 +74,7 @@ impl Shared {
         trigger: Trigger,
         entry: Option<Change>,
     ) -> Result<Option<(Waiting, Waiter)>, Panicked> {
-        let request = match self.request(at, trigger, entry) {
+        let mut request = match self.request(at, trigger, entry) {
             Ok(request) => request,
             Err(reason) => {
                 self.nothing(reason);
@@ -84,10 +84,12 @@ impl Shared {
         self.is_known(request.document()).await;
         let shared = self.clone();
         let launch = move || {
-            let planning = shared.lock().planning(&request);
-            let planned = planning.map(|with| request.plan(with));
+            let with = shared.lock().planning(&request)?;
+            let planned = request.plan(with);
             let mut session = shared.lock();
-            let (begun, waiter) = planned.and_then(|planned| session.launch(request, planned))?;
+            let launched = session.launch(request, planned);
+            shared.tend(&mut session);
+            let (begun, waiter) = launched?;
             session.waiting += 1;
             if session.waiting == 1 {
                 shared.tell(&session, None);
@@ -158,7 +160,7 @@ impl Shared {
 
     /// What the model is shown at a place, and why.
     pub(super) async fn explain(self: &Arc<Self>, at: &TextDocumentPositionParams) -> Result<Explanation, Panicked> {
-        let request = match self.request(at, Trigger::Invoked, None) {
+        let mut request = match self.request(at, Trigger::Invoked, None) {
             Ok(request) => request,
             Err(reason) => return Ok(Explanation::of_nothing(reason)),
         };

@@ -41,6 +41,8 @@ pub struct Request {
     language: Arc<str>,
     path: Option<Arc<str>>,
     basis: Option<Basis>,
+    /// The tree that was made from it.
+    parsed: Option<Parsed>,
 }
 
 /// What a request is planned with.
@@ -71,8 +73,6 @@ pub struct Planned {
     /// The most tokens to generate.
     pub max_tokens: usize,
     anchor: Anchor,
-    /// The tree of the document.
-    parsed: Option<Parsed>,
     revision: u64,
 }
 
@@ -112,13 +112,13 @@ impl Request {
 
     /// Plans it: makes the document's tree, decides what the model is shown, and what becomes of its answer. It takes
     /// a while and needs no lock.
-    pub fn plan(&self, with: Planning) -> Result<Planned, Unplanned> {
-        let parsed = self.basis.as_ref().and_then(|basis| basis.parsed(&self.text));
+    pub fn plan(&mut self, with: Planning) -> Result<Planned, Unplanned> {
+        self.parsed = self.basis.as_ref().and_then(|basis| basis.parsed(&self.text));
         let mut snapshot = Snapshot {
             text: self.text.clone(),
             offset: position::to_offset(&self.text, self.at, self.encoding),
             language: language::of_id(&self.language),
-            parsed: parsed.clone(),
+            parsed: self.parsed.clone(),
             path: self.path.as_deref().map(str::to_owned),
             above: with.above,
             files: with.choice.files(),
@@ -161,7 +161,6 @@ impl Request {
             plan,
             max_tokens: with.settings.max_tokens,
             anchor,
-            parsed,
             revision: with.revision,
         })
     }
@@ -180,7 +179,6 @@ impl Session {
         let last = self.documents.get(name).map(|document| document.text.len_lines() - 1);
         self.workspace.used(name, last.map(|last| at.line.min(last)));
         self.judge_now_and_then();
-        self.use_tree(name);
         self.engine_for(None)?;
         let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
         if !document.is_current() {
@@ -201,6 +199,7 @@ impl Session {
             language: document.language.clone(),
             path: document.path.clone(),
             basis: document.basis(),
+            parsed: None,
         })
     }
 
@@ -244,6 +243,12 @@ impl Session {
     /// Has the engine work for a request that was planned, or says why it does not. With it comes the wait.
     pub fn launch(&mut self, request: Request, planned: Result<Planned, Unplanned>) -> Result<(Begun, Waiter), Reason> {
         let name = &request.document;
+        if let Some(document) = self.documents.get_mut(name)
+            && let (Some(basis), Some(parsed)) = (&request.basis, &request.parsed)
+        {
+            document.tree_made(basis, parsed);
+        }
+        self.use_tree(name);
         let planned = planned.map_err(|unplanned| {
             if let Some(anchor) = unplanned.in_secret.filter(|_| self.documents.contains_key(name)) {
                 self.completions.anchors.insert(name.clone(), anchor);
@@ -253,12 +258,9 @@ impl Session {
         if self.ended {
             return Err(Reason::Cancelled);
         }
-        let document = self.documents.get_mut(name).ok_or(Reason::UnknownDocument)?;
+        let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
         if planned.revision != self.completions.revision() {
             return Err(Reason::Outdated);
-        }
-        if let Some(parsed) = &planned.parsed {
-            document.tree_made(request.version, parsed);
         }
         let now = document.text.clone();
         let Planned {

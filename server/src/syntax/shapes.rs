@@ -181,7 +181,10 @@ fn read(language: &'static Language, text: &str, patience: Duration) {
     let Some(tree) = tree(language, &rope, patience) else {
         return;
     };
-    let parsed = Parsed { language, tree };
+    let parsed = Parsed {
+        language,
+        tree: tree.into(),
+    };
     let middle = rope.char_to_byte(rope.len_chars() / 2);
     let (inside, errors) = (parsed.inside(&rope, middle), parsed.errors());
     let brackets = parsed.brackets(0..rope.len_bytes());
@@ -203,8 +206,10 @@ fn read(language: &'static Language, text: &str, patience: Duration) {
         document
             .apply(2, &mut [Change { range, text }], Encoding::Utf8)
             .unwrap();
-        if let Some(parsed) = document.basis().and_then(|basis| basis.parsed(&document.text)) {
-            document.tree_made(document.version, &parsed);
+        if let Some(basis) = document.basis()
+            && let Some(parsed) = basis.parsed(&document.text)
+        {
+            document.tree_made(&basis, &parsed);
         }
     }
 }

@@ -165,8 +165,9 @@ fn after_random_edits_the_tree_is_that_of_a_fresh_parse() {
 
 /// The tree of a document, if it is quick to have, as a request has it made.
 fn parsed(document: &mut Document) -> Option<Parsed> {
-    let parsed = document.basis()?.parsed(&document.text)?;
-    document.tree_made(document.version, &parsed);
+    let basis = document.basis()?;
+    let parsed = basis.parsed(&document.text)?;
+    document.tree_made(&basis, &parsed);
     Some(parsed)
 }
 
