@@ -26,6 +26,7 @@ pub mod position;
 pub mod postprocess;
 pub mod power;
 pub mod printable;
+pub mod priority;
 pub mod prompt_path;
 pub mod reason;
 pub mod roots;

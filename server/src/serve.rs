@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::EngineFlags;
 use crate::lsp::LoadEngine;
-use crate::{cli, logging, lsp, panics, printable, version};
+use crate::{cli, logging, lsp, panics, printable, priority, version};
 
 /// Private, local, instant code completion: a language server on stdin and stdout
 #[derive(Parser)]
@@ -81,8 +81,10 @@ pub fn run(load: LoadEngine) -> ExitCode {
     }
     panics::tell_with(|panic| tracing::error!("{panic}"));
     join_free_memory_at_once();
-    // Handlers never compute, so one thread serves the protocol.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+    // Handlers never compute, so one thread serves the protocol. Those that the runtime starts read and write its streams.
+    priority::run_soon();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = match runtime.enable_time().on_thread_start(priority::run_soon).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             say(&format!(

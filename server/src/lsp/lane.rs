@@ -9,11 +9,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use tokio::sync::oneshot;
 
 use crate::panics::fenced;
-
-/// How much less than the rest of the server a thread counts that gives way, as `nice` has it. It still gets a quarter of a
-/// core that is busy.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 5;
+use crate::priority;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -83,7 +79,7 @@ impl Lane {
         let gives_way = self.gives_way;
         let serve = move || {
             if gives_way {
-                give_way();
+                priority::give_way();
             }
             for work in works {
                 // What panics has said so.
@@ -92,19 +88,6 @@ impl Lane {
         };
         std::thread::Builder::new().name(self.name.to_owned()).spawn(serve)?;
         Ok(sender)
-    }
-}
-
-/// A thread has a priority of its own on Linux; elsewhere the scheduler is left to itself.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{getpriority_process, setpriority_process};
-        let own = Some(rustix::thread::gettid());
-        let lowered = getpriority_process(own).and_then(|now| setpriority_process(own, now.max(NICENESS)));
-        if let Err(error) = lowered {
-            tracing::debug!("background work does not give way: {error}");
-        }
     }
 }
 
@@ -140,20 +123,5 @@ mod tests {
         drop(held);
         assert_eq!(lane.run(|| 2).await, Some(2));
         assert!(done.try_recv().is_err());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn a_lane_of_low_priority_gives_way_and_nobody_else_does() {
-        use rustix::process::getpriority_process;
-        use rustix::thread::gettid;
-        let priority = || getpriority_process(Some(gettid())).unwrap();
-        let before = priority();
-        assert_eq!(
-            Lane::of_low_priority("test").run(priority).await,
-            Some(NICENESS.max(before))
-        );
-        assert_eq!(Lane::new("test").run(priority).await, Some(before));
-        assert_eq!(priority(), before);
     }
 }

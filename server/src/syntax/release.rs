@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError, mpsc};
 
 use tree_sitter::Tree;
 
+use crate::priority;
+
 /// A tree with fewer nodes is given back at once, in well under a millisecond.
 const LARGE: usize = 5_000;
 
@@ -49,7 +51,10 @@ fn release(tree: Tree) {
     let mut thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner);
     if thread.is_none() {
         let (sender, trees) = mpsc::channel();
-        let serve = move || trees.into_iter().for_each(drop);
+        let serve = move || {
+            priority::give_way();
+            trees.into_iter().for_each(drop);
+        };
         let spawned = std::thread::Builder::new().name("release".to_owned()).spawn(serve);
         *thread = spawned.is_ok().then_some(sender);
     }
