@@ -16,6 +16,7 @@ mod inbound;
 mod judging;
 mod lane;
 mod loading;
+mod lock;
 mod notebooks;
 mod outbox;
 mod presence;
@@ -157,7 +158,7 @@ async fn serve_streams(
         session.end();
         session.shut_down
     };
-    tracing::info!("{}", shared.statistics());
+    tracing::info!("{}", *shared.statistics());
     shared.end_engines();
     shared.wait_for_engines(PATIENCE_AT_THE_END);
     in_good_order

@@ -2,6 +2,8 @@
 //!
 //! Linux only; elsewhere the scheduler is left to itself. This must not know what the threads do.
 
+use std::cell::Cell;
+
 /// How much less than the rest of the server a thread counts that gives way, as `nice` has it. It still gets a quarter of a
 /// core that is busy.
 #[cfg(target_os = "linux")]
@@ -12,8 +14,18 @@ const NICENESS: i32 = 5;
 #[cfg(target_os = "linux")]
 const SOON: u64 = 100_000;
 
+thread_local! {
+    static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread gives way, so that nobody may have to wait for it.
+pub fn gives_way() -> bool {
+    GIVES_WAY.get()
+}
+
 /// Has this thread give way to all others of the server.
 pub fn give_way() {
+    GIVES_WAY.set(true);
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{getpriority_process, setpriority_process};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use tower_lsp::ls_types::{ConfigurationItem, MessageType, Registration};
 
 use super::capabilities::Introduction;
 use super::convert::IGNORE_FILES;
+use super::lock::Held;
 use super::requests::Panicked;
 use super::shared::Shared;
 use crate::config::{self, Config, FILE_NAME};
@@ -134,8 +135,8 @@ impl Shared {
         }
     }
 
-    fn configuration(&self) -> std::sync::MutexGuard<'_, Configuration> {
-        self.configuration.lock().unwrap_or_else(PoisonError::into_inner)
+    fn configuration(&self) -> Held<'_, Configuration> {
+        self.configuration.lock()
     }
 
     /// Changes the configuration, says what is wrong with it, and follows it.

@@ -2,8 +2,8 @@
 //!
 //! One thread loads; what is wanted while it does so is loaded next. It must not know what the configuration says.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use codegemma_model::{Engine, LoadError, LoadOptions, ModelSource};
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tower_lsp::Client;
 use tower_lsp::ls_types::MessageType;
 
+use super::lock::Held;
 use super::outbox;
 use super::shared::Shared;
 use crate::config::EngineChoice;
@@ -55,8 +56,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Shared {
-    fn loader(&self) -> MutexGuard<'_, Loader> {
-        self.loader.lock().unwrap_or_else(PoisonError::into_inner)
+    fn loader(&self) -> Held<'_, Loader> {
+        self.loader.lock()
     }
 
     /// Shows the progress of loading to this client.
@@ -150,7 +151,7 @@ impl Shared {
                 let engine = fenced(|| shared.read(&choice)).unwrap_or_else(|| Err(PANICKED.to_owned()));
                 // Their end may take a while, so they end under no lock.
                 let unneeded = fenced(|| shared.loaded(engine));
-                if fenced(|| drop(unneeded)).is_none() {
+                if fenced(|| unneeded.into_iter().flatten().for_each(end)).is_none() {
                     tracing::error!("an engine that is not needed any more did not end in good order");
                 }
                 shared.tend(&mut shared.lock());
@@ -237,7 +238,7 @@ impl Shared {
         let engines = [before, Some(self.lock().take_engine())];
         let (ended, ends) = mpsc::channel();
         let end = move || {
-            drop(engines);
+            engines.into_iter().flatten().for_each(end);
             // Whoever waits may have lost patience.
             let _ = ended.send(());
         };
@@ -255,6 +256,18 @@ impl Shared {
             if let Err(RecvTimeoutError::Timeout) = end.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 tracing::warn!("what was read is not kept: writing it takes too long");
             }
+        }
+    }
+}
+
+/// Ends an engine when nobody uses it any more: a request that is being planned, or idle work, does for a moment.
+fn end(engine: EngineState) {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const LOOK: Duration = Duration::from_millis(1);
+    let until = Instant::now() + PATIENCE;
+    if let EngineState::Ready(engine) = engine {
+        while Arc::strong_count(&engine) > 1 && Instant::now() < until {
+            std::thread::sleep(LOOK);
         }
     }
 }

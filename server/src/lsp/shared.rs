@@ -3,7 +3,7 @@
 //! Statuses are put into the outbox under the lock, so that they arrive in the order of what they tell. It must not
 //! know the shapes of answers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tower_lsp::ls_types::Uri;
@@ -11,6 +11,7 @@ use tower_lsp::ls_types::Uri;
 use super::configuration::Configuration;
 use super::lane::Lane;
 use super::loading::{LoadEngine, Loader};
+use super::lock::{Held, Lock, Rank};
 use super::outbox::Outbox;
 use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
@@ -20,14 +21,14 @@ use crate::panics::fenced;
 use crate::session::{Reading, Session};
 
 pub(super) struct Shared {
-    session: Mutex<Session>,
+    session: Lock<Session>,
     pub(super) outbox: Outbox,
     pub(super) flags: EngineFlags,
     pub(super) keep: bool,
     pub(super) load_engine: LoadEngine,
-    pub(super) configuration: Mutex<Configuration>,
-    pub(super) loader: Mutex<Loader>,
-    statistics: Mutex<Statistics>,
+    pub(super) configuration: Lock<Configuration>,
+    pub(super) loader: Lock<Loader>,
+    statistics: Lock<Statistics>,
     /// A document was judged, or settings were taken over.
     pub(super) known: watch::Sender<()>,
     pub(super) lanes: Lanes,
@@ -62,22 +63,22 @@ impl Default for Lanes {
 impl Shared {
     pub(super) fn new(flags: EngineFlags, keep: bool, load_engine: LoadEngine, outbox: Outbox) -> Self {
         Self {
-            session: Mutex::default(),
+            session: Lock::new(Rank::Session, Session::default()),
             outbox,
             flags,
             keep,
             load_engine,
-            configuration: Mutex::default(),
-            loader: Mutex::default(),
-            statistics: Mutex::default(),
+            configuration: Lock::new(Rank::Configuration, Configuration::default()),
+            loader: Lock::new(Rank::Loader, Loader::default()),
+            statistics: Lock::new(Rank::Statistics, Statistics::default()),
             known: watch::Sender::default(),
             lanes: Lanes::default(),
         }
     }
 
-    /// A panic elsewhere does not spoil the session: no change of it is left half done.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The session.
+    pub(super) fn lock(&self) -> Held<'_, Session> {
+        self.session.lock()
     }
 
     /// Tells the client how the session is, unless it is leaving.
@@ -95,8 +96,8 @@ impl Shared {
     }
 
     /// What became of the suggestions so far.
-    pub(super) fn statistics(&self) -> MutexGuard<'_, Statistics> {
-        self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn statistics(&self) -> Held<'_, Statistics> {
+        self.statistics.lock()
     }
 
     /// Has what is wanted done elsewhere: files judged, syntax trees made, contexts chosen, one of each kind at a time.

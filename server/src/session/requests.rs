@@ -179,7 +179,10 @@ impl Session {
         let last = self.documents.get(name).map(|document| document.text.len_lines() - 1);
         self.workspace.used(name, last.map(|last| at.line.min(last)));
         self.judge_now_and_then();
-        self.engine_for(None)?;
+        // Settings that have come may switch on what is off.
+        if self.settings_to_come == 0 {
+            self.engine_for(None)?;
+        }
         let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
         if !document.is_current() {
             return Err(Reason::StaleDocument);
