@@ -7,9 +7,10 @@ use candle_core::{Result, Tensor};
 
 use crate::LoadError;
 use crate::config::{LayerConfig, ModelConfig};
+use crate::container::Format;
 use crate::kv_cache::KvCache;
 use crate::ops::{Attention, Matrix, Norm, Ops};
-use crate::weights::{Format, Tensors};
+use crate::weights::Tensors;
 use crate::workspace::Workspace;
 
 /// A checkpoint's weights, immutable.

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use allowance::Allowance;
 
+use crate::container::Files;
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
 use crate::generate::{Interrupt, generate};
@@ -20,7 +21,6 @@ use crate::persist::Store;
 use crate::score::{ScoreRequest, score};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::Tokenizer;
-use crate::weights::Files;
 use crate::{CancelToken, Completion, CompletionRequest, LoadError, ModelSource, Prompt, RequestError, Score};
 
 /// The memory for the keys and values of sequences that are held, where nothing else is said.

@@ -8,6 +8,7 @@
 
 pub mod bench;
 mod config;
+mod container;
 mod decoder;
 mod draft;
 mod encoded;

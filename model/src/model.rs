@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::container::Files;
 use crate::decoder::{Decoder, Rows, WeightCount};
 use crate::kv_cache::KvCache;
 use crate::logits::Logits;
 use crate::ops::{self, Ops};
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{Files, Weights};
+use crate::weights::Weights;
 use crate::workspace::Workspace;
 use crate::{LoadError, ModelSource};
 

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::container::{Format, Gguf};
 use crate::logits::Logits;
 use crate::model::ModelInfo;
 use crate::sequence::LanguageModel;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{Format, Gguf};
 
 /// Numbers from a splitmix64 generator, the same for the same seed.
 pub(crate) struct Random(u64);

@@ -13,9 +13,9 @@ mod sentencepiece;
 mod stream;
 mod vocabulary;
 
-use crate::weights::bytes::Bytes;
-use crate::weights::gguf::{self, Gguf};
-use crate::weights::kind;
+use crate::container::Bytes;
+use crate::container::gguf::{self, Gguf};
+use crate::container::kind;
 use crate::{LoadError, ModelSource};
 
 pub(crate) use control::{ControlTokens, FimTokens};

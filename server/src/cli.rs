@@ -22,6 +22,7 @@ mod stats;
 mod target;
 mod tokens;
 mod typing;
+pub mod version;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -30,7 +31,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 pub(crate) use failure::Failure;
 
-use crate::{panics, printable, version};
+use crate::process::panics;
+use crate::process::printable;
 
 /// Completes code with a model that runs inside this process
 #[derive(Parser)]

@@ -8,6 +8,8 @@ mod file;
 mod flags;
 pub mod keys;
 mod layer;
+pub mod roots;
+pub mod settings;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ use file::File;
 use keys::{Found, KEYS, Kind, Place};
 use layer::Source;
 
-use crate::model_path;
+use crate::models::path;
 
 /// What every place sets.
 #[derive(Debug, Clone, Default)]
@@ -156,7 +158,7 @@ impl Config {
         // A relative folder would mean another one wherever the server is started.
         let folders = folders
             .filter_map(Value::as_str)
-            .map(model_path::at_home)
+            .map(path::at_home)
             .filter(|folder| folder.is_absolute());
         folders
             .map(|folder| canonical(&folder))

@@ -4,13 +4,17 @@
 //! follows from what seldom changes, and a choice that is still good is kept, because whatever changes at the front of a
 //! prompt makes the model read the rest again. Pure: it must not know files, the clock or the protocol.
 
+pub mod explain;
+pub mod gather;
 pub mod imports;
-pub mod kin;
 mod names;
 mod path;
+pub mod prompt_path;
+pub mod queue;
 pub mod recent;
 mod spans;
 mod table;
+pub mod test_pair;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,7 +23,7 @@ use std::sync::Arc;
 use codegemma_model::PromptFile;
 use ropey::Rope;
 
-use crate::language::Language;
+use crate::documents::language::Language;
 use names::{Weights, names};
 
 /// The most context, in tokens, whatever the model could hold.
@@ -45,7 +49,7 @@ pub struct Why {
     /// It is imported, so many imports away; 1 is by the document itself.
     pub imported: Option<usize>,
     /// It is the document's test, or what the document tests.
-    pub kin: bool,
+    pub test_pair: bool,
     /// It is in the same folder.
     pub sibling: bool,
     /// The lines of it that were edited lately.
@@ -100,7 +104,7 @@ impl Source {
             Self::Edited
         } else if why.imported.is_some() {
             Self::Imported
-        } else if why.kin {
+        } else if why.test_pair {
             Self::Test
         } else if why.open.is_some() {
             Self::Open
@@ -273,7 +277,7 @@ fn paths(pieces: &[Piece]) -> impl Iterator<Item = &str> {
 /// What a candidate is worth by why it is looked at and what it shares with the surroundings of the cursor; `None` where
 /// it has nothing to do with them.
 fn worth(why: &Why, shared: f64) -> Option<f64> {
-    let claim = why.imported.is_some_and(|distance| distance <= 1) || why.kin || !why.edited.is_empty();
+    let claim = why.imported.is_some_and(|distance| distance <= 1) || why.test_pair || !why.edited.is_empty();
     if !claim && shared < LEAST_SHARED {
         return None;
     }
@@ -281,7 +285,7 @@ fn worth(why: &Why, shared: f64) -> Option<f64> {
     let mut worth = shared / (shared + 4.0);
     worth += why.imported.map_or(0.0, |distance| 1.0 / distance.max(1) as f64);
     worth += why.open.map_or(0.0, |rank| 0.3 / (1 + rank) as f64);
-    worth += if why.kin { 0.4 } else { 0.0 };
+    worth += if why.test_pair { 0.4 } else { 0.0 };
     worth += if why.edited.is_empty() { 0.0 } else { 0.4 };
     Some(worth)
 }

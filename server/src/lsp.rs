@@ -49,10 +49,10 @@ use tower_lsp::ls_types::{
 };
 use tower_lsp::{Client, LanguageServer, LspService, Server};
 
+use crate::completion::in_flight::Awaited;
+use crate::completion::trigger::Trigger;
 use crate::config::{EngineFlags, FILE_NAME};
-use crate::in_flight::Awaited;
-use crate::language;
-use crate::trigger::Trigger;
+use crate::documents::language;
 use capabilities::Introduction;
 use fence::Fence;
 pub use loading::LoadEngine;
@@ -279,7 +279,7 @@ impl LanguageServer for Backend {
         };
         let mut session = self.shared.lock();
         session.open(name, path.as_deref(), language, document.version, &document.text);
-        self.shared.tend(&mut session);
+        self.shared.run_jobs(&mut session);
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
@@ -326,7 +326,7 @@ impl LanguageServer for Backend {
         if !params.changes.is_empty() {
             let mut session = self.shared.lock();
             session.judge_anew();
-            self.shared.tend(&mut session);
+            self.shared.run_jobs(&mut session);
         }
     }
 
@@ -337,7 +337,7 @@ impl LanguageServer for Backend {
         }
         let mut session = self.shared.lock();
         session.save(uri.as_str());
-        self.shared.tend(&mut session);
+        self.shared.run_jobs(&mut session);
     }
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {

@@ -9,9 +9,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::cli;
+use crate::cli::version;
 use crate::config::EngineFlags;
+use crate::lsp;
 use crate::lsp::LoadEngine;
-use crate::{cli, logging, lsp, panics, printable, priority, version};
+use crate::process::logging;
+use crate::process::panics;
+use crate::process::printable;
+use crate::process::priority;
 
 /// Private, local, instant code completion: a language server on stdin and stdout
 #[derive(Parser)]

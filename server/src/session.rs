@@ -17,15 +17,15 @@ use std::sync::Arc;
 use codegemma_model::Engine;
 use ropey::Rope;
 
-use crate::document::{Change, Document, Stale};
-use crate::gate::Gate;
-use crate::notebook::Notebook;
-use crate::panics::fault;
-use crate::position::Encoding;
-use crate::prompt_path;
-use crate::roots::Roots;
-use crate::settings::Settings;
-use crate::workspace::{Errand, Made, Workspace};
+use crate::config::roots::Roots;
+use crate::config::settings::Settings;
+use crate::context::prompt_path;
+use crate::context::queue::{ContextJob, ContextQueue, ContextResult};
+use crate::documents::document::{Change, Document, Stale};
+use crate::documents::notebook::Notebook;
+use crate::documents::position::Encoding;
+use crate::policy::files::FilePolicy;
+use crate::process::panics::fault;
 pub use ahead::{Prospect, Reading};
 use completions::Completions;
 use judging::Judgements;
@@ -65,8 +65,8 @@ pub struct Session {
     documents: HashMap<String, Document>,
     notebooks: HashMap<String, Notebook>,
     /// What the model is shown with the documents.
-    workspace: Workspace,
-    gate: Arc<Gate>,
+    contexts: ContextQueue,
+    policy: Arc<FilePolicy>,
     judgements: Judgements,
     trees: Trees,
     completions: Completions,
@@ -86,8 +86,8 @@ impl Default for Session {
             shut_down: false,
             documents: HashMap::new(),
             notebooks: HashMap::new(),
-            workspace: Workspace::default(),
-            gate: Arc::default(),
+            contexts: ContextQueue::default(),
+            policy: Arc::default(),
             judgements: Judgements::default(),
             trees: Trees::default(),
             completions: Completions::default(),
@@ -100,14 +100,14 @@ impl Session {
     /// A document was opened, or opened again.
     pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.insert(&name, path, language, version, text);
-        self.workspace.opened(&name);
+        self.contexts.opened(&name);
         self.use_tree(&name);
     }
 
     fn insert(&mut self, name: &str, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.completions.forget(name);
         let root = path.and_then(|path| self.roots.of(path));
-        self.workspace.add(name, path, root);
+        self.contexts.add(name, path, root);
         self.judgements.opened(name, path);
         let path = path.and_then(|path| prompt_path::name(path, root));
         self.documents
@@ -124,9 +124,9 @@ impl Session {
     /// Another workspace. Documents that are open are called by where they are in it.
     pub fn enter(&mut self, roots: Roots) {
         self.roots = roots;
-        self.workspace.enter(&self.roots);
+        self.contexts.enter(&self.roots);
         for (name, document) in &mut self.documents {
-            let place = self.workspace.place(name);
+            let place = self.contexts.place(name);
             let path = place.and_then(|(file, root)| prompt_path::name(file, root));
             document.path = path.map(Into::into);
         }
@@ -142,8 +142,8 @@ impl Session {
         fault("change");
         self.completions.changed(name, &document.text);
         match applied {
-            Ok(()) => self.workspace.edited(name, changes),
-            Err(Stale) => self.workspace.used(name, None),
+            Ok(()) => self.contexts.edited(name, changes),
+            Err(Stale) => self.contexts.used(name, None),
         }
         self.cell_changed(name);
         Some(applied)
@@ -164,43 +164,43 @@ impl Session {
         self.trees.closed(name);
         self.documents.remove(name);
         fault("close");
-        self.workspace.closed(name);
+        self.contexts.closed(name);
         self.judgements.closed(name);
         self.cell_changed(name);
     }
 
     /// A document was saved: what it imports may be another, and as an ignore file it may hide others.
     pub fn save(&mut self, name: &str) {
-        self.workspace.want(name);
+        self.contexts.want(name);
         fault("save");
         self.judge_anew();
     }
 
     /// The next choice of context to make, elsewhere.
-    pub fn errand(&mut self) -> Option<Errand> {
+    pub fn context_job(&mut self) -> Option<ContextJob> {
         let EngineState::Ready(engine) = &self.engine else {
             return None;
         };
         let context_tokens = engine.info().context_tokens;
-        let errand = (!self.ended).then(|| {
+        let context_job = (!self.ended).then(|| {
             let visible = |name: &str| self.judgements.is_visible(name) == Some(true);
             let documents = &self.documents;
-            self.workspace
-                .errand(documents, visible, self.settings.context, &self.gate, context_tokens)
+            self.contexts
+                .context_job(documents, visible, self.settings.context, &self.policy, context_tokens)
         })??;
-        let above = self.above(errand.document());
-        Some(errand.below(&above))
+        let above = self.above(context_job.document());
+        Some(context_job.below(&above))
     }
 
     /// It was made, or could not be. Gives the document that is to be read now.
-    pub fn errand_done(&mut self, made: Option<Made>) -> Option<Reading> {
+    pub fn context_done(&mut self, made: Option<ContextResult>) -> Option<Reading> {
         // What was chosen by other rules is chosen again.
-        let made = made.filter(|made| made.is_by(&self.gate));
+        let made = made.filter(|made| made.is_by(&self.policy));
         let name = made.as_ref().map(|made| made.document().to_owned());
-        self.workspace.done(made);
+        self.contexts.done(made);
         fault("context done");
         // What the user does not look at can wait until he does.
-        let newest = name.filter(|name| self.workspace.is_newest(name))?;
+        let newest = name.filter(|name| self.contexts.is_newest(name))?;
         self.reading(&newest)
     }
 

@@ -10,8 +10,8 @@ use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use codegemma_lsp::language;
-use codegemma_lsp::secrets::find;
+use codegemma_lsp::documents::language;
+use codegemma_lsp::policy::secrets::find;
 
 /// No longer file is context for another one.
 const MOST_BYTES: usize = 256 << 10;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes server/src/secrets/formats.txt: the forms that keys of known services have, one a line.
+"""Writes server/src/policy/secrets/formats.txt: the forms that keys of known services have, one a line.
 
     python3 tests/reference/secret_formats.py          writes the table
     python3 tests/reference/secret_formats.py --check  exits with 1 if the table is not what would be written
@@ -30,7 +30,7 @@ CRATE = "kingfisher-rules"
 VERSION = "3.0.1"
 SHA256 = "ae83deaf5347fc4213918c557d69528c82772674825176d8a9fd734b8be78175"
 RULES = ("betterleaks", "veles")
-TABLE = Path(__file__).resolve().parents[2] / "server/src/secrets/formats.txt"
+TABLE = Path(__file__).resolve().parents[2] / "server/src/policy/secrets/formats.txt"
 
 HEADER = f"""\
 # The forms of keys of known services, written by tests/reference/secret_formats.py, which says how. Facts from the rules

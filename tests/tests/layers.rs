@@ -106,3 +106,137 @@ fn protocol_types_appear_only_under_lsp() {
         assert!(!names_protocol(&path), "{} must not know the protocol", path.display());
     }
 }
+
+/// A source file of the product, without its tests.
+struct Source {
+    path: PathBuf,
+    /// The module right below the crate's root that it is in.
+    room: String,
+    text: String,
+}
+
+/// The sources of a crate, but for tests and what only they use.
+fn product(package: &str) -> Vec<Source> {
+    let root = repository().join(package).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let is_test = |path: &Path| {
+        path.iter().any(|part| {
+            ["tests", "tests.rs", "testing.rs", "faults.rs", "shapes.rs", "bin"]
+                .iter()
+                .any(|test| part == *test)
+        })
+    };
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("sources are UTF-8");
+        let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        let below = path.strip_prefix(&root).expect("it is below").to_owned();
+        let room = below.iter().next().and_then(|part| part.to_str()).expect("UTF-8");
+        Source {
+            room: room.trim_end_matches(".rs").to_owned(),
+            text: text[..end].to_owned(),
+            path: below,
+        }
+    };
+    files.into_iter().filter(|path| !is_test(path)).map(read).collect()
+}
+
+/// The names after `crate::` in the code.
+fn used(text: &str) -> BTreeSet<&str> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let names = code.flat_map(|line| line.split("crate::").skip(1));
+    names
+        .map(|rest| {
+            rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .next()
+                .unwrap_or_default()
+        })
+        .collect()
+}
+
+/// Takes away again and again the rooms that use none of those left. What cannot be taken away is a circle.
+#[track_caller]
+fn check_no_circle(package: &str) {
+    let sources = product(package);
+    let rooms: BTreeSet<&str> = sources.iter().map(|source| source.room.as_str()).collect();
+    let mut left: BTreeSet<&str> = rooms.iter().copied().filter(|room| *room != "lib").collect();
+    assert!(left.len() > 5, "the sources are read: {left:?}");
+    loop {
+        let free = left.iter().copied().find(|room| {
+            let mut own = sources.iter().filter(|source| source.room == *room);
+            own.all(|source| {
+                used(&source.text)
+                    .iter()
+                    .all(|name| name == room || !left.contains(name))
+            })
+        });
+        match free {
+            Some(room) => left.remove(room),
+            None => break,
+        };
+    }
+    assert!(
+        left.is_empty(),
+        "{package}: each of these modules uses others of them: {left:?}"
+    );
+}
+
+#[test]
+fn no_modules_use_each_other_in_a_circle() {
+    check_no_circle("server");
+    check_no_circle("model");
+}
+
+/// What a header says that its module must not know, as words.
+fn not_known(text: &str) -> Vec<String> {
+    let header: String = text
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .map(|line| format!("{} ", line.trim_start_matches("//!").trim()))
+        .collect();
+    let after = header.split("ust not know").skip(1);
+    let sentences = after.filter_map(|rest| rest.split('.').next());
+    sentences
+        .flat_map(|sentence| sentence.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+        .map(str::to_lowercase)
+        .collect()
+}
+
+/// A header that says what its module must not know is believed by whoever reads it. Where it names another module of the
+/// crate, the protocol or a clock, that is not in the code.
+#[test]
+fn headers_are_true() {
+    let mut checked = 0;
+    for package in ["server", "model"] {
+        let sources = product(package);
+        let rooms: BTreeSet<&str> = sources.iter().map(|source| source.room.as_str()).collect();
+        for source in &sources {
+            let place = format!("{package}/src/{}", source.path.display());
+            let used = used(&source.text);
+            for word in not_known(&source.text) {
+                let is_meant =
+                    |room: &&&str| **room == word || format!("{room}s") == word || **room == format!("{word}s");
+                for room in rooms.iter().filter(is_meant).filter(|room| **room != source.room) {
+                    checked += 1;
+                    assert!(
+                        !used.contains(room),
+                        "{place} says that it must not know {word}, but uses crate::{room}"
+                    );
+                }
+                let code: &[&str] = match word.as_str() {
+                    "protocol" if !place.contains("lsp") => &["tower_lsp", "ls_types"],
+                    "clock" => &["Instant::now", "SystemTime"],
+                    _ => &[],
+                };
+                checked += code.len();
+                for name in code {
+                    assert!(
+                        !source.text.contains(name),
+                        "{place} says that it must not know {word}, but has {name}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(checked > 40, "only {checked} words of headers were checked");
+}

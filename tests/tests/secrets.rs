@@ -2,7 +2,7 @@
 //!
 //! The secrets are made here from parts, so that none that looks real stands in the repository.
 
-use codegemma_lsp::secrets::{STAND_IN, find, redact};
+use codegemma_lsp::policy::secrets::{STAND_IN, find, redact};
 use codegemma_tests::{Client, position, repository, uri};
 use serde_json::json;
 

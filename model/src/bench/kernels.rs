@@ -6,9 +6,9 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::{BenchError, median, memory_bandwidth};
 use crate::ModelSource;
+use crate::container::{Bytes, Format};
 use crate::ops::{Attention, Isa, Matrix, Norm, Ops};
 use crate::source::Embedded;
-use crate::weights::{Bytes, Format};
 
 /// How kernels are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Reads a [`ModelConfig`] from GGUF metadata. Defaults are llama.cpp's, for files written before a key existed.
 
 use super::{Architecture, LayerConfig, MAX_SIZE, ModelConfig, Rope, alternating};
-use crate::weights::Gguf;
+use crate::container::Gguf;
 
 /// The configuration of a file whose vocabulary has `vocab_size` entries.
 pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfig, String> {

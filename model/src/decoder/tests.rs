@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 
 use super::{Decoder, Rows};
+use crate::container::Format;
 use crate::kv_cache::KvCache;
 use crate::ops::Ops;
 use crate::testing::{GgufWriter, Meta};
-use crate::weights::{Format, Weights};
+use crate::weights::Weights;
 use crate::workspace::Workspace;
 
 const CHECKPOINTS: [&str; 4] = ["gemma", "gemma2", "gemma3", "gemma3-scaled"];

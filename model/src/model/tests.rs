@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{LoadOptions, Model};
+use crate::container::Files;
 use crate::decoder::Decoder;
 use crate::kv_cache::KvCache;
 use crate::logits::Logits;
 use crate::ops::Ops;
 use crate::sequence::{LanguageModel, Sequences};
-use crate::weights::{Files, Weights};
+use crate::weights::Weights;
 use crate::workspace::Workspace;
 use crate::{CompletionRequest, Engine, FimPrompt, ModelSource, Prompt};
 

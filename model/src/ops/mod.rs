@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use candle_core::{Result, Storage, Tensor};
 
+use crate::container::{Bytes, Format};
 use crate::memory;
-use crate::weights::{Bytes, Format};
 use cpu::Cpu;
 pub(crate) use cpu::{Attention, Isa};
 

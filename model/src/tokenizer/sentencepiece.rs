@@ -14,7 +14,7 @@ use super::control::{ControlTokens, Role};
 use super::lookup::Lookup;
 use super::vocabulary::{SPACE, Use, Vocabulary};
 use super::{Encoder, MOST_PIECES, Tokenizer, WORDS, check_pieces};
-use crate::weights::gguf::Gguf;
+use crate::container::gguf::Gguf;
 
 /// What `tokenizer.ggml.token_type` says of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,33 +3,19 @@
 //!
 //! Must not know what the tensors are for, beyond the table of their names.
 
-pub(crate) mod bytes;
-mod format;
-pub(crate) mod gguf;
-#[cfg(unix)]
-mod guard;
-pub(crate) mod kind;
-mod mapping;
 mod names;
 mod safetensors;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
 use crate::config::{self, ModelConfig};
+use crate::container::{Bytes, Files, Format, Gguf, REMEDY, format, gguf, kind};
 use crate::ops::Matrix;
 use crate::{LoadError, ModelSource};
-pub(crate) use bytes::Bytes;
-pub(crate) use format::Format;
-pub(crate) use gguf::Gguf;
-use mapping::Mapping;
 use names::Naming;
-
-/// What to do about a file that cannot be right.
-const REMEDY: &str = "fetch or convert the model again";
 
 /// A checkpoint's configuration and tensors.
 pub(crate) struct Weights {
@@ -40,17 +26,6 @@ pub(crate) struct Weights {
     pub(crate) config: ModelConfig,
     pub(crate) tensors: Tensors,
     pub(crate) files: Files,
-}
-
-/// The files that a checkpoint is mapped from; none where it is part of the program.
-#[derive(Default)]
-pub(crate) struct Files(Vec<Arc<Mapping>>);
-
-impl Files {
-    /// An error where one of them is no longer what was opened.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        self.0.iter().try_for_each(|file| file.check())
-    }
 }
 
 impl Weights {
@@ -117,7 +92,7 @@ impl Weights {
             quantization: file_type.and_then(format::file_type_name),
             config,
             tensors,
-            files: Files(bytes.mapping().cloned().into_iter().collect()),
+            files: Files::of([&bytes]),
         })
     }
 }

@@ -7,7 +7,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::Value;
 
 use super::names::{self, Naming};
-use super::{Bytes, Files, Format, REMEDY, Stored, Tensors, Weights, file_name};
+use super::{Stored, Tensors, Weights, file_name};
+use crate::container::{Bytes, Files, Format, REMEDY};
 use crate::{LoadError, config, plain_file};
 
 /// A longer `config.json` is none; a Gemma's has a few KiB.
@@ -61,13 +62,12 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
             tensors.insert(&name, stored)?;
         }
     }
-    let files = parsed.iter().filter_map(|(_, bytes, _)| bytes.mapping().cloned());
     Ok(Weights {
         name: file_name(folder),
         quantization: None,
         config,
         tensors,
-        files: Files(files.collect()),
+        files: Files::of(parsed.iter().map(|(_, bytes, _)| bytes)),
     })
 }
 

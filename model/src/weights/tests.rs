@@ -7,7 +7,8 @@ mod damaged;
 
 use std::path::{Path, PathBuf};
 
-use super::{Format, Weights};
+use super::Weights;
+use crate::container::Format;
 use crate::decoder::Decoder;
 use crate::testing::{GgufWriter, Meta, Random, vocabulary};
 use crate::tokenizer::Tokenizer;

@@ -12,13 +12,13 @@ use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
 use super::{diff, model, output, replace};
-use crate::complete::{self, Plan, Snapshot, Suggestion, Wanted};
+use crate::completion::confidence::Written;
+use crate::completion::plan::{self, Plan, Snapshot, Suggestion, Wanted};
+use crate::completion::reason::Reason;
+use crate::completion::trigger::{Multiline, Trigger};
 use crate::config::EngineFlags;
-use crate::position::{self, Encoding};
-use crate::reason::Reason;
-use crate::settings::Settings;
-use crate::trigger::{Multiline, Trigger};
-use crate::written::Written;
+use crate::config::settings::Settings;
+use crate::documents::position::{self, Encoding};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -158,7 +158,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     };
     let plan = match hidden {
         Some(_) => Err(Reason::Excluded),
-        None => complete::plan(&snapshot, None, engine.info(), wanted),
+        None => plan::plan(&snapshot, None, engine.info(), wanted),
     };
     if !engine.info().fill_in_the_middle {
         output::note("this model was not trained to fill in the middle; it sees the text before the cursor only");

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::{output, source};
+use crate::config::settings::Settings;
 use crate::config::{EngineChoice, EngineFlags};
-use crate::settings::Settings;
-use crate::starter;
+use crate::models::starter;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use super::failure::Failure;
 use super::output;
 use crate::config::EngineFlags;
+use crate::documents::language::Language;
 use crate::eval::{self, Baseline, Hole, Kind, Outcome, SourceFile};
-use crate::language::Language;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

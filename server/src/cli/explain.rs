@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::{model, output};
-use crate::anchor::Moved;
-use crate::complete::{self, Wanted};
+use crate::completion::anchor::Moved;
+use crate::completion::plan::{self, Wanted};
+use crate::completion::trigger::Trigger;
 use crate::config::EngineFlags;
-use crate::explain::Explanation;
-use crate::settings::Settings;
-use crate::trigger::Trigger;
+use crate::config::settings::Settings;
+use crate::context::explain::Explanation;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -54,7 +54,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         trigger: Trigger::Invoked,
         confidence: 0.0,
     };
-    let plan = complete::plan(&place.snapshot, None, engine.info(), wanted);
+    let plan = plan::plan(&place.snapshot, None, engine.info(), wanted);
     let explanation = match plan {
         Ok(plan) => Explanation::new(
             &plan,

@@ -11,7 +11,8 @@ use codegemma_model::{Engine, ModelSource};
 use super::failure::Failure;
 use super::output;
 use crate::config::{Effective, EngineChoice, EngineFlags};
-use crate::{model_path, starter};
+use crate::models::path;
+use crate::models::starter;
 
 /// What holds for a command with these flags in the workspaces with these roots.
 pub(super) fn effective(flags: &EngineFlags, roots: &[PathBuf]) -> Effective {
@@ -40,7 +41,7 @@ pub(super) fn source(choice: &EngineChoice, json: bool) -> Result<ModelSource, F
 /// first time again.
 fn is_first_of_the_day() -> bool {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let Ok(folder) = model_path::cache_folder() else {
+    let Ok(folder) = path::cache_folder() else {
         return true;
     };
     let stamp = folder.join("starter-advice");

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::printable;
+use crate::process::printable;
 
 /// Prints a text exactly. Only a terminal gets it with what would act on it written out.
 pub(super) fn print(text: &str) -> Result<(), Failure> {

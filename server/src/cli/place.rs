@@ -13,16 +13,17 @@ use super::failure::Failure;
 use super::source::{self, Source};
 use super::target::{self, Target};
 use super::{model, output};
-use crate::complete::{self, Snapshot};
+use crate::completion::plan::Snapshot;
+use crate::config::settings::ContextSources;
 use crate::config::{Effective, EngineFlags};
+use crate::context::gather::Search;
+use crate::context::prompt_path;
 use crate::context::{self, Choice};
-use crate::gate::{Gate, Shut};
-use crate::gather::Search;
-use crate::language;
-use crate::notebook;
-use crate::prompt_path;
-use crate::settings::ContextSources;
-use crate::syntax::Parsed;
+use crate::documents::language;
+use crate::documents::notebook;
+use crate::documents::syntax::Parsed;
+use crate::policy::files::{Denied, FilePolicy};
+use crate::policy::sanitize::sanitized;
 
 /// Where something is completed.
 #[derive(clap::Args)]
@@ -48,7 +49,7 @@ pub(super) struct Place {
     /// What it is called in the arguments.
     named: Vec<PathBuf>,
     root: Option<PathBuf>,
-    gate: Arc<Gate>,
+    policy: Arc<FilePolicy>,
 }
 
 impl Place {
@@ -97,7 +98,7 @@ impl Place {
             named: known.iter().map(|_| file.clone()).chain(said).collect(),
             file: known,
             root,
-            gate: Arc::default(),
+            policy: Arc::default(),
         })
     }
 
@@ -121,14 +122,14 @@ impl Place {
     }
 
     /// Holds to what the user excludes; says why where the file itself is not to be completed.
-    pub(super) fn guard(&mut self, exclude: &[String]) -> Option<Shut> {
-        let (gate, messages) = Gate::new(self.root.as_slice(), exclude);
+    pub(super) fn guard(&mut self, exclude: &[String]) -> Option<Denied> {
+        let (policy, messages) = FilePolicy::new(self.root.as_slice(), exclude);
         for message in messages {
             output::note(&message);
         }
-        self.gate = Arc::new(gate);
+        self.policy = Arc::new(policy);
         let mut paths = self.file.iter().chain(&self.named);
-        paths.find_map(|path| self.gate.hides(path))
+        paths.find_map(|path| self.policy.hides(path))
     }
 
     /// The configuration that holds there: of the workspace that it is in.
@@ -145,7 +146,7 @@ impl Place {
             language: self.snapshot.language,
             open: Vec::new(),
             sources,
-            gate: self.gate.clone(),
+            policy: self.policy.clone(),
         };
         let line = self.snapshot.text.byte_to_line(self.snapshot.offset);
         let budget = context::budget(model.context_tokens);
@@ -159,7 +160,7 @@ impl Place {
         for file in files {
             let source = source::read(file)?;
             let known = source.place.unwrap_or_else(|| file.clone());
-            if let Some(shut) = self.gate.hides(file).or_else(|| self.gate.hides(&known)) {
+            if let Some(shut) = self.policy.hides(file).or_else(|| self.policy.hides(&known)) {
                 output::note(&format!(
                     "{}: not shown to the model: {}",
                     file.display(),
@@ -169,7 +170,7 @@ impl Place {
             }
             self.snapshot.files.push(PromptFile {
                 path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
-                text: complete::shown(source.text),
+                text: sanitized(source.text),
             });
         }
         Ok(())

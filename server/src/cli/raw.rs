@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::stats::Stats;
 use super::{complete, model, output, source};
 use crate::config::EngineFlags;
-use crate::settings::Settings;
+use crate::config::settings::Settings;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

@@ -9,8 +9,9 @@ use ropey::Rope;
 
 use super::failure::Failure;
 use super::target::Target;
-use crate::complete::BYTE_ORDER_MARK;
-use crate::{placed_file, position};
+use crate::documents::position;
+use crate::policy::placed_file;
+use crate::policy::sanitize::BYTE_ORDER_MARK;
 
 /// Nobody completes a longer file, and a device may have no end.
 const MOST_BYTES: u64 = 64 << 20;

@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::model_path;
+use crate::models::path;
 
 /// A place in a file, as people count: from 1, in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Target {
 /// What an argument means: the reading with the most numbers whose file is there.
 pub(super) fn parse(argument: &OsStr) -> Target {
     let home = |target: &Target| {
-        let file = model_path::at_home(target.file.to_str()?);
+        let file = path::at_home(target.file.to_str()?);
         file.exists().then(|| Target { file, ..target.clone() })
     };
     let readings = readings(argument);

@@ -5,7 +5,7 @@
 use codegemma_model::{Device, LoadOptions, ModelSource};
 
 use super::{Effective, Origin};
-use crate::model_path::{self, Given};
+use crate::models::path::{self, Given};
 
 /// Which model to use and how to load it.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl EngineChoice {
     /// Where the model is read from. The message says who named it.
     pub fn source(&self) -> Result<ModelSource, String> {
         let Some((name, origin)) = &self.model else {
-            return Ok(crate::starter::source());
+            return Ok(crate::models::starter::source());
         };
         let (folder, remedy) = match origin {
             Origin::UserFile(file, _) | Origin::WorkspaceFile(file, _) => (file.parent(), "check the path"),
@@ -60,7 +60,7 @@ impl EngineChoice {
             _ => (None, "check --model or CODEGEMMA_MODEL"),
         };
         let given = Given { name, folder, remedy };
-        model_path::resolve(&given).map_err(|message| self.blame(&message))
+        path::resolve(&given).map_err(|message| self.blame(&message))
     }
 
     /// How to load it.

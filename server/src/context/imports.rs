@@ -12,8 +12,8 @@ use tree_sitter::{Query, QueryCapture, QueryCursor, StreamingIterator};
 
 use super::path::{folder, join};
 use super::table::{self, Resolver};
-use crate::language::{LANGUAGES, Language};
-use crate::syntax;
+use crate::documents::language::{LANGUAGES, Language};
+use crate::documents::syntax;
 
 /// The most imports of a file that are looked at.
 const MOST: usize = 64;

@@ -10,8 +10,8 @@ use ropey::Rope;
 use tree_sitter::Node;
 
 use super::table::{self, Row};
-use crate::language::Language;
-use crate::syntax;
+use crate::documents::language::Language;
+use crate::documents::syntax;
 
 /// Imports have at most this share of the room.
 const HEADS_SHARE: usize = 4;

@@ -4,9 +4,9 @@
 
 /// What is known of a language besides its [`Language`].
 ///
-/// [`Language`]: crate::language::Language
+/// [`Language`]: crate::documents::language::Language
 pub(super) struct Row {
-    /// The language's [`id`](crate::language::Language::id).
+    /// The language's [`id`](crate::documents::language::Language::id).
     pub(super) id: &'static str,
     /// A tree-sitter query; how its captures are read is for [`Resolver`] to say.
     pub(super) imports: &'static str,
@@ -180,7 +180,7 @@ pub(super) fn row(id: &str) -> Option<&'static Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::LANGUAGES;
+    use crate::documents::language::LANGUAGES;
 
     /// A kind that the grammar does not have would find nothing, silently.
     #[test]

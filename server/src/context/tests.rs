@@ -1,5 +1,5 @@
 use super::*;
-use crate::language;
+use crate::documents::language;
 
 const DOCUMENT: &str = "fn main() {\n    let shape = Shape::square(3);\n    println!(\"{}\", area_of(&shape));\n}\n";
 
@@ -50,7 +50,7 @@ fn what_has_to_do_with_the_code_is_taken() {
             "shape_test.rs",
             "fn it_works() {}",
             Why {
-                kin: true,
+                test_pair: true,
                 ..Why::default()
             },
         ),

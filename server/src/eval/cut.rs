@@ -9,7 +9,7 @@ use tree_sitter::{Node, Parser, Tree};
 
 use super::holes::{Kind, SourceFile};
 use super::random::Random;
-use crate::language::Language;
+use crate::documents::language::Language;
 
 /// The most characters of a short hole.
 const SHORT: usize = 8;

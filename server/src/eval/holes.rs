@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::cut::{self, Candidates};
 use super::random::Random;
-use crate::language::Language;
+use crate::documents::language::Language;
 
 /// A file of the corpus.
 pub struct SourceFile {

@@ -4,7 +4,7 @@
 
 use super::holes::Kind;
 use super::soundness::{Soundness, soundness};
-use crate::language::Language;
+use crate::documents::language::Language;
 
 /// A document with a hole.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +146,7 @@ fn common(a: &[&str], b: &[&str]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::LANGUAGES;
+    use crate::documents::language::LANGUAGES;
 
     #[track_caller]
     fn judge(kind: Kind, marked: &str, text: &str, replaces: usize) -> Score {

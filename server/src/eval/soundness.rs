@@ -6,8 +6,8 @@
 use ropey::Rope;
 
 use super::score::Cut;
-use crate::language::Language;
-use crate::syntax::Parsed;
+use crate::documents::language::Language;
+use crate::documents::syntax::Parsed;
 
 /// What a suggestion adds to its document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) fn soundness(language: &'static Language, cut: &Cut<'_>, text: &str, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language;
+    use crate::documents::language;
 
     #[track_caller]
     fn check(language: &str, marked: &str, text: &str, unmatched: bool, misparsed: bool) {

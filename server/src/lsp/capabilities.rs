@@ -13,7 +13,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::uri;
-use crate::position::Encoding;
+use crate::documents::position::Encoding;
 
 /// The command that a client runs when a suggestion was accepted.
 pub(super) const ACCEPTED: &str = "codegemma.accepted";

@@ -16,10 +16,10 @@ use super::convert::IGNORE_FILES;
 use super::lock::Held;
 use super::requests::Panicked;
 use super::shared::Shared;
+use crate::config::roots::Roots;
+use crate::config::settings::Settings;
 use crate::config::{self, Config, FILE_NAME};
-use crate::panics::fenced;
-use crate::roots::Roots;
-use crate::settings::Settings;
+use crate::process::panics::fenced;
 
 /// How long a client may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -160,7 +160,7 @@ impl Shared {
                         .message(MessageType::WARNING, format!("CodeGemma: {message}"));
                 }
                 self.tell(&session, None);
-                self.tend(&mut session);
+                self.run_jobs(&mut session);
             }
         }
         // Who has switched completion off has no use for the model, until it is switched on.

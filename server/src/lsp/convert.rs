@@ -16,10 +16,10 @@ use tower_lsp::ls_types::{
 
 use super::capabilities::ACCEPTED;
 use super::uri;
-use crate::complete::Suggestion;
-use crate::document::Change;
-use crate::position::{self, Encoding, LineColumn};
-use crate::trigger::Trigger;
+use crate::completion::plan::Suggestion;
+use crate::completion::trigger::Trigger;
+use crate::documents::document::Change;
+use crate::documents::position::{self, Encoding, LineColumn};
 
 /// The longest label in a popup, in characters.
 const LABEL_CHARS: usize = 80;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexS
 use super::serve_on;
 use crate::cli;
 use crate::config::EngineFlags;
-use crate::panics::faults;
+use crate::process::panics::faults;
 
 const URI: &str = "file:///nowhere/sum.py";
 const SUM: &str = "def add(a, b):\n    return a +";

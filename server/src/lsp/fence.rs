@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use super::framing;
 use super::shared::Shared;
-use crate::panics::fenced;
+use crate::process::panics::fenced;
 
 /// The protocol's service behind a fence.
 pub(super) struct Fence<S> {

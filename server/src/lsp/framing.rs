@@ -16,7 +16,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::inbound;
-use crate::panics::{fault, fenced};
+use crate::process::panics::{fault, fenced};
 
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
 pub(super) const MALFORMED: &str = "codegemma/malformed";

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::shared::Shared;
-use crate::panics::fenced;
+use crate::process::panics::fenced;
 use crate::session::{Judging, Session};
 
 impl Shared {
@@ -33,7 +33,7 @@ impl Shared {
         let answer = fenced(|| judging.run());
         let mut session = self.lock();
         let next = session.judged(judging, answer);
-        self.tend(&mut session);
+        self.run_jobs(&mut session);
         drop(session);
         self.known.send_replace(());
         next

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
-use crate::panics::fenced;
-use crate::priority;
+use crate::process::panics::fenced;
+use crate::process::priority;
 
 type Work = Box<dyn FnOnce() + Send>;
 

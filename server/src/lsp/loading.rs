@@ -15,10 +15,10 @@ use super::lock::Held;
 use super::outbox;
 use super::shared::Shared;
 use crate::config::EngineChoice;
-use crate::model_path::{self, Version};
-use crate::panics::{fault, fenced};
+use crate::models::path::{self, Version};
+use crate::models::starter;
+use crate::process::panics::{fault, fenced};
 use crate::session::EngineState;
-use crate::starter;
 
 /// Loads an engine, as [`Engine::load`] does.
 pub type LoadEngine = fn(&ModelSource, &LoadOptions) -> Result<Engine, LoadError>;
@@ -154,7 +154,7 @@ impl Shared {
                 if fenced(|| unneeded.into_iter().flatten().for_each(end)).is_none() {
                     tracing::error!("an engine that is not needed any more did not end in good order");
                 }
-                shared.tend(&mut shared.lock());
+                shared.run_jobs(&mut shared.lock());
             }
             let words = match &shared.lock().engine {
                 EngineState::Failed(message) => message.clone(),
@@ -187,7 +187,7 @@ impl Shared {
             tracing::info!("{}", starter::NOTE);
         }
         let mut options = choice.load_options();
-        options.keep_sequences = self.keep.then(|| model_path::kept_sequences(&source)).flatten();
+        options.keep_sequences = self.keep.then(|| path::kept_sequences(&source)).flatten();
         let engine = (self.load_engine)(&source, &options).map_err(|error| choice.blame(&error.to_string()))?;
         Ok((engine, starter))
     }

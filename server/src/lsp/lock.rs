@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::priority;
+use crate::process::priority;
 
 /// The locks of the server in the order in which a thread that holds one may take others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

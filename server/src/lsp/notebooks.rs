@@ -51,7 +51,7 @@ impl Shared {
             let (name, language) = (cell.uri.as_str(), &cell.language_id);
             session.open_cell(name, path.as_deref(), language, cell.version, &cell.text);
         }
-        self.tend(&mut session);
+        self.run_jobs(&mut session);
     }
 }
 

@@ -15,7 +15,7 @@ use tower_lsp::ls_types::request::WorkDoneProgressCreate;
 use tower_lsp::ls_types::{MessageType, ProgressToken, WorkDoneProgressCreateParams};
 
 use super::status::{Status, StatusParams};
-use crate::panics::fault;
+use crate::process::panics::fault;
 
 /// The most messages that wait. Beyond it the oldest status goes, as a newer one says what holds, or else the oldest message.
 const MOST: usize = 1000;

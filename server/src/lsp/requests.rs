@@ -13,16 +13,16 @@ use tower_lsp::ls_types::TextDocumentPositionParams;
 use super::convert;
 use super::shared::Shared;
 use super::status::LastRequest;
-use crate::complete::Suggestion;
-use crate::document::Change;
-use crate::explain::Explanation;
-use crate::in_flight::{self, Awaited, Waiter};
-use crate::panics::{fault, fenced};
-use crate::position::Encoding;
-use crate::reason::Reason;
+use crate::completion::confidence::Written;
+use crate::completion::in_flight::{self, Awaited, Waiter};
+use crate::completion::plan::Suggestion;
+use crate::completion::reason::Reason;
+use crate::completion::trigger::Trigger;
+use crate::context::explain::Explanation;
+use crate::documents::document::Change;
+use crate::documents::position::Encoding;
+use crate::process::panics::{fault, fenced};
 use crate::session::{Begun, Planned, Request};
-use crate::trigger::Trigger;
-use crate::written::Written;
 
 /// How long a request waits until settings that have come are taken over, and until it is known whether the model may see
 /// the document.
@@ -88,7 +88,7 @@ impl Shared {
             let planned = request.plan(with);
             let mut session = shared.lock();
             let launched = session.launch(request, planned);
-            shared.tend(&mut session);
+            shared.run_jobs(&mut session);
             let (begun, waiter) = launched?;
             session.waiting += 1;
             if session.waiting == 1 {
@@ -127,7 +127,7 @@ impl Shared {
         let mut session = self.lock();
         let document = at.text_document.uri.as_str();
         let request = session.request(document, convert::line_column(at.position), trigger, entry);
-        self.tend(&mut session);
+        self.run_jobs(&mut session);
         request
     }
 

@@ -16,8 +16,8 @@ use super::outbox::Outbox;
 use super::statistics::{Outcome, Statistics};
 use super::status::{self, LastRequest};
 use crate::config::EngineFlags;
-use crate::document::Change;
-use crate::panics::fenced;
+use crate::documents::document::Change;
+use crate::process::panics::fenced;
 use crate::session::{Reading, Session};
 
 pub(super) struct Shared {
@@ -101,7 +101,7 @@ impl Shared {
     }
 
     /// Has what is wanted done elsewhere: files judged, syntax trees made, contexts chosen, one of each kind at a time.
-    pub(super) fn tend(self: &Arc<Self>, session: &mut Session) {
+    pub(super) fn run_jobs(self: &Arc<Self>, session: &mut Session) {
         self.judge(session);
         if let Some((document, job)) = session.parse_job() {
             let shared = self.clone();
@@ -109,27 +109,27 @@ impl Shared {
                 let parsed = fenced(|| job.run()).flatten();
                 shared.make_known(move |shared, session| {
                     session.parse_done(&document, &job, parsed);
-                    shared.tend(session);
+                    shared.run_jobs(session);
                 });
             };
             if !self.lanes.trees.post(parse) {
                 session.no_parse();
             }
         }
-        if let Some(errand) = session.errand() {
+        if let Some(context_job) = session.context_job() {
             let shared = self.clone();
             let choose = move || {
-                let made = fenced(|| errand.run());
+                let made = fenced(|| context_job.run());
                 shared.make_known(move |shared, session| {
-                    let reading = session.errand_done(made);
-                    shared.tend(session);
+                    let reading = session.context_done(made);
+                    shared.run_jobs(session);
                     if let Some(reading) = reading {
                         shared.read_ahead(reading);
                     }
                 });
             };
             if !self.lanes.contexts.post(choose) {
-                session.errand_done(None);
+                session.context_done(None);
             }
         }
     }
@@ -155,7 +155,7 @@ impl Shared {
         let uri = uri.as_str();
         let mut session = self.lock();
         let changed = session.change(uri, version, changes);
-        self.tend(&mut session);
+        self.run_jobs(&mut session);
         drop(session);
         match changed {
             Some(Ok(())) => {}

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::reason::Reason;
+use crate::completion::reason::Reason;
 
 /// What a user did with a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use codegemma_model::Stats;
 use serde::{Deserialize, Serialize};
 use tower_lsp::ls_types::notification::Notification;
 
-use crate::anchor::Moved;
-use crate::reason::Reason;
+use crate::completion::anchor::Moved;
+use crate::completion::reason::Reason;
+use crate::models::starter;
 use crate::session::{EngineState, Session};
-use crate::starter;
 
 /// The notification.
 pub(super) enum Status {}

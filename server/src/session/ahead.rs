@@ -11,15 +11,15 @@ use codegemma_model::{CompletionRequest, Engine, Finish, Prompt};
 use ropey::Rope;
 
 use super::{EngineState, Session};
-use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Snapshot, Suggestion, Wanted};
+use crate::completion::anchor::{Anchor, Moved};
+use crate::completion::in_flight::{Key, Run};
+use crate::completion::plan::{self, Snapshot, Suggestion, Wanted};
+use crate::completion::trigger::{Multiline, Trigger};
+use crate::config::settings::LanguageSettings;
 use crate::context::Choice;
-use crate::in_flight::{Key, Run};
-use crate::language;
-use crate::panics::fault;
-use crate::power;
-use crate::settings::LanguageSettings;
-use crate::trigger::{Multiline, Trigger};
+use crate::documents::language;
+use crate::process::panics::fault;
+use crate::process::power;
 
 /// The most bytes of a document for each token of the context that are taken to fit. In a longer one what the model is
 /// shown depends on where the cursor is.
@@ -87,7 +87,7 @@ impl Idle {
 
 /// The request that has a model read what it will be shown around an anchor.
 fn reading(snapshot: &Snapshot, anchor: &Anchor, engine: &Engine, max_tokens: usize) -> CompletionRequest {
-    let prompt = complete::prompt(snapshot, anchor, engine.info().context_tokens);
+    let prompt = plan::prompt(snapshot, anchor, engine.info().context_tokens);
     CompletionRequest::reading(Prompt::Fim(prompt), max_tokens)
 }
 
@@ -203,7 +203,7 @@ impl Prospect {
             trigger: Trigger::Automatic,
             confidence: self.settings.confidence,
         };
-        let plan = complete::plan(&snapshot, anchor.as_ref(), info, wanted).ok()?;
+        let plan = plan::plan(&snapshot, anchor.as_ref(), info, wanted).ok()?;
         let key = Key {
             document: self.document.clone(),
             version: 0,
@@ -243,10 +243,10 @@ impl Session {
             language,
             path,
             above: self.above(name),
-            choice: self.workspace.choice(name),
+            choice: self.contexts.choice(name),
             anchor: self.completions.anchors.get(name).cloned(),
             settings,
-            unused: !self.workspace.is_used(name),
+            unused: !self.contexts.is_used(name),
             idle,
         })
     }

@@ -9,8 +9,8 @@ use codegemma_model::{CompletionRequest, Engine};
 use ropey::Rope;
 
 use super::ahead::NextAnchor;
-use crate::anchor::Anchor;
-use crate::in_flight::{Continuation, Key, Run, Waiter};
+use crate::completion::anchor::Anchor;
+use crate::completion::in_flight::{Continuation, Key, Run, Waiter};
 
 /// The state of all completions.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::gate::{self, Gate};
-use crate::panics::fault;
+use crate::policy::files::{self, FilePolicy};
+use crate::process::panics::fault;
 
 /// How long one file may take before the others do not wait for it any more.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -58,7 +58,7 @@ enum Question {
 pub struct Judging {
     number: u64,
     question: Question,
-    gate: Arc<Gate>,
+    policy: Arc<FilePolicy>,
 }
 
 impl Judging {
@@ -66,8 +66,8 @@ impl Judging {
     pub fn run(&self) -> bool {
         fault("judge file");
         match &self.question {
-            Question::Document(_, path) => self.gate.hides(path).is_some(),
-            Question::Rules => self.gate.is_stale(),
+            Question::Document(_, path) => self.policy.hides(path).is_some(),
+            Question::Rules => self.policy.is_stale(),
         }
     }
 }
@@ -75,7 +75,7 @@ impl Judging {
 impl Judgements {
     /// A document is open. Without a path of its own it has that in its name, whatever the scheme.
     pub(super) fn opened(&mut self, name: &str, path: Option<&Path>) {
-        let path = path.map_or_else(|| gate::path_of_uri(name), Path::to_owned);
+        let path = path.map_or_else(|| files::path_of_uri(name), Path::to_owned);
         self.want(Question::Document(name.to_owned(), path.clone()));
         self.known.insert(name.to_owned(), Judgement { path, visible: None });
     }
@@ -108,14 +108,14 @@ impl Judgements {
         }
     }
 
-    fn next(&mut self, gate: &Arc<Gate>) -> Option<Judging> {
+    fn next(&mut self, policy: &Arc<FilePolicy>) -> Option<Judging> {
         let question = self.wanted.pop_front()?;
         self.asked += 1;
         self.under_way.push((self.asked, Instant::now()));
         Some(Judging {
             number: self.asked,
             question,
-            gate: gate.clone(),
+            policy: policy.clone(),
         })
     }
 }
@@ -155,7 +155,7 @@ impl Session {
         let slow = |(_, since): &(u64, Instant)| since.elapsed() >= PATIENCE;
         let under_way = &self.judgements.under_way;
         let others_wait = under_way.len() < MOST_SLOW && under_way.iter().all(slow);
-        others_wait.then(|| self.judgements.next(&self.gate))?
+        others_wait.then(|| self.judgements.next(&self.policy))?
     }
 
     /// There is nobody to find this out; it is tried again.
@@ -166,15 +166,19 @@ impl Session {
 
     /// This was found out, or could not be: then no file is shown for it. Gives what is to be found out next.
     pub fn judged(&mut self, judging: Judging, answer: Option<bool>) -> Option<Judging> {
-        let Judging { number, question, gate } = judging;
+        let Judging {
+            number,
+            question,
+            policy,
+        } = judging;
         self.judgements.under_way.retain(|(other, _)| *other != number);
-        if Arc::ptr_eq(&gate, &self.gate) {
+        if Arc::ptr_eq(&policy, &self.policy) {
             match question {
                 Question::Document(name, path) => self.document_judged(&name, &path, answer == Some(false)),
                 Question::Rules => self.rules_checked(answer != Some(false)),
             }
         }
-        self.judgements.next(&self.gate)
+        self.judgements.next(&self.policy)
     }
 
     fn document_judged(&mut self, name: &str, path: &Path, visible: bool) {
@@ -184,7 +188,7 @@ impl Session {
         judgement.visible = Some(visible);
         if !visible {
             self.completions.forget(name);
-            self.workspace.leave(name);
+            self.contexts.leave(name);
         }
     }
 
@@ -199,14 +203,14 @@ impl Session {
         }
     }
 
-    /// Has a gate for the workspace and the settings, by which everything is judged anew. Says what is wrong with the
+    /// Has a policy for the workspace and the settings, by which everything is judged anew. Says what is wrong with the
     /// patterns of the settings.
     pub(super) fn guard(&mut self) -> Vec<String> {
-        let (gate, messages) = Gate::new(self.roots.folders(), &self.settings.exclude);
-        self.gate = Arc::new(gate);
+        let (policy, messages) = FilePolicy::new(self.roots.folders(), &self.settings.exclude);
+        self.policy = Arc::new(policy);
         self.completions.renew();
         self.judgements.forget();
-        self.workspace.forget_choices();
+        self.contexts.forget_choices();
         messages
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{EngineState, Session};
-use crate::notebook::{self, Cell, Notebook};
+use crate::documents::notebook::{self, Cell, Notebook};
 
 impl Session {
     /// A notebook was opened, or opened again, with the documents of these cells.

@@ -9,19 +9,19 @@ use ropey::Rope;
 
 use super::ahead::NextAnchor;
 use super::{EngineState, Session};
-use crate::anchor::{Anchor, Moved};
-use crate::complete::{self, Plan, Snapshot, Wanted};
+use crate::completion::anchor::{Anchor, Moved};
+use crate::completion::in_flight::{Continuation, Key, Waiter};
+use crate::completion::plan::{self, Plan, Snapshot, Wanted};
+use crate::completion::reason::Reason;
+use crate::completion::selected::Selected;
+use crate::completion::trigger::Trigger;
+use crate::config::settings::LanguageSettings;
 use crate::context::Choice;
-use crate::document::Change;
-use crate::in_flight::{Continuation, Key, Waiter};
-use crate::language;
-use crate::panics::fault;
-use crate::position::{self, Encoding, LineColumn};
-use crate::reason::Reason;
-use crate::selected::Selected;
-use crate::settings::LanguageSettings;
-use crate::syntax::{Basis, Parsed};
-use crate::trigger::Trigger;
+use crate::documents::document::Change;
+use crate::documents::language;
+use crate::documents::position::{self, Encoding, LineColumn};
+use crate::documents::syntax::{Basis, Parsed};
+use crate::process::panics::fault;
 
 /// How many other suggestions there are to choose from, where the user asked.
 const ALTERNATIVES: usize = 3;
@@ -146,7 +146,7 @@ impl Request {
                 Trigger::Invoked => 0.0,
             },
         };
-        let plan = complete::plan(&snapshot, Some(&anchor), with.engine.info(), wanted);
+        let plan = plan::plan(&snapshot, Some(&anchor), with.engine.info(), wanted);
         let plan = plan.map_err(|reason| Unplanned {
             reason,
             // It knows what the secret was before the user types into it.
@@ -177,7 +177,7 @@ impl Session {
     ) -> Result<Request, Reason> {
         fault("prepare");
         let last = self.documents.get(name).map(|document| document.text.len_lines() - 1);
-        self.workspace.used(name, last.map(|last| at.line.min(last)));
+        self.contexts.used(name, last.map(|last| at.line.min(last)));
         self.judge_now_and_then();
         // Settings that have come may switch on what is off.
         if self.settings_to_come == 0 {
@@ -235,7 +235,7 @@ impl Session {
         Ok(Planning {
             engine,
             settings: self.settings.of(&request.language),
-            choice: self.workspace.choice(name),
+            choice: self.contexts.choice(name),
             above: self.above(name),
             anchor: self.completions.anchors.get(name).cloned(),
             next_anchor: self.completions.next_anchor.clone().filter(|next| next.is_in(name)),

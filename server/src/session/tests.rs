@@ -1,7 +1,7 @@
 use super::*;
-use crate::position::LineColumn;
-use crate::reason::Reason;
-use crate::trigger::Trigger;
+use crate::completion::reason::Reason;
+use crate::completion::trigger::Trigger;
+use crate::documents::position::LineColumn;
 
 fn start(session: &mut Session) -> Option<Reason> {
     session

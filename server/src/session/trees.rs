@@ -2,8 +2,8 @@
 //! editors open more documents than anybody sees.
 
 use super::Session;
-use crate::document::Document;
-use crate::syntax::{Job, Parsed};
+use crate::documents::document::Document;
+use crate::documents::syntax::{Job, Parsed};
 
 /// The most documents with a tree.
 const MOST: usize = 32;

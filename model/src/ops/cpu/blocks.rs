@@ -6,7 +6,7 @@
 
 use half::f16;
 
-use crate::weights::Format;
+use crate::container::Format;
 
 /// How the weights of a format are scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::blocks::Scaling;
 use super::panel::{Panel, ROWS, Stored};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::wide;
-use crate::weights::Format;
+use crate::container::Format;
 
 /// Two panels that hold the same columns, and the activation rows that they meet.
 pub(super) struct Operands<'a> {

@@ -8,7 +8,7 @@ use super::Isa;
 use super::blocks::{self, Scaling};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::wide;
-use crate::weights::Format;
+use crate::container::Format;
 
 /// Weight rows in a panel.
 pub(super) const ROWS: usize = 8;

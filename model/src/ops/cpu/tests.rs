@@ -5,8 +5,8 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::threads::Pool;
 use super::{Attention, Cpu, Isa};
+use crate::container::{Bytes, Format};
 use crate::ops::{Matrix, Norm};
-use crate::weights::{Bytes, Format};
 
 mod small;
 

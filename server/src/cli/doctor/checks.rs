@@ -9,9 +9,11 @@ use codegemma_model::ModelSource;
 use codegemma_model::bench::{self, BenchError, Glance};
 
 use super::{Check, Mark};
+use crate::cli::version;
+use crate::config::settings::Settings;
 use crate::config::{Config, EngineChoice, Origin};
-use crate::settings::Settings;
-use crate::{model_path, starter, version};
+use crate::models::path;
+use crate::models::starter;
 
 /// How long the speed is measured.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -181,7 +183,7 @@ fn memory(model: u64, choice: &EngineChoice) -> Check {
 /// Whether what was read of the documents can be there again after a restart.
 pub(super) fn cache_folder() -> Check {
     let about = "cache folder";
-    let folder = match model_path::cache_folder() {
+    let folder = match path::cache_folder() {
         Ok(folder) => folder,
         Err(message) => return check(Mark::Warning, about, message),
     };

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::super::failure::Failure;
 use super::super::output;
+use crate::documents::language::{self, LANGUAGES, Language};
 use crate::eval::SourceFile;
-use crate::language::{self, LANGUAGES, Language};
 
 /// Larger files are mostly not written by hand.
 const MOST_BYTES: u64 = 1_000_000;

@@ -12,9 +12,9 @@ use super::super::failure::Failure;
 use super::super::source;
 use super::Task;
 use super::judged::{Judged, plan};
+use crate::completion::confidence::Written;
+use crate::completion::reason::Reason;
 use crate::eval::Kind;
-use crate::reason::Reason;
-use crate::written::Written;
 
 /// A hole as others get it.
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! What a completion of a hole is worth, whoever wrote it.
 //!
-//! It must not know where completions come from.
+//! It must not know who wrote it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use codegemma_model::{Finish, ModelInfo};
 use ropey::Rope;
 
 use super::Task;
-use crate::complete::{self, Plan, Snapshot, Wanted};
+use crate::completion::confidence::{self, Written};
+use crate::completion::plan::{self, Plan, Snapshot, Wanted};
+use crate::completion::reason::Reason;
+use crate::completion::trigger::{Multiline, Trigger};
+use crate::documents::language;
+use crate::documents::syntax::Parsed;
 use crate::eval::{self, Cut, Outcome, Score};
-use crate::language;
-use crate::reason::Reason;
-use crate::syntax::Parsed;
-use crate::trigger::{Multiline, Trigger};
-use crate::written::{self, Written};
 
 /// A hole with what was suggested for it.
 pub(super) struct Judged {
@@ -42,7 +42,7 @@ pub(super) fn plan(path: &str, before: &str, after: &str, model: &ModelInfo, con
         trigger: Trigger::Invoked,
         confidence,
     };
-    complete::plan(&snapshot, None, model, wanted)
+    plan::plan(&snapshot, None, model, wanted)
 }
 
 impl Judged {
@@ -57,7 +57,7 @@ impl Judged {
     /// Judges what a model wrote, as it would be suggested.
     pub(super) fn suggest(&mut self, task: &Task<'_>, plan: Result<&Plan, Reason>, written: &Written, finish: Finish) {
         let said = !written.pieces.is_empty();
-        self.outcome.confidence = said.then(|| written::first_line(&written.text, &written.pieces));
+        self.outcome.confidence = said.then(|| confidence::first_line(&written.text, &written.pieces));
         match plan.and_then(|plan| plan.suggest(written, finish)) {
             Ok(suggestion) => {
                 let cut = Cut {

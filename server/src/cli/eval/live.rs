@@ -11,10 +11,10 @@ use super::super::failure::Failure;
 use super::super::{model, output};
 use super::Task;
 use super::judged::{Judged, plan};
+use crate::completion::confidence::Written;
 use crate::config::EngineFlags;
+use crate::config::settings::Settings;
 use crate::eval::Kind;
-use crate::settings::Settings;
-use crate::written::Written;
 
 /// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);

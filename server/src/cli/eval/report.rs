@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::judged::Judged;
 use super::{Flags, Task};
 use crate::eval::{Row, SourceFile};
-use crate::secrets;
+use crate::policy::secrets;
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! Tasks in the form of HumanEval-Infilling, completed into samples in the form that its own scorer takes.
 //!
-//! It must not know whether a completion is right: that is for the scorer, which runs it.
+//! It must not know what is right: that is for the scorer, which runs the samples.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,8 +13,8 @@ use super::super::failure::Failure;
 use super::super::{output, source};
 use super::judged::plan;
 use super::live::{self, DEADLINE, Progress};
+use crate::completion::confidence::Written;
 use crate::config::EngineFlags;
-use crate::written::Written;
 
 /// The name of the file that a task is shown as: the tasks are in Python, and name none.
 const PATH: &str = "solution.py";

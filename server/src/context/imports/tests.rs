@@ -1,5 +1,5 @@
 use super::*;
-use crate::language;
+use crate::documents::language;
 
 /// What the imports of a file mean: a line for each, its places by their order.
 #[track_caller]

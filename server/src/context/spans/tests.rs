@@ -1,5 +1,5 @@
 use super::*;
-use crate::language;
+use crate::documents::language;
 
 /// What is shown of a text in so much room, where only what contains `wanted` matters.
 #[track_caller]

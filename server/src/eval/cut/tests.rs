@@ -1,7 +1,7 @@
 use super::candidates;
+use crate::documents::language;
 use crate::eval::holes::{Kind, SourceFile};
 use crate::eval::random::Random;
-use crate::language;
 
 fn file(path: &str, text: &str) -> SourceFile {
     SourceFile {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{Hole, Kind, SourceFile, others_suffixes, sample};
-use crate::language;
+use crate::documents::language;
 
 fn corpus() -> Vec<SourceFile> {
     let mut files = Vec::new();

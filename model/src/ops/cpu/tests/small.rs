@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::super::{self as cpu, Isa};
 use super::{noise, norm, numbers, on, tensor, weights, zeros};
-use crate::weights::Format;
+use crate::container::Format;
 
 #[test]
 fn the_gated_activation_is_that_of_the_formula() {

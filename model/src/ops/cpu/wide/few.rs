@@ -13,7 +13,7 @@ use super::products::vnni::{Evex, Fours};
 use super::products::{Rows, load, store};
 use super::transpose::{Blocks, RowsAhead};
 use super::unpack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
-use crate::weights::Format;
+use crate::container::Format;
 
 /// Adds the products of eight stored rows with the first `sums.len()` activation rows, eight at the most. `panel` is for
 /// working in.

@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 use super::super::activations::Activations;
 use super::super::dot::Operands;
 use super::super::panel::{Panel, ROWS};
-use crate::weights::Format;
+use crate::container::Format;
 
 /// Adds the products of the panels' columns with the first activation rows to `sums`, those of one panel and those of the
 /// other.

@@ -5,7 +5,7 @@ use super::super::panel::{Panel, ROWS};
 use super::super::simd::{self, Ints};
 use super::Products;
 use super::products::{Rows, load, store};
-use crate::weights::Format;
+use crate::container::Format;
 
 /// Activation rows that meet a weight vector while it is in a register.
 const TILE: usize = 4;

@@ -3,7 +3,7 @@
 use super::super::panel::{Panel, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 use super::transpose::{Ahead, Blocks, store};
-use crate::weights::Format;
+use crate::container::Format;
 
 /// Unpacks a piece of eight rows; `false` where the format has no fast form.
 ///

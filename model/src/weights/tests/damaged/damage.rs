@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::container::Format;
 use crate::testing::{GgufWriter, Meta, Random};
-use crate::weights::Format;
 
 /// Numbers at which sizes, counts and offsets go wrong.
 const NUMBERS: [u64; 14] = [

@@ -7,8 +7,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
 use super::super::filled;
+use crate::container::Format;
 use crate::testing::{CONTROL, GgufWriter, Meta, pieces};
-use crate::weights::Format;
 use crate::{Completion, CompletionRequest, Engine, LoadOptions, Prompt, RequestError};
 
 pub(super) struct Seeds {

@@ -1,0 +1,17 @@
+//! One completion from a place in a document to a suggestion, in the order of its steps: whether and how much to complete
+//! ([`trigger`]); where the prompt is split ([`anchor`]); what the model may see ([`shown`]); the request ([`plan`]); the
+//! engine's run and who waits for it ([`in_flight`]); how much of the answer the model is sure of ([`confidence`]), what of
+//! it is kept ([`refinement`]), and whether that fits the syntax ([`syntax_check`]).
+//!
+//! The language server and the command line share it. It must not know the protocol or files on disk.
+
+pub mod anchor;
+pub mod confidence;
+pub mod in_flight;
+pub mod plan;
+pub mod reason;
+pub mod refinement;
+pub mod selected;
+pub mod shown;
+pub mod syntax_check;
+pub mod trigger;

@@ -1,0 +1,448 @@
+//! One run of the engine and those that wait for it.
+//!
+//! Editors ask twice at each keystroke, for the popup and for ghost text; the engine serves the newest request only, so
+//! two requests for the same place share one run. What a user types that agrees with what was written keeps a run going,
+//! and is answered by one that is over. When nobody waits any more a run is cancelled. This module must not know the
+//! protocol.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use codegemma_model::{CancelToken, Completion, CompletionRequest, Finish, RequestError};
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture, Shared, WeakShared};
+use ropey::Rope;
+use tokio::sync::oneshot;
+
+use crate::completion::anchor::{follows, may_follow};
+use crate::completion::plan::Suggestion;
+use crate::completion::trigger::Extent;
+use crate::policy::sanitize::unix_lines;
+
+/// What the engine answered.
+pub type Answer = Result<Arc<Completion>, RequestError>;
+
+/// Takes the engine's answer.
+pub type Reply = Box<dyn FnOnce(Result<Completion, RequestError>) + Send>;
+
+/// The place that a run completes. Requests for the same place get the same answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The document's name.
+    pub document: String,
+    /// Its version.
+    pub version: i32,
+    /// The cursor, in bytes.
+    pub offset: usize,
+    /// The entry of a popup that stands before the cursor as if it had been accepted.
+    pub entry: Option<Suggestion>,
+    /// How much to complete.
+    pub extent: Extent,
+    /// How many other completions there are to be.
+    pub alternatives: usize,
+}
+
+/// A run, under way or over.
+pub struct Run {
+    key: Key,
+    /// The document when it began.
+    text: Rope,
+    cancel: CancelToken,
+    progress: Arc<Mutex<Progress>>,
+    answer: WeakShared<BoxFuture<'static, Answer>>,
+}
+
+/// How far a run is.
+#[derive(Default)]
+struct Progress {
+    /// What there is so far.
+    so_far: Completion,
+    /// The whole answer, once it is there.
+    finished: Option<Arc<Completion>>,
+    /// What may have been typed since it began: more than one text where an editor may have paired in what ends it.
+    typed: Vec<String>,
+}
+
+impl Progress {
+    /// Whether what is written goes on as something that may have been typed, or is not so far yet.
+    fn agrees(&self) -> bool {
+        let so_far = &self.so_far.text;
+        let agrees = |typed: &String| so_far.starts_with(typed) || typed.starts_with(so_far);
+        self.typed.is_empty() || self.typed.iter().any(agrees)
+    }
+}
+
+/// One who waits.
+#[derive(Clone)]
+pub struct Waiter {
+    progress: Arc<Mutex<Progress>>,
+    answer: Shared<BoxFuture<'static, Answer>>,
+}
+
+/// How a request goes on with a run that began before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Continuation {
+    /// How much it completes: a suggestion stays what it is while it is typed.
+    pub extent: Extent,
+    /// How many bytes of what was written are typed already.
+    pub typed: usize,
+    /// The run was over, so that the model has nothing to do.
+    pub finished: bool,
+}
+
+impl Continuation {
+    /// That of a request for the place itself, of which nothing is typed.
+    pub fn whole(extent: Extent) -> Self {
+        Self {
+            extent,
+            typed: 0,
+            finished: false,
+        }
+    }
+}
+
+/// What there is when somebody has waited long enough.
+pub enum Awaited {
+    /// The whole answer.
+    Finished(Answer),
+    /// What there is so far; the run goes on.
+    Underway(Box<Completion>),
+}
+
+/// Cancels the run when the last one who waits is gone.
+struct CancelOnDrop(CancelToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Run {
+    /// Hands a request to the engine, which is what `submit` does.
+    pub fn start(
+        key: Key,
+        text: Rope,
+        mut request: CompletionRequest,
+        submit: impl FnOnce(CompletionRequest, Reply),
+    ) -> (Self, Waiter) {
+        let cancel = request.cancel.clone();
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        request.progress = Some(Box::new({
+            let (progress, cancel) = (progress.clone(), cancel.clone());
+            move |completion| {
+                let mut progress = lock(&progress);
+                completion.clone_into(&mut progress.so_far);
+                if !progress.agrees() {
+                    cancel.cancel();
+                }
+            }
+        }));
+        let (finished, landing) = oneshot::channel();
+        let reply = {
+            let progress = progress.clone();
+            move |answer: Result<Completion, RequestError>| {
+                let answer = answer.map(Arc::new);
+                lock(&progress).finished = answer.as_ref().ok().cloned();
+                // Nobody may be waiting any more, and then nobody misses it.
+                let _ = finished.send(answer);
+            }
+        };
+        submit(request, Box::new(reply));
+        let guard = CancelOnDrop(cancel.clone());
+        let answer = async move {
+            let _guard = guard;
+            landing.await.unwrap_or(Err(RequestError::Stopped))
+        }
+        .boxed()
+        .shared();
+        let run = Self {
+            key,
+            text,
+            cancel,
+            progress: progress.clone(),
+            answer: answer.downgrade().expect("it has not been polled to its end"),
+        };
+        (run, Waiter { progress, answer })
+    }
+
+    /// Waits for this run too, if it completes the same place and is not over.
+    pub fn join(&self, key: &Key) -> Option<Waiter> {
+        if self.key != *key || self.cancel.is_cancelled() {
+            return None;
+        }
+        Some(Waiter {
+            progress: self.progress.clone(),
+            answer: self.answer.upgrade()?,
+        })
+    }
+
+    /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
+    /// more of it. Gives how many bytes of the text are typed already.
+    pub fn continuation(&self, key: &Key, text: &Rope) -> Option<(Waiter, Continuation)> {
+        if self.key.document != key.document || self.key.alternatives < key.alternatives {
+            return None;
+        }
+        let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
+        let progress = lock(&self.progress);
+        let answer = match &progress.finished {
+            Some(finished) => {
+                let whole = matches!(finished.finish, Finish::Stop | Finish::Length);
+                let more = finished.text.strip_prefix(&typed)?;
+                (whole && !more.trim().is_empty()).then(|| future::ready(Ok(finished.clone())).boxed().shared())?
+            }
+            None if self.cancel.is_cancelled() || !progress.so_far.text.starts_with(&typed) => return None,
+            None => self.answer.upgrade()?,
+        };
+        let continuation = Continuation {
+            extent: self.key.extent,
+            typed: typed.len(),
+            finished: progress.finished.is_some(),
+        };
+        let waiter = Waiter {
+            progress: self.progress.clone(),
+            answer,
+        };
+        Some((waiter, continuation))
+    }
+
+    /// The document was changed: a run whose text cannot be used any more is stopped.
+    pub fn changed(&self, text: &Rope) {
+        let mut progress = lock(&self.progress);
+        progress.typed = typed_since(&self.text, self.key.offset, text).map(unix_lines).collect();
+        if self.leads_to_entry(text) {
+            progress.typed.push(String::new());
+        }
+        if progress.typed.is_empty() || !progress.agrees() {
+            self.cancel.cancel();
+        }
+    }
+
+    /// Whether a text lacks nothing but the end of the popup's entry, which the user may go on to type or accept.
+    fn leads_to_entry(&self, text: &Rope) -> bool {
+        let Some(entry) = &self.key.entry else { return false };
+        let lacks = self.text.len_bytes().checked_sub(text.len_bytes());
+        lacks.filter(|lacks| *lacks <= entry.text.len()).is_some_and(|lacks| {
+            let cursor = self.key.offset - lacks;
+            text.get_byte_slice(..cursor) == self.text.get_byte_slice(..cursor)
+                && text.get_byte_slice(cursor..) == self.text.get_byte_slice(self.key.offset..)
+        })
+    }
+
+    /// Stops the run, because its document or the client is gone.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Whether it began with this text.
+    pub fn began_with(&self, text: &Rope) -> bool {
+        self.text == *text
+    }
+
+    /// Whether it completes something in this document.
+    pub fn is_in(&self, document: &str) -> bool {
+        self.key.document == document
+    }
+}
+
+impl Waiter {
+    /// Waits for the answer, but not longer than `patience`. The run goes on after that: what it reads is there for the
+    /// next request, and a change to the document or a newer request ends it.
+    pub async fn within(self, patience: Duration) -> Awaited {
+        match tokio::time::timeout(patience, self.answer.clone()).await {
+            Ok(answer) => Awaited::Finished(answer),
+            Err(_) => {
+                tokio::spawn(self.answer);
+                Awaited::Underway(Box::new(lock(&self.progress).so_far.clone()))
+            }
+        }
+    }
+}
+
+/// What may have been typed at a cursor since, the longest first. An editor may have paired closers in behind the cursor,
+/// wherever that is now.
+pub fn typed_since(earlier: &Rope, cursor: usize, text: &Rope) -> impl Iterator<Item = String> {
+    may_follow(earlier, cursor, text).map(String::from)
+}
+
+/// Nothing that can panic happens under the lock.
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use codegemma_model::Prompt;
+
+    use super::*;
+
+    fn key(offset: usize) -> Key {
+        Key {
+            document: "a".to_owned(),
+            version: 1,
+            offset,
+            entry: None,
+            extent: Extent::Line,
+            alternatives: 0,
+        }
+    }
+
+    /// A run, one who waits for it, and what the engine got.
+    fn start() -> (Run, Waiter, CompletionRequest, Reply) {
+        let mut submitted = None;
+        let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
+        let (run, waiter) = Run::start(key(1), Rope::from_str("f;"), request, |request, reply| {
+            submitted = Some((request, reply))
+        });
+        let (request, reply) = submitted.unwrap();
+        (run, waiter, request, reply)
+    }
+
+    fn completion(text: &str) -> Completion {
+        Completion {
+            text: text.to_owned(),
+            finish: Finish::Stop,
+            ..Completion::default()
+        }
+    }
+
+    /// The answer, which is there or cannot come.
+    async fn answer(waiter: Waiter) -> Answer {
+        match waiter.within(Duration::from_secs(10)).await {
+            Awaited::Finished(answer) => answer,
+            Awaited::Underway(so_far) => panic!("nothing came but {so_far:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_for_one_place_share_the_answer() {
+        let (run, first, _, reply) = start();
+        let second = run.join(&key(1)).expect("it is the same place");
+        assert!(run.join(&key(0)).is_none());
+        reply(Ok(completion("done")));
+        assert_eq!(answer(first).await.unwrap().text, "done");
+        assert_eq!(answer(second).await.unwrap().text, "done");
+        assert!(run.join(&key(1)).is_none(), "a run that is over is not waited for");
+    }
+
+    #[test]
+    fn the_run_is_cancelled_when_the_last_one_is_gone() {
+        let (run, first, request, _reply) = start();
+        let second = run.join(&key(1)).unwrap();
+        drop(first);
+        assert!(!request.cancel.is_cancelled());
+        drop(second);
+        assert!(request.cancel.is_cancelled());
+        assert!(run.join(&key(0)).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_gone_is_an_answer() {
+        let (_flight, waiter, _, reply) = start();
+        drop(reply);
+        assert_eq!(answer(waiter).await, Err(RequestError::Stopped));
+    }
+
+    #[tokio::test]
+    async fn the_impatient_get_what_there_is_and_the_run_goes_on() {
+        let (run, waiter, mut request, reply) = start();
+        request.progress.as_mut().unwrap()(&completion("so far"));
+        match waiter.within(Duration::from_millis(1)).await {
+            Awaited::Underway(written) => assert_eq!(written.text, "so far"),
+            Awaited::Finished(answer) => panic!("nothing was answered, but {answer:?} finished"),
+        }
+        assert!(!request.cancel.is_cancelled());
+        let next = run.join(&key(1)).expect("it is under way");
+        reply(Ok(completion("done")));
+        assert_eq!(answer(next).await.unwrap().text, "done");
+    }
+
+    /// How a request goes on with a run at `f$0;` that has written, and perhaps is done with, `text`.
+    fn continuation(written: &str, done: bool, marked: &str) -> Option<Continuation> {
+        let (run, _passenger, mut request, reply) = start();
+        request.progress.as_mut().unwrap()(&completion(written));
+        if done {
+            reply(Ok(completion(written)));
+        }
+        let (before, after) = marked.split_once("$0").unwrap();
+        let text = Rope::from_str(&format!("{before}{after}"));
+        run.changed(&text);
+        run.continuation(&key(before.len()), &text)
+            .map(|(_, continuation)| continuation)
+    }
+
+    #[test]
+    fn typing_what_was_written_goes_along() {
+        for finished in [true, false] {
+            let continuation = |marked| continuation("(a, b)", finished, marked);
+            let extent = Extent::Line;
+            let typed = |typed| {
+                Some(Continuation {
+                    extent,
+                    typed,
+                    finished,
+                })
+            };
+            assert_eq!(continuation("f$0;"), typed(0));
+            assert_eq!(continuation("f(a$0;"), typed(2));
+            assert_eq!(continuation("f($0);"), typed(1), "the editor paired the bracket");
+            assert_eq!(continuation("f(x$0;"), None);
+            assert_eq!(continuation("g(a$0;"), None);
+            assert_eq!(continuation("f(a$0"), None);
+            assert_eq!(continuation("f(a$0;;"), None);
+            assert_eq!(continuation("$0f;"), None);
+            assert_eq!(continuation("é$0"), None);
+            assert_eq!(continuation("$0"), None);
+            // All of it is typed: what is there to say is for the model to find out.
+            assert_eq!(continuation("f(a, b)$0;"), typed(6).filter(|_| !finished));
+        }
+    }
+
+    #[test]
+    fn a_change_that_disagrees_stops_the_run() {
+        for (text, stopped) in [
+            ("f(a;", false),
+            ("f(a);", false),
+            ("f(;", false),
+            ("f(ab;", false),
+            ("f(b;", true),
+            ("f", true),
+            ("", true),
+        ] {
+            let (run, _passenger, mut request, _reply) = start();
+            request.progress.as_mut().unwrap()(&completion("(a"));
+            run.changed(&Rope::from_str(text));
+            assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
+        }
+    }
+
+    /// While a popup is open the run is for the text with the entry in it, and its text is not there yet.
+    #[test]
+    fn a_run_for_a_popup_s_entry_goes_on_while_that_is_typed() {
+        for (text, stopped) in [
+            ("f(area;", false),
+            ("f(ar;", false),
+            ("f(;", false),
+            ("f(area();", false),
+            ("f(area[;", true),
+            ("f(ax;", true),
+            ("f;", true),
+            ("f(ar", true),
+            ("g(ar;", true),
+        ] {
+            let mut key = key(6);
+            key.entry = Some(Suggestion {
+                text: "area".to_owned(),
+                range: 2..3,
+            });
+            let mut submitted = None;
+            let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
+            let submit = |request, reply| submitted = Some((request, reply));
+            let (run, _passenger) = Run::start(key, Rope::from_str("f(area;"), request, submit);
+            let (mut request, _reply): (CompletionRequest, Reply) = submitted.unwrap();
+            request.progress.as_mut().unwrap()(&completion("("));
+            run.changed(&Rope::from_str(text));
+            assert_eq!(request.cancel.is_cancelled(), stopped, "{text}");
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! The pipeline of one request: a snapshot of a document becomes a prompt, and what the model writes a suggestion.
+//!
+//! The language server and the command line share it. It runs nothing itself, and must not know the protocol, files on
+//! disk or who waits for the answer.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt, PromptFile};
+use ropey::Rope;
+
+use crate::completion::anchor::Anchor;
+use crate::completion::confidence::{self, Written};
+use crate::completion::reason::Reason;
+use crate::completion::refinement::{self, Edit, Place};
+use crate::completion::shown::Near;
+use crate::completion::trigger::{self, Cursor, Extent, Multiline, Trigger};
+use crate::documents::language::Language;
+use crate::documents::position;
+use crate::documents::syntax::{Inside, Parsed};
+use crate::policy::sanitize::{unix_lines, without_mark};
+use crate::policy::secrets;
+use crate::process::panics::fault;
+
+/// A document as it was when the request came.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The text.
+    pub text: Rope,
+    /// The cursor: a byte offset on a character boundary.
+    pub offset: usize,
+    /// The language, where it is known.
+    pub language: Option<&'static Language>,
+    /// The syntax tree of the text, where there is one.
+    pub parsed: Option<Parsed>,
+    /// The path as the model should see it.
+    pub path: Option<String>,
+    /// What stands above the text and is no part of it, as the model may see it.
+    pub above: Arc<str>,
+    /// Other files for context, as the model may see them, most important last.
+    pub files: Vec<PromptFile>,
+}
+
+/// What to ask the model, and what is needed to judge its answer.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    prompt: FimPrompt,
+    place: Place,
+    confidence: f64,
+}
+
+/// A change to the document that the user may accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The new text.
+    pub text: String,
+    /// The bytes of the document that it replaces: on the cursor's line, and from the cursor on where it is the model's.
+    pub range: Range<usize>,
+}
+
+impl Snapshot {
+    /// The same when a suggestion has been accepted.
+    pub fn with(self, suggestion: &Suggestion) -> Self {
+        let (text, offset) = suggestion.accepted(&self.text);
+        let parsed = self
+            .parsed
+            .and_then(|parsed| parsed.with(&self.text, suggestion.range.clone(), &suggestion.text, &text));
+        Self {
+            text,
+            offset,
+            parsed,
+            ..self
+        }
+    }
+}
+
+impl Suggestion {
+    /// The document with the suggestion in it, and the cursor after it.
+    pub fn accepted(&self, text: &Rope) -> (Rope, usize) {
+        let mut text = text.clone();
+        let (start, end) = (text.byte_to_char(self.range.start), text.byte_to_char(self.range.end));
+        text.remove(start..end);
+        text.insert(start, &self.text);
+        (text, self.range.start + self.text.len())
+    }
+}
+
+/// How a completion is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// When it may be longer than a line.
+    pub multiline: Multiline,
+    /// Who wants it.
+    pub trigger: Trigger,
+    /// How likely a line has to be to be shown, from 0, which shows all.
+    pub confidence: f64,
+}
+
+/// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
+/// place there is a new one.
+pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wanted: Wanted) -> Result<Plan, Reason> {
+    let text = &snapshot.text;
+    let offset = snapshot.offset;
+    let new = || Anchor::new(text, offset, model.context_tokens);
+    let anchor = anchor.cloned().unwrap_or_else(new);
+    let near = Near::new(text, offset, &anchor);
+    if near.in_secret {
+        anchor.mark_in_secret();
+        return Err(Reason::Secret);
+    }
+    let line = text.byte_to_line(offset);
+    let after = text
+        .byte_slice(offset..position::line_end(text, line).max(offset))
+        .to_string();
+    let before = without_mark(text.byte_slice(text.line_to_byte(line)..offset).to_string());
+    let cursor = Cursor {
+        before: &before,
+        after: &after,
+        inside: snapshot
+            .parsed
+            .as_ref()
+            .map_or(Inside::Code, |parsed| parsed.inside(text, offset)),
+        language: snapshot.language,
+    };
+    let extent = trigger::decide(&cursor, wanted.multiline, wanted.trigger)?;
+    let above = line.checked_sub(1).map(|above| {
+        let range = text.line_to_byte(above)..position::line_end(text, above);
+        text.byte_slice(range).to_string()
+    });
+    let place = Place {
+        above,
+        before,
+        after,
+        next_lines: next_lines(text, line),
+        newline: newline(text),
+        extent,
+        runs_on: !model.fill_in_the_middle,
+        text: text.clone(),
+        offset,
+        parsed: snapshot.parsed.clone(),
+    };
+    Ok(Plan {
+        prompt: prompt_of(snapshot, &anchor, model.context_tokens, &near),
+        place,
+        confidence: wanted.confidence,
+    })
+}
+
+/// What a model with a context of `context_tokens` is shown, whatever is wanted of it.
+pub fn prompt(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> FimPrompt {
+    let near = Near::new(&snapshot.text, snapshot.offset, anchor);
+    prompt_of(snapshot, anchor, context_tokens, &near)
+}
+
+fn prompt_of(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize, near: &Near) -> FimPrompt {
+    let (prefix, typed, suffix) = near.shown(anchor, context_tokens);
+    FimPrompt {
+        path: snapshot.path.clone(),
+        prefix: format!("{}{prefix}", snapshot.above),
+        typed,
+        suffix,
+        files: snapshot.files.clone(),
+    }
+}
+
+impl Plan {
+    /// What the model is shown.
+    pub fn prompt(&self) -> &FimPrompt {
+        &self.prompt
+    }
+
+    /// How much will be completed.
+    pub fn extent(&self) -> Extent {
+        self.place.extent
+    }
+
+    /// The same for a run that was to complete so much, whatever would be asked for here.
+    pub fn with_extent(mut self, extent: Extent) -> Self {
+        self.place.extent = extent;
+        self
+    }
+
+    /// The request to the engine, which stops as soon as more text would be cut away.
+    pub fn request(&self, max_tokens: usize) -> CompletionRequest {
+        let (place, confidence) = (self.place.clone(), self.confidence);
+        CompletionRequest {
+            stop_when: Some(Box::new(move |text, pieces| {
+                fault("stop when");
+                refinement::is_complete(text, &place)
+                    || confidence::confident_prefix(text, pieces, confidence) < text.len()
+                    || (ends_line(text, pieces) && refinement::steps_out(text, &place))
+            })),
+            ..CompletionRequest::new(Prompt::Fim(self.prompt.clone()), max_tokens)
+        }
+    }
+
+    /// Makes a suggestion of what the model wrote.
+    pub fn suggest(&self, written: &Written, finish: Finish) -> Result<Suggestion, Reason> {
+        let text = &written.text[..confidence::confident_prefix(&written.text, &written.pieces, self.confidence)];
+        let rest = &written.text[text.len()..];
+        let whole = match rest.chars().next() {
+            None => finish == Finish::Stop || refinement::is_complete(text, &self.place),
+            Some(next) => next == '\n',
+        };
+        let closed = if whole { text } else { refinement::closed(text) };
+        // Whoever asks for a few tokens wants those, however they end.
+        let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
+        let text = if as_it_is { text } else { closed };
+        let refine = |fits| refinement::refine(text, &self.place, fits);
+        // Half a line is not always the beginning of one that fits; it is not shown as a whole one either.
+        let half_a_line = !whole && !text.trim().contains('\n');
+        let refined = match refine(!as_it_is) {
+            Err(Reason::Misfit) if half_a_line => refine(false),
+            refined => refined,
+        };
+        match refined {
+            Ok(edit) if self.is_secret(&edit) => Err(Reason::Secret),
+            Ok(edit) => Ok(Suggestion {
+                text: edit.text,
+                range: self.place.offset..self.place.offset + edit.replaces,
+            }),
+            Err(Reason::Blank) if !rest.trim().is_empty() => Err(Reason::Unsure),
+            Err(Reason::Blank) if finish == Finish::Deadline => Err(Reason::Deadline),
+            Err(Reason::Blank) if finish == Finish::Cancelled => Err(Reason::Cancelled),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// Whether a suggestion has a key or a password in it, or the stand-in of one, going by what would stand around it.
+    fn is_secret(&self, edit: &Edit) -> bool {
+        const AROUND: usize = 1024;
+        let (text, offset) = (&self.place.text, self.place.offset);
+        let part = |from: usize, to: usize| text.slice(text.byte_to_char(from)..text.byte_to_char(to)).to_string();
+        let end = offset + edit.replaces;
+        let before = unix_lines(part(offset.saturating_sub(AROUND), offset));
+        let after = unix_lines(part(end, (end + AROUND).min(text.len_bytes())));
+        let new = unix_lines(edit.text.clone());
+        let suggested = before.len()..before.len() + new.len();
+        let mut found = secrets::find(&[before, new, after].concat()).into_iter();
+        edit.text.contains(secrets::STAND_IN)
+            || found.any(|range| range.start < suggested.end && suggested.start < range.end)
+    }
+}
+
+/// Whether the last piece of a text has the end of a line in it.
+fn ends_line(text: &str, pieces: &[Piece]) -> bool {
+    let start = pieces.iter().rev().nth(1).map_or(0, |before| before.end);
+    text[start..].contains('\n')
+}
+
+/// The first two lines below `line` that are not blank; only a screenful is looked at.
+fn next_lines(text: &Rope, line: usize) -> Vec<String> {
+    const LOOK_AHEAD: usize = 50;
+    text.lines_at(line + 1)
+        .take(LOOK_AHEAD)
+        .filter(|below| below.chars().any(|c| !c.is_whitespace()))
+        .map(|below| below.to_string().trim_end_matches(['\r', '\n']).to_owned())
+        .take(2)
+        .collect()
+}
+
+/// How the document ends its lines: as its first line does.
+fn newline(text: &Rope) -> &'static str {
+    let first = text.line(0);
+    let mut ending = first.chars_at(first.len_chars());
+    match (ending.prev(), ending.prev()) {
+        (Some('\n'), Some('\r')) => "\r\n",
+        (Some('\r'), _) => "\r",
+        _ => "\n",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::language;
+
+    fn model(fill_in_the_middle: bool) -> ModelInfo {
+        ModelInfo {
+            name: "test".to_owned(),
+            architecture: "gemma".to_owned(),
+            quantization: "F32".to_owned(),
+            context_tokens: 100,
+            fill_in_the_middle,
+        }
+    }
+
+    fn wrote(text: &str) -> Written {
+        Written {
+            text: text.to_owned(),
+            pieces: Vec::new(),
+        }
+    }
+
+    fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
+        let (before, after) = marked.split_once("$0").unwrap();
+        let snapshot = Snapshot {
+            text: Rope::from_str(&format!("{before}{after}")),
+            offset: before.len(),
+            language: None,
+            parsed: None,
+            path: Some("src/a.rs".to_owned()),
+            above: Arc::default(),
+            files: Vec::new(),
+        };
+        let model = model(fill_in_the_middle);
+        let wanted = Wanted {
+            multiline: Multiline::Auto,
+            trigger: Trigger::Invoked,
+            confidence: 0.0,
+        };
+        plan(&snapshot, None, &model, wanted).unwrap()
+    }
+
+    #[test]
+    fn the_prompt_has_unix_lines_and_the_suggestion_the_documents() {
+        let plan = plan_of("a\r\nif x {$0}\r\n\r\n  b\r\n", true);
+        assert_eq!(
+            (plan.prompt.prefix.as_str(), plan.prompt.typed.as_str()),
+            ("", "a\nif x {")
+        );
+        assert_eq!(plan.prompt.suffix, "}\n\n  b\n");
+        assert_eq!((plan.place.before.as_str(), plan.place.after.as_str()), ("if x {", "}"));
+        assert_eq!(plan.place.next_lines, ["  b"]);
+        let suggestion = plan.suggest(&wrote("\n  y\n}"), Finish::Stop).unwrap();
+        assert_eq!((suggestion.text.as_str(), suggestion.range), ("\r\n  y\r\n}", 9..10));
+        assert_eq!(
+            plan_of("a\rb {$0", true)
+                .suggest(&wrote("\nc"), Finish::Stop)
+                .unwrap()
+                .text,
+            "\rc"
+        );
+    }
+
+    #[test]
+    fn what_is_far_from_the_cursor_is_not_looked_at() {
+        let line = "a line of twenty-four ch\n";
+        let far = line.repeat(1000);
+        let plan = plan_of(&format!("{far}a = $0\n{far}"), true);
+        let most = 100 * 32;
+        for text in [&plan.prompt.prefix, &plan.prompt.suffix] {
+            assert!((most / 2..=most).contains(&text.len()), "{}", text.len());
+        }
+        assert!(plan.prompt.prefix.starts_with(line));
+    }
+
+    #[test]
+    fn keys_are_neither_shown_nor_suggested() {
+        let key = ["ghp", "_", "9aBcD3fGh1JkLmN0pQrStUvWxYz12345678a"].concat();
+        let plan = plan_of(
+            &format!("token = \"{key}\"\n\nuse(token)$0\npassword = \"{key}\"\n"),
+            true,
+        );
+        let prompt = format!("{:?}", plan.prompt);
+        assert!(!prompt.contains(&key[8..]), "{prompt}");
+        assert_eq!(prompt.matches(secrets::STAND_IN).count(), 2, "{prompt}");
+        let plan = plan_of("password = $0\n", true);
+        let suggested = |text: &str| plan.suggest(&wrote(text), Finish::Stop);
+        assert_eq!(suggested(&format!("\"{key}\"")), Err(Reason::Secret));
+        assert_eq!(suggested(&format!("\"{}\"", secrets::STAND_IN)), Err(Reason::Secret));
+        assert_eq!(suggested("read(\"a\")").unwrap().text, "read(\"a\")");
+    }
+
+    #[test]
+    fn an_empty_answer_names_what_ended_it() {
+        let plan = plan_of("a = $0", true);
+        assert_eq!(plan.suggest(&wrote(""), Finish::Deadline), Err(Reason::Deadline));
+        assert_eq!(plan.suggest(&wrote(""), Finish::Cancelled), Err(Reason::Cancelled));
+        assert_eq!(plan.suggest(&wrote(""), Finish::Stop), Err(Reason::Blank));
+    }
+
+    #[test]
+    fn what_the_deadline_cut_off_ends_well() {
+        let suggested = |marked, text| {
+            let suggestion = plan_of(marked, true).suggest(&wrote(text), Finish::Deadline);
+            suggestion.map(|suggestion| suggestion.text)
+        };
+        assert_eq!(suggested("a = $0", "f(x) + g(y, lon"), Ok("f(x) + g".to_owned()));
+        assert_eq!(suggested("a = $0", "f(x\n"), Ok("f(x".to_owned()), "the line was whole");
+        assert_eq!(suggested("if a {$0", "\n    b\n    c("), Ok("\n    b".to_owned()));
+        assert_eq!(suggested("a = $0", "wor"), Err(Reason::Deadline));
+        let whole = plan_of("a = $0", true).suggest(&wrote("wor"), Finish::Length);
+        assert_eq!(whole.unwrap().text, "wor");
+    }
+
+    #[test]
+    fn what_was_cut_off_within_its_first_line_need_not_fit() {
+        let mut plan = plan_of("fn f() {\n    $0\n}\n", true);
+        let rust = language::of_id("rust").unwrap();
+        plan.place.parsed = Some(Parsed::new(rust, &plan.place.text).unwrap());
+        let suggested = |text, finish| plan.suggest(&wrote(text), finish).map(|suggestion| suggestion.text);
+        assert_eq!(suggested("let x = foo", Finish::Length), Ok("let x =".to_owned()));
+        assert_eq!(suggested("let x = foo", Finish::Deadline), Ok("let x =".to_owned()));
+        assert_eq!(suggested("let x = foo", Finish::Stop), Err(Reason::Misfit));
+        assert_eq!(
+            suggested("} } fo", Finish::Length),
+            Err(Reason::Misfit),
+            "closers that close nothing"
+        );
+        assert_eq!(
+            suggested("let let\nb();\nc", Finish::Length),
+            Err(Reason::Misfit),
+            "whole lines"
+        );
+    }
+
+    #[test]
+    fn generation_stops_where_the_rest_would_be_cut() {
+        let stops = |plan: &Plan, text: &str| plan.request(8).stop_when.expect("a plan always has one")(text, &[]);
+        let line = plan_of("a = $0 + 1", true);
+        assert!(stops(&line, "b\n") && !stops(&line, "b"));
+        let block = plan_of("def f():$0", false);
+        assert!(stops(&block, "\n    a\n\ndef") && !stops(&block, "\n    a\n\n"));
+        assert!(!stops(&plan_of("def f():$0", true), "\n    a\n\ndef"));
+    }
+}

@@ -1,0 +1,6 @@
+//! From what a user calls a model to where it is read from, and the starter that comes with the program.
+//!
+//! It must not know what a model is made of.
+
+pub mod path;
+pub mod starter;
