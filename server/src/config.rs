@@ -22,7 +22,7 @@ pub use flags::EngineFlags;
 pub use layer::{Layer, Origin, Setting, says_nothing};
 
 use file::File;
-use keys::{Found, KEYS, Kind, Place};
+use keys::{Found, KEYS, KeyKind, KeyPlace};
 use layer::Source;
 
 use crate::models::path;
@@ -93,7 +93,7 @@ impl Config {
         self.client_has_section = !start;
         self.client
             .0
-            .retain(|_, setting| setting.key.place == Place::ClientStart);
+            .retain(|_, setting| setting.key.place == KeyPlace::ClientStart);
         table.map_or_else(Vec::new, |table| self.client.update(table, Source::Client { start }))
     }
 
@@ -175,7 +175,7 @@ impl Config {
             .layer
             .0
             .iter()
-            .filter(|(_, setting)| setting.key.place == Place::Trusted);
+            .filter(|(_, setting)| setting.key.place == KeyPlace::Trusted);
         let named: Vec<String> = guarded
             .map(|(name, setting)| match &setting.origin {
                 Origin::WorkspaceFile(_, line) => format!("{name} (line {line})"),
@@ -217,11 +217,11 @@ pub struct Effective(BTreeMap<String, Setting>);
 impl Effective {
     fn lay(&mut self, layer: &Layer, trusted: bool) {
         for (name, setting) in &layer.0 {
-            if setting.key.place == Place::Trusted && !trusted {
+            if setting.key.place == KeyPlace::Trusted && !trusted {
                 continue;
             }
             let mut setting = setting.clone();
-            if setting.key.kind == Kind::Texts
+            if setting.key.kind == KeyKind::Texts
                 && let Some(beneath) = self.0.remove(name)
             {
                 setting = add_up(beneath, setting);

@@ -116,7 +116,7 @@ impl Source {
 
 /// What became of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct ChoicePiece {
     /// Why it was looked at.
     pub source: Source,
     /// The path as the model sees it.
@@ -135,13 +135,13 @@ pub struct Piece {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
     /// Every piece, taken or not.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<ChoicePiece>,
 }
 
 impl Choice {
     /// Files that the user named, whole and in this order.
     pub fn named(files: impl IntoIterator<Item = PromptFile>) -> Self {
-        let piece = |file: PromptFile| Piece {
+        let piece = |file: PromptFile| ChoicePiece {
             source: Source::Named,
             path: file.path,
             bytes: file.text.len(),
@@ -156,7 +156,7 @@ impl Choice {
 
     /// What the prompt has of it, most important last.
     pub fn files(&self) -> Vec<PromptFile> {
-        let file = |piece: &Piece| {
+        let file = |piece: &ChoicePiece| {
             let text = piece.text.as_ref()?;
             Some(PromptFile {
                 path: piece.path.clone(),
@@ -166,8 +166,8 @@ impl Choice {
         self.pieces.iter().filter_map(file).collect()
     }
 
-    fn shown(&self, path: &str) -> Option<&Piece> {
-        let shown = |piece: &&Piece| piece.path == path && piece.text.is_some();
+    fn shown(&self, path: &str) -> Option<&ChoicePiece> {
+        let shown = |piece: &&ChoicePiece| piece.path == path && piece.text.is_some();
         self.pieces.iter().find(shown)
     }
 }
@@ -205,7 +205,7 @@ pub fn choose(
         .collect();
     let known: Vec<BTreeSet<&str>> = readable.iter().map(|(_, text)| names(text)).collect();
     let weights = Weights::new(&near, &known);
-    let mut left_out: Vec<Piece> = candidates
+    let mut left_out: Vec<ChoicePiece> = candidates
         .iter()
         .filter_map(|candidate| Some(left_out(candidate, candidate.text.as_ref().err()?)))
         .collect();
@@ -249,9 +249,13 @@ pub fn choose(
 }
 
 /// The pieces of an earlier choice as it was, and those that are left out for it.
-fn kept(previous: &Choice, ranked: &[Ranked<'_>], mut left_out: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
+fn kept(
+    previous: &Choice,
+    ranked: &[Ranked<'_>],
+    mut left_out: Vec<ChoicePiece>,
+) -> (Vec<ChoicePiece>, Vec<ChoicePiece>) {
     left_out.retain(|piece| previous.shown(&piece.path).is_none());
-    let mut shown: Vec<Piece> = previous
+    let mut shown: Vec<ChoicePiece> = previous
         .pieces
         .iter()
         .filter(|piece| piece.text.is_some())
@@ -267,7 +271,7 @@ fn kept(previous: &Choice, ranked: &[Ranked<'_>], mut left_out: Vec<Piece>) -> (
     (shown, left_out)
 }
 
-fn paths(pieces: &[Piece]) -> impl Iterator<Item = &str> {
+fn paths(pieces: &[ChoicePiece]) -> impl Iterator<Item = &str> {
     pieces
         .iter()
         .filter(|piece| piece.text.is_some())
@@ -296,10 +300,10 @@ fn take(
     room: usize,
     previous: Option<&Choice>,
     weigh: &dyn Fn(&str) -> f64,
-    left_out: &mut Vec<Piece>,
-) -> Vec<Piece> {
+    left_out: &mut Vec<ChoicePiece>,
+) -> Vec<ChoicePiece> {
     let mut left = room;
-    let mut shown: Vec<Piece> = Vec::new();
+    let mut shown: Vec<ChoicePiece> = Vec::new();
     for (at, Ranked { candidate, text, .. }) in ranked.iter().enumerate() {
         let heading = candidate.path.len() + 2;
         // The best has most of it, and leaves some for the next.
@@ -322,7 +326,7 @@ fn take(
         match part.filter(|part| !part.trim().is_empty()) {
             Some(part) => {
                 left -= part.len() + heading;
-                shown.push(Piece {
+                shown.push(ChoicePiece {
                     source: Source::of(&candidate.why),
                     path: candidate.path.clone(),
                     bytes: text.len(),
@@ -345,8 +349,8 @@ fn take(
     shown
 }
 
-fn left_out(candidate: &Candidate, reason: &'static str) -> Piece {
-    Piece {
+fn left_out(candidate: &Candidate, reason: &'static str) -> ChoicePiece {
+    ChoicePiece {
         source: Source::of(&candidate.why),
         path: candidate.path.clone(),
         text: None,
@@ -358,13 +362,13 @@ fn left_out(candidate: &Candidate, reason: &'static str) -> Piece {
 
 /// Whether everything that an earlier choice shows is as it was, and within the budget.
 fn still_holds(previous: &Choice, ranked: &[Ranked<'_>], budget: usize) -> bool {
-    let holds = |piece: &&Piece| {
+    let holds = |piece: &&ChoicePiece| {
         let same =
             |ranked: &&Ranked<'_>| ranked.candidate.path == piece.path && piece.whole.as_ref() == Some(ranked.text);
         ranked.iter().any(|ranked| same(&ranked))
     };
     let shown = || previous.pieces.iter().filter(|piece| piece.text.is_some());
-    let bytes = |piece: &Piece| piece.path.len() + 2 + piece.text.as_ref().map_or(0, |text| text.len());
+    let bytes = |piece: &ChoicePiece| piece.path.len() + 2 + piece.text.as_ref().map_or(0, |text| text.len());
     shown().all(|piece| holds(&piece)) && shown().map(bytes).sum::<usize>() <= budget * BYTES_A_TOKEN
 }
 

@@ -11,7 +11,7 @@ mod score;
 mod soundness;
 mod table;
 
-pub use compare::{Baseline, Change};
-pub use holes::{Hole, Kind, SourceFile, others_suffixes, sample};
-pub use score::{Cut, Score, score};
+pub use compare::{Baseline, TableChange};
+pub use holes::{Hole, HoleKind, SourceFile, others_suffixes, sample};
+pub use score::{Cut, HoleScore, score};
 pub use table::{Counts, Outcome, Row, csv, readable, rows};

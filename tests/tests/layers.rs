@@ -240,3 +240,33 @@ fn headers_are_true() {
     }
     assert!(checked > 40, "only {checked} words of headers were checked");
 }
+
+/// A name means one thing, so that whoever looks for it finds it.
+#[test]
+fn no_two_public_types_have_one_name() {
+    let mut found: Vec<String> = Vec::new();
+    for package in ["server", "model"] {
+        for source in product(package) {
+            for line in source.text.lines() {
+                let rest = line.trim_start().strip_prefix("pub ").unwrap_or_default();
+                let name = ["struct ", "enum ", "trait ", "type "]
+                    .iter()
+                    .find_map(|kind| rest.strip_prefix(kind));
+                let end = |name: &str| name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
+                // The flags of each command are read by clap under that name.
+                found.extend(
+                    name.map(|name| name[..end(name)].to_owned())
+                        .filter(|name| name != "Flags"),
+                );
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources are read: {found:?}");
+    found.sort_unstable();
+    let twice: Vec<_> = found
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| &pair[0])
+        .collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}

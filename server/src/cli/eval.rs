@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::output;
 use crate::config::EngineFlags;
 use crate::documents::language::Language;
-use crate::eval::{self, Baseline, Hole, Kind, Outcome, SourceFile};
+use crate::eval::{self, Baseline, Hole, HoleKind, Outcome, SourceFile};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -112,7 +112,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     }
     let files = corpus::read(&flags.dir)?;
     let holes = eval::sample(&files, flags.holes, flags.seed);
-    let completed = holes.iter().filter(|hole| hole.kind != Kind::Text).count();
+    let completed = holes.iter().filter(|hole| hole.kind != HoleKind::Text).count();
     let dir = flags.dir.display();
     if completed == 0 {
         let message = format!("{dir}: there is no place to cut a hole; name a folder with more code");
@@ -190,13 +190,13 @@ fn tasks<'a>(flags: &Flags, files: &'a [SourceFile], holes: &'a [Hole]) -> Resul
     let task = |(at, hole): (usize, &'a Hole)| {
         let file = &files[hole.file];
         let after = match hole.kind {
-            Kind::Text => "",
+            HoleKind::Text => "",
             _ => &file.text[hole.range.end..],
         };
         let suffix = match flags.suffix {
             Suffix::True => after,
             Suffix::None => "",
-            Suffix::Shuffled if hole.kind == Kind::Text => "",
+            Suffix::Shuffled if hole.kind == HoleKind::Text => "",
             Suffix::Shuffled => {
                 let other = others[at].map(|other| &holes[other]).ok_or_else(|| {
                     Failure::Message(format!(
@@ -208,7 +208,7 @@ fn tasks<'a>(flags: &Flags, files: &'a [SourceFile], holes: &'a [Hole]) -> Resul
             }
         };
         let prefix = match hole.kind {
-            Kind::Text => format!("{}\n", file.path),
+            HoleKind::Text => format!("{}\n", file.path),
             _ => text(hole)[..hole.range.start].to_owned(),
         };
         Ok(Task {

@@ -10,20 +10,20 @@ pub struct Key {
     /// Its name, with dots between the tables. `<id>` stands for any language's name.
     pub name: &'static str,
     /// What its value may be.
-    pub kind: Kind,
+    pub kind: KeyKind,
     /// What holds where it is not set.
     pub default: Default,
     /// The flag that sets it too.
     pub flag: Option<&'static str>,
     /// Where it may be set.
-    pub place: Place,
+    pub place: KeyPlace,
     /// What it does, as a phrase that goes on after a colon.
     pub help: &'static str,
 }
 
 /// What a key's value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum KeyKind {
     /// `true` or `false`.
     Switch,
     /// A whole number in a range, both ends included.
@@ -56,7 +56,7 @@ pub enum Default {
 
 /// Where a key may be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum KeyPlace {
     /// Everywhere.
     Everywhere,
     /// Not in the file of a workspace that the user does not trust: it chooses a path, a device or memory.
@@ -67,86 +67,86 @@ pub enum Place {
     ClientStart,
 }
 
-const TOKENS: Kind = Kind::Whole {
+const TOKENS: KeyKind = KeyKind::Whole {
     from: 1,
     to: 8192,
     unit: "",
 };
 
-const MULTILINE: Kind = Kind::Choice(&["auto", "never", "always"]);
+const MULTILINE: KeyKind = KeyKind::Choice(&["auto", "never", "always"]);
 
 /// All keys.
 pub static KEYS: &[Key] = &[
     Key {
         name: "enabled",
-        kind: Kind::Switch,
+        kind: KeyKind::Switch,
         default: Default::Is("true"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "whether the server suggests anything",
     },
     Key {
         name: "model",
-        kind: Kind::Text,
+        kind: KeyKind::Text,
         default: Default::Found("the starter, a small model inside this program"),
         flag: Some("--model"),
-        place: Place::Trusted,
+        place: KeyPlace::Trusted,
         help: "a known name (starter, gemma-3-270m), a .gguf file, or a folder with config.json, safetensors and tokenizer.json",
     },
     Key {
         name: "device",
-        kind: Kind::Choice(&["auto", "cpu"]),
+        kind: KeyKind::Choice(&["auto", "cpu"]),
         default: Default::Is("\"auto\""),
         flag: Some("--device"),
-        place: Place::Trusted,
+        place: KeyPlace::Trusted,
         help: "where the model runs; this build runs on the processor only",
     },
     Key {
         name: "gpuLayers",
-        kind: Kind::Whole {
+        kind: KeyKind::Whole {
             from: 0,
             to: 0,
             unit: "",
         },
         default: Default::Is("0"),
         flag: Some("--gpu-layers"),
-        place: Place::Trusted,
+        place: KeyPlace::Trusted,
         help: "how many layers run on the GPU; this build runs on the processor only",
     },
     Key {
         name: "threads",
-        kind: Kind::Whole {
+        kind: KeyKind::Whole {
             from: 1,
             to: 1024,
             unit: "",
         },
         default: Default::Found("one a core, less one where there are more than two"),
         flag: Some("--threads"),
-        place: Place::Trusted,
+        place: KeyPlace::Trusted,
         help: "how many threads compute",
     },
     Key {
         name: "cacheMiB",
-        kind: Kind::Whole {
+        kind: KeyKind::Whole {
             from: 0,
             to: 1 << 20,
             unit: " of MiB",
         },
         default: Default::Found("an eighth of the memory, from 256 to 4096"),
         flag: Some("--cache-mib"),
-        place: Place::Trusted,
+        place: KeyPlace::Trusted,
         help: "how much memory the places that were completed last may keep, so that going back to one reads nothing again",
     },
     Key {
         name: "contextTokens",
-        kind: Kind::Whole {
+        kind: KeyKind::Whole {
             from: 256,
             to: 131_072,
             unit: "",
         },
         default: Default::Found("8192, or what the model was trained for if that is less"),
         flag: Some("--context-tokens"),
-        place: Place::Trusted,
+        place: KeyPlace::Trusted,
         help: "the longest prompt and completion together, in tokens; what the model was trained for is the most",
     },
     Key {
@@ -154,27 +154,27 @@ pub static KEYS: &[Key] = &[
         kind: TOKENS,
         default: Default::Is("64"),
         flag: Some("--max-tokens"),
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "the most tokens of a suggestion",
     },
     Key {
         name: "deadlineMs",
-        kind: Kind::Whole {
+        kind: KeyKind::Whole {
             from: 1,
             to: 3_600_000,
             unit: " of milliseconds",
         },
         default: Default::Is("5000"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "when the server suggests what there is, up to a whole line or word; the rest is there for the next request",
     },
     Key {
         name: "idleShare",
-        kind: Kind::Share,
+        kind: KeyKind::Share,
         default: Default::Is("0.5"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "the share of the time that may go to reading and writing ahead while nothing is asked; none on battery, as far as the system tells (Linux does)",
     },
     Key {
@@ -182,55 +182,55 @@ pub static KEYS: &[Key] = &[
         kind: MULTILINE,
         default: Default::Is("\"auto\""),
         flag: Some("--multiline"),
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "when a suggestion may be longer than a line; auto: on a blank line and after a brace or colon, where only closers follow",
     },
     Key {
         name: "confidence",
-        kind: Kind::Share,
+        kind: KeyKind::Share,
         default: Default::Is("0.0"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "how likely a line has to be to be shown unasked; 0 shows all",
     },
     Key {
         name: "exclude",
-        kind: Kind::Texts,
+        kind: KeyKind::Texts,
         default: Default::Is("[]"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "files that the model never sees and where nothing is suggested, as patterns of .gitignore; all places add up",
     },
     Key {
         name: "context.openFiles",
-        kind: Kind::Switch,
+        kind: KeyKind::Switch,
         default: Default::Is("true"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "whether the model sees other open files",
     },
     Key {
         name: "context.imports",
-        kind: Kind::Switch,
+        kind: KeyKind::Switch,
         default: Default::Is("true"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "whether the model sees files that are imported",
     },
     Key {
         name: "context.recentEdits",
-        kind: Kind::Switch,
+        kind: KeyKind::Switch,
         default: Default::Is("true"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "whether the model sees what was edited last",
     },
     Key {
         name: "languages.<id>.enabled",
-        kind: Kind::Switch,
+        kind: KeyKind::Switch,
         default: Default::Found("as `enabled`"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "the same for one language, by the name that editors have for it",
     },
     Key {
@@ -238,7 +238,7 @@ pub static KEYS: &[Key] = &[
         kind: TOKENS,
         default: Default::Found("as `maxTokens`"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "the same for one language",
     },
     Key {
@@ -246,31 +246,31 @@ pub static KEYS: &[Key] = &[
         kind: MULTILINE,
         default: Default::Found("as `multiline`"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "the same for one language",
     },
     Key {
         name: "languages.<id>.confidence",
-        kind: Kind::Share,
+        kind: KeyKind::Share,
         default: Default::Found("as `confidence`"),
         flag: None,
-        place: Place::Everywhere,
+        place: KeyPlace::Everywhere,
         help: "the same for one language",
     },
     Key {
         name: "trustedWorkspaces",
-        kind: Kind::Texts,
+        kind: KeyKind::Texts,
         default: Default::Is("[]"),
         flag: None,
-        place: Place::UserFile,
+        place: KeyPlace::UserFile,
         help: "folders whose files, and those of the folders in them, may set everything; ~ is your home",
     },
     Key {
         name: "trustWorkspace",
-        kind: Kind::Switch,
+        kind: KeyKind::Switch,
         default: Default::Is("false"),
         flag: None,
-        place: Place::ClientStart,
+        place: KeyPlace::ClientStart,
         help: "whether the user trusts the open workspace, so that its file may set everything",
     },
 ];
@@ -340,12 +340,12 @@ impl Key {
         let number =
             |range: std::ops::RangeInclusive<f64>| value.as_f64().is_some_and(|number| range.contains(&number));
         let good = match self.kind {
-            Kind::Switch => value.is_boolean(),
-            Kind::Whole { from, to, .. } => value.as_u64().is_some_and(|number| (from..=to).contains(&number)),
-            Kind::Share => number(0.0..=1.0),
-            Kind::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
-            Kind::Text => value.as_str().is_some_and(|text| !text.is_empty()),
-            Kind::Texts => texts(value),
+            KeyKind::Switch => value.is_boolean(),
+            KeyKind::Whole { from, to, .. } => value.as_u64().is_some_and(|number| (from..=to).contains(&number)),
+            KeyKind::Share => number(0.0..=1.0),
+            KeyKind::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            KeyKind::Text => value.as_str().is_some_and(|text| !text.is_empty()),
+            KeyKind::Texts => texts(value),
         };
         if good { Ok(()) } else { Err(self.expected(value)) }
     }
@@ -353,8 +353,8 @@ impl Key {
     /// A value from the text of a flag. The error is what was expected.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
-            Kind::Switch | Kind::Whole { .. } | Kind::Share => text.parse::<Value>().unwrap_or(Value::Null),
-            Kind::Choice(_) | Kind::Text | Kind::Texts => Value::from(text),
+            KeyKind::Switch | KeyKind::Whole { .. } | KeyKind::Share => text.parse::<Value>().unwrap_or(Value::Null),
+            KeyKind::Choice(_) | KeyKind::Text | KeyKind::Texts => Value::from(text),
         };
         self.check(&value)
             .map_err(|expected| format!("expected {expected}"))
@@ -363,30 +363,30 @@ impl Key {
 
     fn expected(&self, found: &Value) -> String {
         match self.kind {
-            Kind::Switch => "true or false".to_owned(),
-            Kind::Whole { from, to, .. } if from == to => from.to_string(),
-            Kind::Whole { from, to, unit } => match found.as_u64() {
+            KeyKind::Switch => "true or false".to_owned(),
+            KeyKind::Whole { from, to, .. } if from == to => from.to_string(),
+            KeyKind::Whole { from, to, unit } => match found.as_u64() {
                 Some(number) if number > to => format!("a number{unit} up to {to}"),
                 _ if from == 0 => format!("a number{unit}"),
                 _ => format!("a number{unit} above {}", from - 1),
             },
-            Kind::Share => "a number from 0 to 1".to_owned(),
-            Kind::Choice(words) => {
+            KeyKind::Share => "a number from 0 to 1".to_owned(),
+            KeyKind::Choice(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 match quoted.split_last() {
                     Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
                     _ => quoted.concat(),
                 }
             }
-            Kind::Text => "a text".to_owned(),
-            Kind::Texts => "a list of texts".to_owned(),
+            KeyKind::Text => "a text".to_owned(),
+            KeyKind::Texts => "a list of texts".to_owned(),
         }
     }
 
     /// What its value may be, in words.
     pub fn range(&self) -> String {
         match self.kind {
-            Kind::Whole { from, to, .. } if from != to => format!("{from} to {to}"),
+            KeyKind::Whole { from, to, .. } if from != to => format!("{from} to {to}"),
             _ => self.expected(&Value::Null),
         }
     }

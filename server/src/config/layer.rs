@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::keys::{self, Found, Key, Place};
+use super::keys::{self, Found, Key, KeyPlace};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,10 +126,10 @@ impl Source<'_> {
     /// Why a key may not be set here at all.
     fn refuses(&self, key: &Key) -> Option<&'static str> {
         match (key.place, self) {
-            (Place::UserFile, Self::Client { .. } | Self::File { workspace: true, .. }) => {
+            (KeyPlace::UserFile, Self::Client { .. } | Self::File { workspace: true, .. }) => {
                 Some("only the user's own codegemma.toml can set this")
             }
-            (Place::ClientStart, Self::File { .. } | Self::Client { start: false }) => {
+            (KeyPlace::ClientStart, Self::File { .. } | Self::Client { start: false }) => {
                 Some("only a client's initializationOptions can say this")
             }
             _ => None,

@@ -177,10 +177,10 @@ fn row(key: &Key) -> String {
         keys::Default::Found(words) => words.to_owned(),
     };
     let place = match key.place {
-        Place::Everywhere => "",
-        Place::Trusted => "; an untrusted workspace cannot set it",
-        Place::UserFile => "; in the user's file only",
-        Place::ClientStart => "; in a client's `initializationOptions` only",
+        KeyPlace::Everywhere => "",
+        KeyPlace::Trusted => "; an untrusted workspace cannot set it",
+        KeyPlace::UserFile => "; in the user's file only",
+        KeyPlace::ClientStart => "; in a client's `initializationOptions` only",
     };
     let flag = key.flag.map_or(String::new(), |flag| format!(", `{flag}`"));
     let range = key.range().replace('"', "`");

@@ -17,7 +17,7 @@ pub struct Explanation {
     /// The whole text as the model sees it; empty where nothing is asked.
     pub prompt: String,
     /// Every piece, taken or not: those that are in it in their order, and then those that are not.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<PromptPiece>,
     /// Whether the anchor is that of the request before, and else why not.
     pub anchor: String,
     /// How much is completed here, or why nothing.
@@ -26,7 +26,7 @@ pub struct Explanation {
 
 /// A piece of the prompt, or what could have been one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Piece {
+pub struct PromptPiece {
     /// What it is, or why it was looked at.
     pub source: String,
     /// The path of its file as the model sees it.
@@ -60,7 +60,7 @@ impl Explanation {
                 (None, Some(_)) => "this model was not trained to see other files",
                 _ => piece.reason,
             };
-            let record = Piece {
+            let record = PromptPiece {
                 source: piece.source.as_str().to_owned(),
                 path: piece.path.clone(),
                 tokens: tokens.unwrap_or_else(|| context::estimated_tokens(piece.bytes)),
@@ -98,7 +98,7 @@ impl Explanation {
 }
 
 /// The pieces of the document itself.
-fn own(shown: &ShownPrompt, path: &str) -> Vec<Piece> {
+fn own(shown: &ShownPrompt, path: &str) -> Vec<PromptPiece> {
     let healed = format!(
         "what is typed since the anchor; {:?} before the cursor is written again",
         shown.healed
@@ -117,7 +117,7 @@ fn own(shown: &ShownPrompt, path: &str) -> Vec<Piece> {
             },
         ),
     ];
-    let piece = |(source, tokens, reason): (&str, usize, &str)| Piece {
+    let piece = |(source, tokens, reason): (&str, usize, &str)| PromptPiece {
         source: source.to_owned(),
         path: path.to_owned(),
         tokens,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ropey::Rope;
 
 use crate::config::settings::ContextSources;
-use crate::context::imports::{Place, imports};
+use crate::context::imports::{ImportPlace, imports};
 use crate::context::{Candidate, Why, test_pair};
 use crate::documents::language::{self, Language};
 use crate::policy::files::{self, Denied, FilePolicy};
@@ -128,7 +128,7 @@ impl Search {
     fn add_near(&self, found: &mut Found<'_>, disk: &mut Disk, path: &str) {
         let Some(language) = self.language else { return };
         for test_pair in test_pair::test_pair(path, language.id) {
-            if let [test_pair] = disk.first(&[Place::File(test_pair)], language).as_slice() {
+            if let [test_pair] = disk.first(&[ImportPlace::File(test_pair)], language).as_slice() {
                 found.on_disk(disk, test_pair).test_pair = true;
             }
         }

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an import may mean; relative to the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ImportPlace {
     /// A file.
     File(String),
     /// All files of the language in a folder.
@@ -41,16 +41,16 @@ pub struct Layout {
 type Captures<'a> = Vec<(&'a str, &'a str)>;
 
 /// The places that each import of a file may mean, the likeliest first.
-pub fn imports(text: &str, language: &'static Language, path: &str, layout: &Layout) -> Vec<Vec<Place>> {
+pub fn imports(text: &str, language: &'static Language, path: &str, layout: &Layout) -> Vec<Vec<ImportPlace>> {
     let Some(row) = table::row(language.id) else {
         return Vec::new();
     };
     let found = query(language, row.imports).and_then(|query| captures(text, language, query));
     let found = found.unwrap_or_default();
     let all = |captures: &Captures<'_>| resolve(row.resolver, captures, &found, path, layout);
-    let mut places: Vec<Vec<Place>> = found.iter().flat_map(all).collect();
+    let mut places: Vec<Vec<ImportPlace>> = found.iter().flat_map(all).collect();
     for alternatives in &mut places {
-        alternatives.retain(|place| !matches!(place, Place::File(file) if file == path));
+        alternatives.retain(|place| !matches!(place, ImportPlace::File(file) if file == path));
     }
     places.retain(|alternatives| !alternatives.is_empty());
     places
@@ -86,7 +86,7 @@ fn resolve(
     all: &[Captures<'_>],
     path: &str,
     layout: &Layout,
-) -> Vec<Vec<Place>> {
+) -> Vec<Vec<ImportPlace>> {
     let capture = |name: &str| import.iter().find(|(own, _)| *own == name).map(|(_, text)| *text);
     match resolver {
         Resolver::Rust => match (capture("mod"), capture("use")) {
@@ -107,10 +107,10 @@ fn resolve(
 }
 
 /// The files among these paths, each once; those outside of the workspace are none.
-fn files(paths: impl IntoIterator<Item = Option<String>>) -> Vec<Place> {
+fn files(paths: impl IntoIterator<Item = Option<String>>) -> Vec<ImportPlace> {
     let mut places = Vec::new();
     for path in paths.into_iter().flatten() {
-        let place = Place::File(path);
+        let place = ImportPlace::File(path);
         if !places.contains(&place) {
             places.push(place);
         }
@@ -118,7 +118,7 @@ fn files(paths: impl IntoIterator<Item = Option<String>>) -> Vec<Place> {
     places
 }
 
-fn python(module: Option<&str>, name: Option<&str>, path: &str) -> Vec<Place> {
+fn python(module: Option<&str>, name: Option<&str>, path: &str) -> Vec<ImportPlace> {
     let Some(module) = module else {
         return Vec::new();
     };
@@ -150,7 +150,7 @@ fn python(module: Option<&str>, name: Option<&str>, path: &str) -> Vec<Place> {
     files(paths)
 }
 
-fn ecmascript(to: &str, path: &str) -> Vec<Place> {
+fn ecmascript(to: &str, path: &str) -> Vec<ImportPlace> {
     const EXTENSIONS: [&str; 9] = ["ts", "tsx", "d.ts", "mts", "cts", "js", "jsx", "mjs", "cjs"];
     if !(to.starts_with("./") || to.starts_with("../") || to == "." || to == "..") {
         return Vec::new();
@@ -183,16 +183,16 @@ fn ecmascript(to: &str, path: &str) -> Vec<Place> {
     files(paths.map(Some).chain(index))
 }
 
-fn go(to: &str, layout: &Layout) -> Option<Vec<Place>> {
+fn go(to: &str, layout: &Layout) -> Option<Vec<ImportPlace>> {
     let (folder, module) = layout.go_module.as_ref()?;
     let inside = to.trim_matches('"').strip_prefix(module.as_str())?;
     if !inside.is_empty() && !inside.starts_with('/') {
         return None;
     }
-    Some(vec![Place::Folder(join(folder, inside)?)])
+    Some(vec![ImportPlace::Folder(join(folder, inside)?)])
 }
 
-fn java(class: Option<&str>, package_of_all: Option<&str>, package: &str, path: &str) -> Vec<Place> {
+fn java(class: Option<&str>, package_of_all: Option<&str>, package: &str, path: &str) -> Vec<ImportPlace> {
     let own = package.replace('.', "/");
     let root = folder(path).strip_suffix(own.as_str()).unwrap_or(folder(path));
     let main = root.replacen("src/test/java", "src/main/java", 1);
@@ -220,11 +220,11 @@ fn java(class: Option<&str>, package_of_all: Option<&str>, package: &str, path: 
     });
     files(places)
         .into_iter()
-        .chain(folders.flatten().map(Place::Folder))
+        .chain(folders.flatten().map(ImportPlace::Folder))
         .collect()
 }
 
-fn c(to: &str, path: &str) -> Vec<Place> {
+fn c(to: &str, path: &str) -> Vec<ImportPlace> {
     let to = to.trim_matches('"');
     let near = std::iter::once(join(folder(path), to));
     let headers = ancestors(path).flat_map(|folder| [join(&folder, &format!("include/{to}")), join(&folder, to)]);

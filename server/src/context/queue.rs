@@ -14,7 +14,7 @@ use codegemma_model::PromptFile;
 use crate::config::roots::Roots;
 use crate::config::settings::ContextSources;
 use crate::context::gather::{Open, Search};
-use crate::context::recent::{Edit, Recent};
+use crate::context::recent::{Recent, RecentEdit};
 use crate::context::{self, Choice};
 use crate::documents::document::{Change, Document};
 use crate::policy::files::FilePolicy;
@@ -148,7 +148,7 @@ impl ContextQueue {
                 self.recent.replaced(name);
                 continue;
             };
-            let edit = Edit {
+            let edit = RecentEdit {
                 start: start.line,
                 old: end.line.saturating_sub(start.line) + 1,
                 new: change.text.lines().count().max(1) + usize::from(change.text.ends_with('\n')),

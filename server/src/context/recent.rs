@@ -25,7 +25,7 @@ struct Used {
 
 /// An edit of lines: those that it replaced, and how many there are now in their place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edit {
+pub struct RecentEdit {
     /// The first line.
     pub start: usize,
     /// How many lines are replaced; 1 for an edit within a line.
@@ -55,7 +55,7 @@ impl Recent {
     }
 
     /// Lines of a document were edited. One that was never used has no regions.
-    pub fn edited(&mut self, name: &str, edit: Edit) {
+    pub fn edited(&mut self, name: &str, edit: RecentEdit) {
         let Some(used) = self.documents.iter_mut().find(|used| used.name == name) else {
             return;
         };
@@ -111,7 +111,7 @@ mod tests {
         let mut recent = Recent::default();
         recent.used("a");
         for &(start, old, new) in edits {
-            recent.edited("a", Edit { start, old, new });
+            recent.edited("a", RecentEdit { start, old, new });
         }
         let regions = recent.others("").next().unwrap().1;
         regions.iter().map(|lines| (lines.start, lines.end - 1)).collect()
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!((others(&recent), recent.last()), (vec!["b".to_owned()], Some("c")));
         recent.edited(
             "unknown",
-            Edit {
+            RecentEdit {
                 start: 0,
                 old: 1,
                 new: 1,
@@ -154,7 +154,7 @@ mod tests {
         recent.used("a");
         recent.edited(
             "a",
-            Edit {
+            RecentEdit {
                 start: 1,
                 old: 1,
                 new: 1,

@@ -32,7 +32,7 @@ fn choose_from(candidates: &[Candidate], budget: usize, previous: Option<&Choice
 
 /// A line for each piece: whether it is in, why, and its path.
 fn shown(choice: &Choice) -> Vec<String> {
-    let line = |piece: &Piece| {
+    let line = |piece: &ChoicePiece| {
         let sign = if piece.text.is_some() { "+" } else { "-" };
         format!("{sign} {} {}", piece.source.as_str(), piece.path)
     };

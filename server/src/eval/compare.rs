@@ -25,7 +25,7 @@ pub struct Baseline {
 
 /// A value that is another one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct TableChange {
     /// The row, the column, and both values.
     pub text: String,
     /// It is a count that got worse in a row about all languages or all kinds.
@@ -68,7 +68,7 @@ impl Baseline {
     }
 
     /// What is different now, row by row.
-    pub fn changes(&self, rows: &[Row]) -> Vec<Change> {
+    pub fn changes(&self, rows: &[Row]) -> Vec<TableChange> {
         let mut changes = Vec::new();
         for new in rows {
             let Some(old) = self.rows.iter().find(|old| old.name() == new.name()) else {
@@ -81,7 +81,7 @@ impl Baseline {
                     continue;
                 };
                 if before != now {
-                    changes.push(Change {
+                    changes.push(TableChange {
                         text: format!("{}: {column} {before}, now {now}", new.name()),
                         worse: judged && (now < before) == *more_is_better,
                     });
@@ -96,7 +96,7 @@ impl Baseline {
                 let show = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
                 let (before, now) = (show(before), show(now));
                 if before != now {
-                    changes.push(Change {
+                    changes.push(TableChange {
                         text: format!("{}: {column} {before}, now {now}", new.name()),
                         worse: false,
                     });

@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 
 use tree_sitter::{Node, Parser, Tree};
 
-use super::holes::{Kind, SourceFile};
+use super::holes::{HoleKind, SourceFile};
 use super::random::Random;
 use crate::documents::language::Language;
 
@@ -20,8 +20,8 @@ const BODY_LINES: RangeInclusive<usize> = 2..=8;
 
 /// The holes that can be cut into a file.
 pub(super) struct Candidates {
-    /// By the kinds' order in [`Kind::HOLES`].
-    kinds: [Vec<Range<usize>>; Kind::HOLES.len()],
+    /// By the kinds' order in [`HoleKind::HOLES`].
+    kinds: [Vec<Range<usize>>; HoleKind::HOLES.len()],
     taken: Vec<Range<usize>>,
 }
 
@@ -176,12 +176,12 @@ impl Syntax {
 struct Cutter<'a> {
     text: &'a str,
     random: &'a mut Random,
-    kinds: [Vec<Range<usize>>; Kind::HOLES.len()],
+    kinds: [Vec<Range<usize>>; HoleKind::HOLES.len()],
 }
 
 impl<'a> Cutter<'a> {
-    fn push(&mut self, kind: Kind, range: Range<usize>) {
-        if let Some(at) = Kind::HOLES.iter().position(|known| *known == kind) {
+    fn push(&mut self, kind: HoleKind, range: Range<usize>) {
+        if let Some(at) = HoleKind::HOLES.iter().position(|known| *known == kind) {
             self.kinds[at].push(range);
         }
     }
@@ -213,7 +213,7 @@ impl<'a> Cutter<'a> {
                 let run = &self.text[leaf.range.start..end];
                 let brackets = run.contains([')', ']', '}']);
                 if brackets && run.chars().count() <= SHORT && !self.is_indentation(leaf.range.start) {
-                    self.push(Kind::Bracket, leaf.range.start..end);
+                    self.push(HoleKind::Bracket, leaf.range.start..end);
                 }
             }
             rest = &rest[len..];
@@ -232,7 +232,7 @@ impl<'a> Cutter<'a> {
             let least = chars.saturating_sub(SHORT).max(1);
             let typed = least + self.random.below(chars - 2 - least + 1);
             let typed: usize = name.chars().take(typed).map(char::len_utf8).sum();
-            self.push(Kind::Identifier, leaf.range.start + typed..leaf.range.end);
+            self.push(HoleKind::Identifier, leaf.range.start + typed..leaf.range.end);
         }
     }
 
@@ -246,13 +246,13 @@ impl<'a> Cutter<'a> {
             let start = back(self.text, statement.end, chars);
             let whole = start > statement.start && self.text[start..statement.end].chars().count() == chars;
             if whole && !self.text[start..statement.end].contains('\n') && !self.is_indentation(start) {
-                self.push(Kind::StatementEnd, start..statement.end);
+                self.push(HoleKind::StatementEnd, start..statement.end);
             }
         }
     }
 
     /// To the end of the line, where that is neither too little nor too much.
-    fn up_to_line_end(&mut self, kind: Kind, start: usize) {
+    fn up_to_line_end(&mut self, kind: HoleKind, start: usize) {
         let middle = self.right(start).trim_end();
         if IN_LINE.contains(&middle.chars().count()) && !self.is_indentation(start) {
             self.push(kind, start..start + middle.len());
@@ -261,7 +261,7 @@ impl<'a> Cutter<'a> {
 
     fn lines(&mut self, leaves: &[Leaf]) {
         for leaf in leaves.iter().filter(|leaf| leaf.begins) {
-            self.up_to_line_end(Kind::Line, leaf.range.start);
+            self.up_to_line_end(HoleKind::Line, leaf.range.start);
         }
     }
 
@@ -271,7 +271,7 @@ impl<'a> Cutter<'a> {
             let cuts: Vec<usize> = token.char_indices().skip(1).map(|(at, _)| at).collect();
             if !cuts.is_empty() {
                 let cut = cuts[self.random.below(cuts.len())];
-                self.up_to_line_end(Kind::Token, leaf.range.start + cut);
+                self.up_to_line_end(HoleKind::Token, leaf.range.start + cut);
             }
         }
     }
@@ -281,7 +281,7 @@ impl<'a> Cutter<'a> {
             let node = &self.text[start..end];
             let in_line = !node.contains('\n') && IN_LINE.contains(&node.chars().count());
             if in_line && !self.is_indentation(start) && !self.right(end).trim().is_empty() {
-                self.push(Kind::Node, start..end);
+                self.push(HoleKind::Node, start..end);
             }
         }
     }
@@ -304,9 +304,9 @@ impl<'a> Cutter<'a> {
             if body.is_empty() || !BODY_LINES.contains(&lines) || !self.is_indentation(start) || !closed_below {
                 continue;
             }
-            self.push(Kind::Block, start..end);
+            self.push(HoleKind::Block, start..end);
             if braces || self.text[..opened].ends_with(':') {
-                self.push(Kind::Block, opened..end);
+                self.push(HoleKind::Block, opened..end);
             }
         }
     }

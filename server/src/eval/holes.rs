@@ -21,7 +21,7 @@ pub struct SourceFile {
 
 /// What a hole is cut out of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum HoleKind {
     /// A run of closing brackets.
     Bracket,
     /// The rest of a name that stands earlier in the file.
@@ -40,7 +40,7 @@ pub enum Kind {
     Text,
 }
 
-impl Kind {
+impl HoleKind {
     /// The kinds that are completed.
     pub const HOLES: [Self; 7] = [
         Self::Bracket,
@@ -82,7 +82,7 @@ pub struct Hole {
     /// The file's language.
     pub language: &'static str,
     /// What was cut out.
-    pub kind: Kind,
+    pub kind: HoleKind,
     /// The bytes that were cut out.
     pub range: Range<usize>,
 }
@@ -107,7 +107,7 @@ pub fn sample(files: &[SourceFile], count: usize, seed: u64) -> Vec<Hole> {
         let share = texts / quotas.len() + usize::from(number < texts % quotas.len());
         found.extend(texts_of(files, &order, share, seed));
         found.sort_by_key(|(kind, file, range)| (*kind, *file, range.start));
-        let mut numbers = BTreeMap::<Kind, usize>::new();
+        let mut numbers = BTreeMap::<HoleKind, usize>::new();
         for (kind, file, range) in found {
             let number = numbers.entry(kind).or_default();
             *number += 1;
@@ -127,7 +127,7 @@ pub fn sample(files: &[SourceFile], count: usize, seed: u64) -> Vec<Hole> {
 /// for a text, which has none, and for the only hole of a language.
 pub fn others_suffixes(holes: &[Hole], seed: u64) -> Vec<Option<usize>> {
     let mut languages: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, hole) in holes.iter().enumerate().filter(|(_, hole)| hole.kind != Kind::Text) {
+    for (index, hole) in holes.iter().enumerate().filter(|(_, hole)| hole.kind != HoleKind::Text) {
         languages.entry(hole.language).or_default().push(index);
     }
     let mut others = vec![None; holes.len()];
@@ -142,13 +142,13 @@ pub fn others_suffixes(holes: &[Hole], seed: u64) -> Vec<Option<usize>> {
     others
 }
 
-type Quota = [usize; Kind::HOLES.len()];
+type Quota = [usize; HoleKind::HOLES.len()];
 
 /// How many holes of each kind a language gets. What does not divide evenly goes to pairs that the seed picks.
 fn quotas<'a>(languages: &BTreeMap<&'a str, Vec<usize>>, count: usize, seed: u64) -> BTreeMap<&'a str, Quota> {
     let mut pairs: Vec<(&str, usize)> = languages
         .keys()
-        .flat_map(|language| (0..Kind::HOLES.len()).map(|kind| (*language, kind)))
+        .flat_map(|language| (0..HoleKind::HOLES.len()).map(|kind| (*language, kind)))
         .collect();
     Random::new(seed, "what is left over").shuffle(&mut pairs);
     let mut quotas = BTreeMap::<&str, Quota>::new();
@@ -159,7 +159,7 @@ fn quotas<'a>(languages: &BTreeMap<&'a str, Vec<usize>>, count: usize, seed: u64
     quotas
 }
 
-type Found = (Kind, usize, Range<usize>);
+type Found = (HoleKind, usize, Range<usize>);
 
 /// Goes over the files again and again, a hole at each visit: of the kind that the most are wanted of and the file has.
 fn holes_of(files: &[SourceFile], order: &[usize], quota: &Quota, seed: u64) -> Vec<Found> {
@@ -179,7 +179,7 @@ fn holes_of(files: &[SourceFile], order: &[usize], quota: &Quota, seed: u64) -> 
             match taken {
                 Some((kind, range)) => {
                     wanted[kind] -= 1;
-                    found.push((Kind::HOLES[kind], *file, range));
+                    found.push((HoleKind::HOLES[kind], *file, range));
                 }
                 None => {
                     left.remove(file);
@@ -208,7 +208,7 @@ fn texts_of(files: &[SourceFile], order: &[usize], count: usize, seed: u64) -> V
         let limit = text.floor_char_boundary((start + TEXT_BYTES).min(text.len()));
         let end = text[start..limit].rfind('\n').map_or(limit, |at| start + at + 1);
         if !text[start..end].trim().is_empty() && starts_taken.insert((file, start)) {
-            found.push((Kind::Text, file, start..end));
+            found.push((HoleKind::Text, file, start..end));
         }
     }
     found

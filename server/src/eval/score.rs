@@ -2,7 +2,7 @@
 //!
 //! It must not know how the suggestion came about.
 
-use super::holes::Kind;
+use super::holes::HoleKind;
 use super::soundness::{Soundness, soundness};
 use crate::documents::language::Language;
 
@@ -19,7 +19,7 @@ pub struct Cut<'a> {
 
 /// How near a suggestion comes.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Score {
+pub struct HoleScore {
     /// It is the truth, but for whitespace at the end.
     pub exact: bool,
     /// Exact; where a few characters were cut out, beginning with the truth is enough.
@@ -44,7 +44,7 @@ pub struct Score {
 const REPEATED: usize = 6;
 
 /// Judges a suggestion: `text` in the place of the first `replaces` bytes after the hole.
-pub fn score(kind: Kind, language: &'static Language, cut: &Cut<'_>, text: &str, replaces: usize) -> Score {
+pub fn score(kind: HoleKind, language: &'static Language, cut: &Cut<'_>, text: &str, replaces: usize) -> HoleScore {
     let Soundness { unmatched, misparsed } = soundness(language, cut, text, replaces);
     // What is replaced is mostly what the text ends with: the suggestion proper is the rest. Where it is not, the text
     // stands against the truth and what was replaced; either way the same document follows both.
@@ -56,7 +56,7 @@ pub fn score(kind: Kind, language: &'static Language, cut: &Cut<'_>, text: &str,
     let truth = truth.as_str();
     let exact = text.trim_end() == truth.trim_end();
     let (words, true_words) = (lexemes(text), lexemes(truth));
-    Score {
+    HoleScore {
         exact,
         correct: exact || kind.is_short() && goes_on(kind, cut.truth, text, after),
         first_line: first_line(text) == first_line(truth),
@@ -70,12 +70,12 @@ pub fn score(kind: Kind, language: &'static Language, cut: &Cut<'_>, text: &str,
 }
 
 /// Whether a text begins with the truth, and a name that is the truth ends there.
-fn goes_on(kind: Kind, truth: &str, text: &str, after: &str) -> bool {
+fn goes_on(kind: HoleKind, truth: &str, text: &str, after: &str) -> bool {
     let Some(more) = text.strip_prefix(truth) else {
         return false;
     };
     let next = more.chars().chain(after.chars()).next();
-    kind != Kind::Identifier || !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    kind != HoleKind::Identifier || !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// The first line with something in it: a body begins with the end of the line before it.
@@ -149,7 +149,7 @@ mod tests {
     use crate::documents::language::LANGUAGES;
 
     #[track_caller]
-    fn judge(kind: Kind, marked: &str, text: &str, replaces: usize) -> Score {
+    fn judge(kind: HoleKind, marked: &str, text: &str, replaces: usize) -> HoleScore {
         let (before, rest) = marked.split_once('⟦').unwrap();
         let (truth, after) = rest.split_once('⟧').unwrap();
         score(kind, &LANGUAGES[0], &Cut { before, truth, after }, text, replaces)
@@ -157,7 +157,7 @@ mod tests {
 
     /// The names of what is true of a suggestion.
     #[track_caller]
-    fn check(kind: Kind, marked: &str, text: &str, replaces: usize, expected: &str) {
+    fn check(kind: HoleKind, marked: &str, text: &str, replaces: usize, expected: &str) {
         let score = judge(kind, marked, text, replaces);
         let marks = [
             (score.exact, "exact"),
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_stood_there_is_exact() {
-        use Kind::{Bracket, Line, Node};
+        use HoleKind::{Bracket, Line, Node};
         check(Line, "let a = ⟦b + c;⟧\n", "b + c;", 0, "exact correct first_line");
         check(Line, "let a = ⟦b + c;⟧\n", "b + c;  ", 0, "exact correct first_line");
         check(Line, "let a = ⟦b + c;⟧\n", "b + d;", 0, "");
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_few_characters_may_go_on() {
-        use Kind::{Bracket, Identifier, Line, StatementEnd};
+        use HoleKind::{Bracket, Identifier, Line, StatementEnd};
         check(Bracket, "f(g(x⟦)⟧ + 1)\n", ") * 2", 0, "correct");
         check(Bracket, "f(g(x⟦))⟧\n", ");", 0, "");
         check(StatementEnd, "return x⟦;⟧\n", ";\n}", 0, "correct first_line");
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn repeating_what_follows_is_found() {
-        use Kind::{Block, Line, Node};
+        use HoleKind::{Block, Line, Node};
         let marked = "if x {\n    ⟦a();⟧\n    return b;\n}\n";
         check(Line, marked, "a();\n    return b;", 0, "first_line duplicated");
         check(Line, marked, "return b;", 0, "duplicated");
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn similarity_and_kept_tokens() {
         let kept = |text: &str| {
-            let score = judge(Kind::Line, "⟦a.foo(b_1, 20)⟧", text, 0);
+            let score = judge(HoleKind::Line, "⟦a.foo(b_1, 20)⟧", text, 0);
             (score.kept, score.shown, (score.edit_similarity * 100.0).round())
         };
         assert_eq!(kept("a.foo(b_1, 20)"), (8, 8, 100.0));

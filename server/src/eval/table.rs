@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::holes::{Hole, Kind};
-use super::score::Score;
+use super::holes::{Hole, HoleKind};
+use super::score::HoleScore;
 
 /// One hole, completed.
 #[derive(Debug, Clone)]
@@ -14,9 +14,9 @@ pub struct Outcome {
     /// The language.
     pub language: &'static str,
     /// What was cut out.
-    pub kind: Kind,
+    pub kind: HoleKind,
     /// How good the suggestion is; `None` for a text that was only read.
-    pub score: Option<Score>,
+    pub score: Option<HoleScore>,
     /// How likely the model finds its first line.
     pub confidence: Option<f64>,
     /// Why nothing was suggested, where nothing was.
@@ -35,7 +35,7 @@ impl Outcome {
         Self {
             language: hole.language,
             kind: hole.kind,
-            score: (hole.kind != Kind::Text).then(Score::default),
+            score: (hole.kind != HoleKind::Text).then(HoleScore::default),
             confidence: None,
             empty: None,
             bits: None,
@@ -118,7 +118,7 @@ impl Row {
 
 /// Makes the table, in a fixed order: each language's kinds and all of it, the kinds, everything.
 pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
-    let mut groups: BTreeMap<(bool, &str, bool, Option<Kind>), Vec<&Outcome>> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, &str, bool, Option<HoleKind>), Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
         let (language, kind) = (outcome.language, outcome.kind);
         for (everywhere, language) in [(false, language), (true, ALL)] {
@@ -127,7 +127,7 @@ pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
                 .or_default()
                 .push(outcome);
             // A text is no hole; adding them up would say nothing.
-            if kind != Kind::Text {
+            if kind != HoleKind::Text {
                 groups
                     .entry((everywhere, language, true, None))
                     .or_default()
@@ -135,15 +135,15 @@ pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
             }
         }
     }
-    let row = |((_, language, _, kind), group): ((bool, &str, bool, Option<Kind>), Vec<&Outcome>)| {
-        summary(language, kind.map_or(ALL, Kind::as_str), &group)
+    let row = |((_, language, _, kind), group): ((bool, &str, bool, Option<HoleKind>), Vec<&Outcome>)| {
+        summary(language, kind.map_or(ALL, HoleKind::as_str), &group)
     };
     groups.into_iter().map(row).collect()
 }
 
 fn summary(language: &str, kind: &str, group: &[&Outcome]) -> Row {
-    let scores: Vec<&Score> = group.iter().filter_map(|outcome| outcome.score.as_ref()).collect();
-    let count = |of: fn(&Score) -> bool| scores.iter().filter(|score| of(score)).count();
+    let scores: Vec<&HoleScore> = group.iter().filter_map(|outcome| outcome.score.as_ref()).collect();
+    let count = |of: fn(&HoleScore) -> bool| scores.iter().filter(|score| of(score)).count();
     let counts = Counts {
         exact: count(|score| score.exact),
         correct: count(|score| score.correct),
@@ -154,7 +154,7 @@ fn summary(language: &str, kind: &str, group: &[&Outcome]) -> Row {
         empty: group.iter().filter(|outcome| outcome.empty.is_some()).count(),
     };
     let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
-    let sum = |of: fn(&Score) -> usize| scores.iter().map(|score| of(score)).sum::<usize>() as f64;
+    let sum = |of: fn(&HoleScore) -> usize| scores.iter().map(|score| of(score)).sum::<usize>() as f64;
     let similarity: f64 = scores.iter().map(|score| score.edit_similarity).sum();
     let read = || group.iter().filter_map(|outcome| Some((outcome.bits?, outcome.bytes)));
     Row {
@@ -258,14 +258,14 @@ pub(super) mod tests {
         let outcome = |language, kind, exact: bool, kept, bits| Outcome {
             language,
             kind,
-            score: Some(Score {
+            score: Some(HoleScore {
                 exact,
                 correct: exact,
                 first_line: exact,
                 edit_similarity: if exact { 1.0 } else { 0.5 },
                 kept,
                 shown: 4,
-                ..Score::default()
+                ..HoleScore::default()
             }),
             confidence: None,
             empty: (!exact).then_some("blank"),
@@ -274,16 +274,16 @@ pub(super) mod tests {
             first_token_ms: Some(bits * 2.0),
         };
         vec![
-            outcome("go", Kind::Line, true, 4, 5.0),
-            outcome("go", Kind::Line, false, 1, 15.0),
-            outcome("go", Kind::Block, true, 4, 40.0),
-            outcome("rust", Kind::Line, false, 0, 20.0),
+            outcome("go", HoleKind::Line, true, 4, 5.0),
+            outcome("go", HoleKind::Line, false, 1, 15.0),
+            outcome("go", HoleKind::Block, true, 4, 40.0),
+            outcome("rust", HoleKind::Line, false, 0, 20.0),
             Outcome {
                 score: None,
                 empty: None,
                 first_token_ms: None,
                 bytes: 100,
-                ..outcome("rust", Kind::Text, true, 0, 150.0)
+                ..outcome("rust", HoleKind::Text, true, 0, 150.0)
             },
         ]
     }

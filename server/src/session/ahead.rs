@@ -12,7 +12,7 @@ use ropey::Rope;
 
 use super::{EngineState, Session};
 use crate::completion::anchor::{Anchor, Moved};
-use crate::completion::in_flight::{Key, Run};
+use crate::completion::in_flight::{Run, RunKey};
 use crate::completion::plan::{self, Snapshot, Suggestion, Wanted};
 use crate::completion::trigger::{Multiline, Trigger};
 use crate::config::settings::LanguageSettings;
@@ -156,7 +156,7 @@ pub enum Step {
     /// It reads what stands around an anchor that takes the place of a document's.
     Read(NextAnchor, CompletionRequest),
     /// It goes on in this text.
-    Run(Key, Rope, CompletionRequest),
+    Run(RunKey, Rope, CompletionRequest),
 }
 
 impl Prospect {
@@ -204,7 +204,7 @@ impl Prospect {
             confidence: self.settings.confidence,
         };
         let plan = plan::plan(&snapshot, anchor.as_ref(), info, wanted).ok()?;
-        let key = Key {
+        let key = RunKey {
             document: self.document.clone(),
             version: 0,
             offset,

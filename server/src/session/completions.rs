@@ -10,7 +10,7 @@ use ropey::Rope;
 
 use super::ahead::NextAnchor;
 use crate::completion::anchor::Anchor;
-use crate::completion::in_flight::{Continuation, Key, Run, Waiter};
+use crate::completion::in_flight::{Continuation, Run, RunKey, Waiter};
 
 /// The state of all completions.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Completions {
     }
 
     /// A wait for a run that began before and is good for this place, too.
-    pub(super) fn join(&mut self, key: &Key, text: &Rope) -> Option<(Waiter, Continuation)> {
+    pub(super) fn join(&mut self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
         let whole = Continuation::whole(key.extent);
         let run = self.run.as_ref();
         let joined = run.and_then(|run| Some((run.join(key)?, whole)));
@@ -88,7 +88,7 @@ impl Completions {
     }
 
     /// Goes on with the run that was begun for the text that the user has accepted.
-    fn join_ahead(&mut self, key: &Key, text: &Rope) -> Option<(Waiter, Continuation)> {
+    fn join_ahead(&mut self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
         let (run, waiter) = self.ahead.take()?;
         let joined = run.continuation(key, text);
         match joined.is_some() {
@@ -103,7 +103,7 @@ impl Completions {
         &mut self,
         number: u64,
         engine: &Engine,
-        key: Key,
+        key: RunKey,
         text: Rope,
         request: CompletionRequest,
     ) -> Option<Waiter> {

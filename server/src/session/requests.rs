@@ -10,7 +10,7 @@ use ropey::Rope;
 use super::ahead::NextAnchor;
 use super::{EngineState, Session};
 use crate::completion::anchor::{Anchor, Moved};
-use crate::completion::in_flight::{Continuation, Key, Waiter};
+use crate::completion::in_flight::{Continuation, RunKey, Waiter};
 use crate::completion::plan::{self, Plan, Snapshot, Wanted};
 use crate::completion::reason::Reason;
 use crate::completion::selected::Selected;
@@ -279,7 +279,7 @@ impl Session {
         completions
             .next_anchor
             .take_if(|next| moved.is_some() || !next.is_in(name));
-        let key = Key {
+        let key = RunKey {
             document: name.clone(),
             version: request.version,
             offset: snapshot.offset,

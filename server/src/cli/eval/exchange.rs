@@ -14,7 +14,7 @@ use super::Task;
 use super::judged::{Judged, plan};
 use crate::completion::confidence::Written;
 use crate::completion::reason::Reason;
-use crate::eval::Kind;
+use crate::eval::HoleKind;
 
 /// A hole as others get it.
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ pub(super) fn judge(path: &Path, tasks: &[Task<'_>]) -> Result<Vec<Judged>, Fail
         let mut judged = Judged::new(task);
         let completion = completions.remove(task.hole.id.as_str());
         judged.outcome.bits = completion.as_ref().and_then(|completion| completion.bits);
-        if task.hole.kind != Kind::Text {
+        if task.hole.kind != HoleKind::Text {
             let written = Written {
                 text: completion.map(|completion| completion.text).unwrap_or_default(),
                 pieces: Vec::new(),

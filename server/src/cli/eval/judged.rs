@@ -15,7 +15,7 @@ use crate::completion::reason::Reason;
 use crate::completion::trigger::{Multiline, Trigger};
 use crate::documents::language;
 use crate::documents::syntax::Parsed;
-use crate::eval::{self, Cut, Outcome, Score};
+use crate::eval::{self, Cut, HoleScore, Outcome};
 
 /// A hole with what was suggested for it.
 pub(super) struct Judged {
@@ -76,7 +76,7 @@ impl Judged {
                 self.suggestion = (suggestion.text, replaces);
             }
             Err(reason) => {
-                self.outcome.score = Some(Score::default());
+                self.outcome.score = Some(HoleScore::default());
                 self.outcome.empty = Some(reason.as_str());
             }
         }

@@ -14,7 +14,7 @@ use super::judged::{Judged, plan};
 use crate::completion::confidence::Written;
 use crate::config::EngineFlags;
 use crate::config::settings::Settings;
-use crate::eval::Kind;
+use crate::eval::HoleKind;
 
 /// How long a hole may take: much longer than a user would wait, so that speed does not change what is measured.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
@@ -48,7 +48,7 @@ pub(super) fn load(flags: &EngineFlags, json: bool) -> Result<Engine, Failure> {
 
 fn one(engine: &Engine, task: &Task<'_>, confidence: f64) -> Result<Judged, RequestError> {
     let mut judged = Judged::new(task);
-    if task.hole.kind == Kind::Text {
+    if task.hole.kind == HoleKind::Text {
         judged.outcome.bits = loss(engine, task, Prompt::Plain(task.prefix.clone()), false)?;
         return Ok(judged);
     }

@@ -1,10 +1,10 @@
 use super::*;
 
-fn place(marked: &str, extent: Extent) -> Place {
+fn place(marked: &str, extent: Extent) -> Surroundings {
     let (before, after) = marked.split_once("$0").unwrap();
     let mut below = after.lines();
     let rest = below.next().unwrap_or_default();
-    Place {
+    Surroundings {
         above: before.rsplit('\n').nth(1).map(str::to_owned),
         before: before.rsplit('\n').next().unwrap_or_default().to_owned(),
         after: rest.to_owned(),
@@ -204,7 +204,7 @@ fn line_breaks_are_the_documents() {
 #[test]
 fn a_model_that_runs_on_is_stopped_after_the_block() {
     let ends = |marked: &str, written: &str, expected: &str| {
-        let place = Place {
+        let place = Surroundings {
             runs_on: true,
             ..place(marked, Extent::Block)
         };

@@ -94,22 +94,22 @@ fn plain(value: Value) -> Value {
 /// What VS Code's manifest must say of a key, beside its words.
 fn schema(key: &Key) -> Value {
     let mut schema = match key.kind {
-        Kind::Switch => json!({"type": "boolean"}),
-        Kind::Whole { from, to, .. } => json!({"type": "integer", "minimum": from, "maximum": to}),
-        Kind::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
-        Kind::Choice(words) => json!({"type": "string", "enum": words}),
-        Kind::Text => json!({"type": "string"}),
-        Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        KeyKind::Switch => json!({"type": "boolean"}),
+        KeyKind::Whole { from, to, .. } => json!({"type": "integer", "minimum": from, "maximum": to}),
+        KeyKind::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        KeyKind::Choice(words) => json!({"type": "string", "enum": words}),
+        KeyKind::Text => json!({"type": "string"}),
+        KeyKind::Texts => json!({"type": "array", "items": {"type": "string"}}),
     };
     if let Default::Is(text) = key.default {
         schema["default"] = plain(text.parse().unwrap());
-    } else if key.kind == Kind::Text {
+    } else if key.kind == KeyKind::Text {
         schema["default"] = json!("");
     } else if !key.name.contains("<id>") {
         schema["type"] = json!([schema["type"], "null"]);
         schema["default"] = Value::Null;
     }
-    if key.place == Place::Trusted {
+    if key.place == KeyPlace::Trusted {
         schema["scope"] = json!("machine");
     }
     schema
@@ -141,8 +141,8 @@ fn vs_code_offers_every_key_that_can_be_set_to_several_values() {
         }
     }
     let settable = |key: &&Key| {
-        let has_one_value = matches!(key.kind, Kind::Whole { from, to, .. } if from == to);
-        matches!(key.place, Place::Everywhere | Place::Trusted) && !has_one_value
+        let has_one_value = matches!(key.kind, KeyKind::Whole { from, to, .. } if from == to);
+        matches!(key.place, KeyPlace::Everywhere | KeyPlace::Trusted) && !has_one_value
     };
     let expected: serde_json::Map<_, _> = KEYS
         .iter()

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use codegemma_model::plain_file::FileError;
 
 use super::{MOST_BYTES, TOO_LONG};
-use crate::context::imports::{Layout, Place};
+use crate::context::imports::{ImportPlace, Layout};
 use crate::context::prompt_path;
 use crate::documents::language::{self, Language};
 use crate::policy::placed_file::PlacedFile;
@@ -55,17 +55,17 @@ impl Disk {
     }
 
     /// The first of these places that is there: a file, or the files of a folder in the language.
-    pub(super) fn first(&mut self, places: &[Place], language: &'static Language) -> Vec<String> {
+    pub(super) fn first(&mut self, places: &[ImportPlace], language: &'static Language) -> Vec<String> {
         for place in places {
             match place {
-                Place::File(path) if self.is_file(path) => return vec![path.clone()],
-                Place::Folder(path) => {
+                ImportPlace::File(path) if self.is_file(path) => return vec![path.clone()],
+                ImportPlace::Folder(path) => {
                     let files = self.folder(path, language);
                     if !files.is_empty() {
                         return files.into_iter().take(MOST_OF_FOLDER).collect();
                     }
                 }
-                Place::File(_) => {}
+                ImportPlace::File(_) => {}
             }
         }
         Vec::new()

@@ -3,7 +3,7 @@
 //! Pure. What another crate is called is not known here, so that only paths inside the crate are found.
 
 use super::super::path::{folder, join, name, stem};
-use super::{Place, files};
+use super::{ImportPlace, files};
 
 /// The most paths that one `use` is taken apart into.
 const MOST: usize = 32;
@@ -12,7 +12,7 @@ const MOST: usize = 32;
 const DEEPEST: usize = 16;
 
 /// The file of a module that this file declares.
-pub(super) fn module(module: &str, path: &str) -> Vec<Place> {
+pub(super) fn module(module: &str, path: &str) -> Vec<ImportPlace> {
     let below = children(path);
     files([
         join(&below, &format!("{module}.rs")),
@@ -21,11 +21,11 @@ pub(super) fn module(module: &str, path: &str) -> Vec<Place> {
 }
 
 /// The files that the paths of a `use` may lead to.
-pub(super) fn uses(tree: &str, path: &str) -> Vec<Vec<Place>> {
+pub(super) fn uses(tree: &str, path: &str) -> Vec<Vec<ImportPlace>> {
     let mut paths = Vec::new();
     let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
     flatten("", &tree, DEEPEST, &mut paths);
-    let mut found: Vec<Vec<Place>> = Vec::new();
+    let mut found: Vec<Vec<ImportPlace>> = Vec::new();
     for used in paths {
         let places = resolve(&used, path);
         if !places.is_empty() && !found.contains(&places) {
@@ -63,7 +63,7 @@ fn flatten(before: &str, tree: &str, depth_left: usize, paths: &mut Vec<String>)
     flatten(&before, &inner[start..], depth_left - 1, paths);
 }
 
-fn resolve(used: &str, path: &str) -> Vec<Place> {
+fn resolve(used: &str, path: &str) -> Vec<ImportPlace> {
     let mut segments = used
         .split("::")
         .map(str::trim)

@@ -12,8 +12,8 @@ fn check(path: &str, text: &str, expected: &[&[&str]]) {
         .into_iter()
         .map(|places| {
             let shown = |place| match place {
-                Place::File(path) => path,
-                Place::Folder(path) => format!("{path}/"),
+                ImportPlace::File(path) => path,
+                ImportPlace::Folder(path) => format!("{path}/"),
             };
             places.into_iter().map(shown).collect()
         })
@@ -26,7 +26,7 @@ fn check(path: &str, text: &str, expected: &[&[&str]]) {
 fn may_mean(path: &str, text: &str, expected: &str) {
     let language = language::of_path(std::path::Path::new(path)).expect("the language is known");
     let found = imports(text, language, path, &Layout::default());
-    let place = Place::File(expected.to_owned());
+    let place = ImportPlace::File(expected.to_owned());
     assert!(
         found.iter().flatten().any(|found| *found == place),
         "{expected} is not in {found:?}"

@@ -1,6 +1,6 @@
 use super::candidates;
 use crate::documents::language;
-use crate::eval::holes::{Kind, SourceFile};
+use crate::eval::holes::{HoleKind, SourceFile};
 use crate::eval::random::Random;
 
 fn file(path: &str, text: &str) -> SourceFile {
@@ -13,22 +13,22 @@ fn file(path: &str, text: &str) -> SourceFile {
 
 /// The holes of a kind, as what was cut out, in the order of the text.
 #[track_caller]
-fn holes(path: &str, kind: Kind, text: &str) -> Vec<String> {
+fn holes(path: &str, kind: HoleKind, text: &str) -> Vec<String> {
     let found = candidates(&file(path, text), &mut Random::new(1, "test"));
-    let at = Kind::HOLES.iter().position(|known| *known == kind).unwrap();
+    let at = HoleKind::HOLES.iter().position(|known| *known == kind).unwrap();
     let mut ranges = found.kinds[at].clone();
     ranges.sort_by_key(|range| (range.start, range.end));
     ranges.into_iter().map(|range| text[range].to_owned()).collect()
 }
 
 #[track_caller]
-fn check(path: &str, kind: Kind, text: &str, expected: &[&str]) {
+fn check(path: &str, kind: HoleKind, text: &str, expected: &[&str]) {
     assert_eq!(holes(path, kind, text), expected, "{} in {text:?}", kind.as_str());
 }
 
 #[test]
 fn closing_brackets_are_found_by_the_tree() {
-    let check = |path, text, expected: &[&str]| check(path, Kind::Bracket, text, expected);
+    let check = |path, text, expected: &[&str]| check(path, HoleKind::Bracket, text, expected);
     check(
         "a.rs",
         "fn f() {\n    g(h(x)); // )\n    \")\";\n}\n",
@@ -52,7 +52,7 @@ fn closing_brackets_are_found_by_the_tree() {
 /// Which names get a hole: the truths vary with what was typed before them.
 #[track_caller]
 fn check_names(path: &str, text: &str, names: &[&str]) {
-    let found = holes(path, Kind::Identifier, text);
+    let found = holes(path, HoleKind::Identifier, text);
     assert_eq!(found.len(), names.len(), "{found:?}");
     for (rest, name) in found.iter().zip(names) {
         assert!(name.ends_with(rest.as_str()) && rest.len() < name.len(), "{found:?}");
@@ -88,7 +88,7 @@ fn names_that_stand_earlier_are_finished() {
 /// The statements that end their line, whose last one to eight characters may be cut out.
 #[track_caller]
 fn check_statements(path: &str, text: &str, statements: &[&str]) {
-    let found = holes(path, Kind::StatementEnd, text);
+    let found = holes(path, HoleKind::StatementEnd, text);
     assert_eq!(found.len(), statements.len(), "{found:?}");
     for (end, statement) in found.iter().zip(statements) {
         assert!(
@@ -130,7 +130,7 @@ fn the_ends_of_statements_are_the_ends_of_their_lines() {
 
 #[test]
 fn lines_are_cut_between_tokens() {
-    let check = |path, text: &str, expected: &[&str]| check(path, Kind::Line, text, expected);
+    let check = |path, text: &str, expected: &[&str]| check(path, HoleKind::Line, text, expected);
     check("a.rs", "let x = f(1);\n", &["x = f(1);", "= f(1);", "f(1);", "(1);"]);
     check(
         "a.py",
@@ -156,7 +156,7 @@ fn tokens_are_cut_inside() {
         ("a.c", "int value = other(12);\n"),
         ("a.ts", "const value = other(`text`);\n"),
     ] {
-        let found = holes(path, Kind::Token, text);
+        let found = holes(path, HoleKind::Token, text);
         assert!(!found.is_empty(), "{path}");
         let line = text.trim_end();
         for middle in found {
@@ -173,7 +173,7 @@ fn tokens_are_cut_inside() {
 
 #[test]
 fn nodes_are_whole_and_have_text_on_both_sides() {
-    let check = |path, text, expected: &[&str]| check(path, Kind::Node, text, expected);
+    let check = |path, text, expected: &[&str]| check(path, HoleKind::Node, text, expected);
     check(
         "a.rs",
         "fn f(a: u8) -> u8 {\n    g(1 + a) * 2\n}\n",
@@ -195,7 +195,7 @@ fn nodes_are_whole_and_have_text_on_both_sides() {
 
 #[test]
 fn bodies_are_cut_after_their_opening_or_where_they_begin() {
-    let check = |path, text: &str, expected: &[&str]| check(path, Kind::Block, text, expected);
+    let check = |path, text: &str, expected: &[&str]| check(path, HoleKind::Block, text, expected);
     check(
         "a.rs",
         "fn f() {\n    a();\n    b();\n}\n",
@@ -236,8 +236,8 @@ fn bodies_are_cut_after_their_opening_or_where_they_begin() {
 
 #[test]
 fn what_the_grammar_cannot_read_is_left_alone() {
-    assert_eq!(holes("a.rs", Kind::Bracket, "@@ ((( fn\n"), Vec::<String>::new());
-    for kind in Kind::HOLES {
+    assert_eq!(holes("a.rs", HoleKind::Bracket, "@@ ((( fn\n"), Vec::<String>::new());
+    for kind in HoleKind::HOLES {
         assert_eq!(holes("a.py", kind, ""), Vec::<String>::new());
     }
 }
@@ -248,7 +248,7 @@ fn holes_do_not_overlap() {
     let random = &mut Random::new(1, "");
     let mut found = candidates(&file, random);
     let mut taken = Vec::new();
-    for kind in (0..Kind::HOLES.len()).cycle().take(50) {
+    for kind in (0..HoleKind::HOLES.len()).cycle().take(50) {
         taken.extend(found.take(kind, random));
     }
     taken.sort_by_key(|range| range.start);

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Hole, Kind, SourceFile, others_suffixes, sample};
+use super::{Hole, HoleKind, SourceFile, others_suffixes, sample};
 use crate::documents::language;
 
 fn corpus() -> Vec<SourceFile> {
@@ -43,7 +43,7 @@ fn counts<K: Ord>(holes: &[Hole], key: impl Fn(&Hole) -> K) -> BTreeMap<K, usize
 fn holes_are_spread_evenly() {
     let files = corpus();
     let holes = sample(&files, 140, 1);
-    let (texts, holes): (Vec<Hole>, Vec<Hole>) = holes.into_iter().partition(|hole| hole.kind == Kind::Text);
+    let (texts, holes): (Vec<Hole>, Vec<Hole>) = holes.into_iter().partition(|hole| hole.kind == HoleKind::Text);
     assert_eq!(holes.len(), 140);
     let pairs = counts(&holes, |hole| (hole.language, hole.kind));
     assert_eq!(pairs.len(), 14);
@@ -64,7 +64,7 @@ fn the_number_holds_and_a_language_has_a_text() {
     let files = corpus();
     for count in [1, 6, 13, 15, 99] {
         let holes = sample(&files, count, 5);
-        let texts = holes.iter().filter(|hole| hole.kind == Kind::Text).count();
+        let texts = holes.iter().filter(|hole| hole.kind == HoleKind::Text).count();
         assert_eq!((holes.len() - texts, texts), (count, (count / 10).max(2)));
     }
     // Where there is not enough, there are fewer.
@@ -99,7 +99,7 @@ fn texts_are_whole_lines() {
     for hole in sample(&files, 200, 3) {
         let text = &files[hole.file].text;
         assert!(text.is_char_boundary(hole.range.start) && !text[hole.range.clone()].trim().is_empty());
-        if hole.kind == Kind::Text {
+        if hole.kind == HoleKind::Text {
             assert!(hole.range.len() <= 1500);
             assert!(hole.range.start == 0 || text[..hole.range.start].ends_with('\n'));
             assert!(text[..hole.range.end].ends_with('\n'));
@@ -112,9 +112,9 @@ fn another_hole_s_suffix_is_never_its_own() {
     let holes = sample(&corpus(), 60, 1);
     let others = others_suffixes(&holes, 1);
     for (at, other) in others.iter().enumerate() {
-        assert_eq!(other.is_none(), holes[at].kind == Kind::Text);
+        assert_eq!(other.is_none(), holes[at].kind == HoleKind::Text);
         let Some(other) = *other else { continue };
-        assert_ne!((other, holes[other].kind), (at, Kind::Text));
+        assert_ne!((other, holes[other].kind), (at, HoleKind::Text));
         assert_eq!(holes[other].language, holes[at].language);
     }
     assert_eq!(others, others_suffixes(&holes, 1));
