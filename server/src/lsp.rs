@@ -156,7 +156,7 @@ async fn serve_streams(
     let in_good_order = {
         let mut session = shared.lock();
         session.end();
-        session.shut_down
+        session.is_shut_down()
     };
     tracing::info!("{}", *shared.statistics());
     shared.end_engines();
@@ -240,7 +240,7 @@ impl LanguageServer for Backend {
         let said = Introduction::read(&params.initialization_options.unwrap_or_default());
         let encoding = said.encoding;
         tracing::info!("columns are counted as {encoding:?}");
-        self.shared.lock().encoding = encoding;
+        self.shared.lock().count_columns(encoding);
         if let Some(process) = said.process {
             self.presence.is_process(process);
         }
@@ -260,8 +260,7 @@ impl LanguageServer for Backend {
 
     async fn shutdown(&self) -> Result<()> {
         let mut session = self.shared.lock();
-        session.shut_down = true;
-        session.end();
+        session.shut_down();
         drop(session);
         // Editors give a server two seconds from here on.
         self.shared.end_engines();

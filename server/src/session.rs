@@ -5,8 +5,10 @@
 
 mod ahead;
 mod completions;
+mod engine_slot;
 mod judging;
 mod notebooks;
+mod protocol;
 mod requests;
 mod trees;
 
@@ -28,72 +30,33 @@ use crate::policy::files::FilePolicy;
 use crate::process::panics::fault;
 pub use ahead::{Prospect, Reading};
 use completions::Completions;
+use engine_slot::EngineSlot;
+pub use engine_slot::EngineState;
 use judging::Judgements;
 pub use judging::Judging;
+use protocol::ProtocolState;
 pub use requests::{Begun, Planned, Request};
 use trees::Trees;
 
-/// How far the engine is.
-#[derive(Clone)]
-pub enum EngineState {
-    /// The model is being read.
-    Loading,
-    /// Requests are served.
-    Ready(Arc<Engine>),
-    /// The model could not be loaded; the message says what to do.
-    Failed(String),
-}
-
-/// The state of the server.
+/// The state of the server: documents, completions under way, context jobs, the engine and the conversation, each in its own
+/// hands.
+#[derive(Default)]
 pub struct Session {
-    /// How the client counts columns.
-    pub encoding: Encoding,
+    protocol: ProtocolState,
+    engine: EngineSlot,
+    /// What the configuration says.
+    settings: Settings,
     /// The folders that are open.
     roots: Roots,
-    /// What the configuration says.
-    pub settings: Settings,
-    /// How far the engine is.
-    pub engine: EngineState,
-    /// Whether its model is the starter that comes with the program.
-    pub starter: bool,
-    /// How many requests wait for the engine.
-    pub waiting: usize,
-    /// How many settings have come that are not taken over yet.
-    pub settings_to_come: usize,
-    /// The client said that it is going to leave.
-    pub shut_down: bool,
     documents: HashMap<String, Document>,
     notebooks: HashMap<String, Notebook>,
+    trees: Trees,
     /// What the model is shown with the documents.
     contexts: ContextQueue,
+    completions: Completions,
+    /// Which files the model may see.
     policy: Arc<FilePolicy>,
     judgements: Judgements,
-    trees: Trees,
-    completions: Completions,
-    ended: bool,
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Self {
-            encoding: Encoding::default(),
-            roots: Roots::default(),
-            settings: Settings::default(),
-            engine: EngineState::Loading,
-            starter: false,
-            waiting: 0,
-            settings_to_come: 0,
-            shut_down: false,
-            documents: HashMap::new(),
-            notebooks: HashMap::new(),
-            contexts: ContextQueue::default(),
-            policy: Arc::default(),
-            judgements: Judgements::default(),
-            trees: Trees::default(),
-            completions: Completions::default(),
-            ended: false,
-        }
-    }
 }
 
 impl Session {
@@ -138,7 +101,7 @@ impl Session {
     /// A document was edited. `None` if it is not open.
     pub fn change(&mut self, name: &str, version: i32, changes: &mut [Change]) -> Option<Result<(), Stale>> {
         let document = self.documents.get_mut(name)?;
-        let applied = document.apply(version, changes, self.encoding);
+        let applied = document.apply(version, changes, self.protocol.encoding);
         fault("change");
         self.completions.changed(name, &document.text);
         match applied {
@@ -178,11 +141,9 @@ impl Session {
 
     /// The next choice of context to make, elsewhere.
     pub fn context_job(&mut self) -> Option<ContextJob> {
-        let EngineState::Ready(engine) = &self.engine else {
-            return None;
-        };
+        let engine = self.engine.ready()?;
         let context_tokens = engine.info().context_tokens;
-        let context_job = (!self.ended).then(|| {
+        let context_job = (!self.protocol.ended).then(|| {
             let visible = |name: &str| self.judgements.is_visible(name) == Some(true);
             let documents = &self.documents;
             self.contexts
@@ -221,18 +182,95 @@ impl Session {
 
     /// The client goes: what runs is stopped, and nothing new begins.
     pub fn end(&mut self) {
-        self.ended = true;
+        self.protocol.ended = true;
         self.completions.cancel();
     }
 
     /// The engine, which the session has no use for once it has ended.
     pub fn take_engine(&mut self) -> EngineState {
-        std::mem::replace(&mut self.engine, EngineState::Loading)
+        self.engine.take()
+    }
+
+    /// How far the engine is.
+    pub fn engine(&self) -> &EngineState {
+        self.engine.state()
+    }
+
+    /// Whether the model is the starter that comes with the program.
+    pub fn has_starter(&self) -> bool {
+        self.engine.is_starter()
+    }
+
+    /// An engine serves from now on.
+    pub fn serve(&mut self, engine: Arc<Engine>, starter: bool) {
+        self.engine.serve(engine, starter);
+    }
+
+    /// The engine is what it was before another one was tried, or failed.
+    pub fn set_engine(&mut self, state: EngineState) {
+        self.engine.set(state);
+    }
+
+    /// What the configuration says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The client counts columns in this way.
+    pub fn count_columns(&mut self, encoding: Encoding) {
+        self.protocol.encoding = encoding;
+    }
+
+    /// How the client counts columns.
+    pub fn encoding(&self) -> Encoding {
+        self.protocol.encoding
+    }
+
+    /// A request waits for the engine. Says whether it is the only one.
+    pub fn begin_wait(&mut self) -> bool {
+        self.protocol.waiting += 1;
+        self.protocol.waiting == 1
+    }
+
+    /// It waits no more.
+    pub fn end_wait(&mut self) {
+        self.protocol.waiting -= 1;
+    }
+
+    /// Whether requests wait for the engine.
+    pub fn is_busy(&self) -> bool {
+        self.protocol.waiting > 0
+    }
+
+    /// Settings have come that are to be taken over.
+    pub fn expect_settings(&mut self) {
+        self.protocol.settings_to_come += 1;
+    }
+
+    /// They were taken over.
+    pub fn settings_taken(&mut self) {
+        self.protocol.settings_to_come -= 1;
+    }
+
+    /// Whether settings have come that are not taken over yet.
+    pub fn expects_settings(&self) -> bool {
+        self.protocol.settings_to_come > 0
+    }
+
+    /// The client says that it is going to leave.
+    pub fn shut_down(&mut self) {
+        self.protocol.shut_down = true;
+        self.end();
+    }
+
+    /// Whether the client said that it was going to leave.
+    pub fn is_shut_down(&self) -> bool {
+        self.protocol.shut_down
     }
 
     /// Whether the client is going or gone.
     pub fn has_ended(&self) -> bool {
-        self.ended
+        self.protocol.ended
     }
 
     /// The version of an open document.

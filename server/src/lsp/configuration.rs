@@ -122,16 +122,16 @@ impl Shared {
         anew: bool,
         change: impl FnOnce(&Shared, &mut Configuration) -> Vec<String> + Send + 'static,
     ) {
-        self.lock().settings_to_come += 1;
+        self.lock().expect_settings();
         let shared = self.clone();
         let posted = self.lanes.files.post(move || {
             // Where it panics, that is told, and the settings stay what they were.
             let _ = fenced(|| shared.change_config(anew, |configuration| change(&shared, configuration)));
-            shared.lock().settings_to_come -= 1;
+            shared.lock().settings_taken();
             shared.known.send_replace(());
         });
         if !posted {
-            self.lock().settings_to_come -= 1;
+            self.lock().settings_taken();
         }
     }
 
@@ -154,7 +154,7 @@ impl Shared {
         let off = settings.is_off();
         {
             let mut session = self.lock();
-            if session.settings != settings {
+            if *session.settings() != settings {
                 for message in session.configure(settings) {
                     self.outbox
                         .message(MessageType::WARNING, format!("CodeGemma: {message}"));

@@ -91,7 +91,7 @@ impl Shared {
     /// Loads the model again where its file was changed while it was in use, or after it could not be loaded: when nobody
     /// writes to it any more. Costs a system call or two.
     pub(super) fn look_at_model(self: &Arc<Self>) {
-        let engine = self.lock().engine.clone();
+        let engine = self.lock().engine().clone();
         match engine {
             EngineState::Loading => {}
             EngineState::Ready(engine) => {
@@ -114,7 +114,9 @@ impl Shared {
             loader.before = Some(session.reload());
             loader.version = None;
             loader.looked = None;
-            session.engine = EngineState::Failed(format!("{message}; it is loaded again when it is whole"));
+            session.set_engine(EngineState::Failed(format!(
+                "{message}; it is loaded again when it is whole"
+            )));
             self.tell(&session, None);
         }
         self.load_when_whole();
@@ -156,7 +158,7 @@ impl Shared {
                 }
                 shared.run_jobs(&mut shared.lock());
             }
-            let words = match &shared.lock().engine {
+            let words = match shared.lock().engine() {
                 EngineState::Failed(message) => message.clone(),
                 EngineState::Loading | EngineState::Ready(_) => "the model is loaded".to_owned(),
             };
@@ -209,8 +211,7 @@ impl Shared {
         let mut session = self.lock();
         match engine {
             Ok((engine, starter)) => {
-                session.starter = starter;
-                session.engine = EngineState::Ready(Arc::new(engine));
+                session.serve(Arc::new(engine), starter);
             }
             Err(message) => {
                 tracing::error!("{message}");
@@ -225,7 +226,7 @@ impl Shared {
                 };
                 self.outbox
                     .message(MessageType::ERROR, format!("CodeGemma: {message}{goes_on}"));
-                session.engine = before.unwrap_or(EngineState::Failed(message));
+                session.set_engine(before.unwrap_or(EngineState::Failed(message)));
             }
         }
         self.tell(&session, None);

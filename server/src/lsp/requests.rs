@@ -90,15 +90,14 @@ impl Shared {
             let launched = session.launch(request, planned);
             shared.run_jobs(&mut session);
             let (begun, waiter) = launched?;
-            session.waiting += 1;
-            if session.waiting == 1 {
+            if session.begin_wait() {
                 shared.tell(&session, None);
             }
             let waiting = Waiting {
                 shared: shared.clone(),
                 begun: Arc::new(begun),
-                encoding: session.encoding,
-                deadline: session.settings.deadline,
+                encoding: session.encoding(),
+                deadline: session.settings().deadline,
                 since: String::new(),
                 last_request: None,
                 reason: None,
@@ -155,7 +154,7 @@ impl Shared {
         if unjudged {
             self.judge(&mut session);
         }
-        unjudged || session.settings_to_come > 0
+        unjudged || session.expects_settings()
     }
 
     /// What the model is shown at a place, and why.
@@ -334,7 +333,7 @@ fn reason(error: &RequestError) -> Reason {
 impl Drop for Waiting {
     fn drop(&mut self) {
         let mut session = self.shared.lock();
-        session.waiting -= 1;
+        session.end_wait();
         // Without it the client did not wait for the answer.
         if self.last_request.is_some() {
             self.shared.statistics().count_answer(self.reason);

@@ -101,8 +101,8 @@ impl LastRequest {
 
 /// The status of a session.
 pub(super) fn status(session: &Session, last_request: Option<LastRequest>) -> StatusParams {
-    let (state, message, model) = match &session.engine {
-        _ if session.settings.is_off() => {
+    let (state, message, model) = match session.engine() {
+        _ if session.settings().is_off() => {
             let message = "completion is switched off; the setting enabled switches it on";
             (State::Off, message.to_owned(), None)
         }
@@ -110,8 +110,8 @@ pub(super) fn status(session: &Session, last_request: Option<LastRequest>) -> St
         EngineState::Failed(message) => (State::Error, message.clone(), None),
         EngineState::Ready(engine) => {
             let info = engine.info();
-            let state = if session.waiting > 0 { State::Busy } else { State::Ready };
-            let message = if session.starter {
+            let state = if session.is_busy() { State::Busy } else { State::Ready };
+            let message = if session.has_starter() {
                 format!("completions are served; {}", starter::NOTE)
             } else if info.fill_in_the_middle {
                 "completions are served".to_owned()

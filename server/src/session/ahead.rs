@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use codegemma_model::{CompletionRequest, Engine, Finish, Prompt};
 use ropey::Rope;
 
-use super::{EngineState, Session};
+use super::Session;
 use crate::completion::anchor::{Anchor, Moved};
 use crate::completion::in_flight::{Run, RunKey};
 use crate::completion::plan::{self, Snapshot, Suggestion, Wanted};
@@ -218,10 +218,8 @@ impl Prospect {
 
 impl Session {
     fn idle(&self) -> Option<Idle> {
-        let EngineState::Ready(engine) = &self.engine else {
-            return None;
-        };
-        (!self.ended).then(|| Idle {
+        let engine = self.engine.ready()?;
+        (!self.protocol.ended).then(|| Idle {
             engine: engine.clone(),
             share: self.settings.idle_share,
         })
@@ -253,7 +251,7 @@ impl Session {
 
     /// Has a document read that may still be.
     pub fn read_ahead(&self, reading: &Reading, request: CompletionRequest) {
-        if self.judgements.is_visible(&reading.document) == Some(true) && !self.ended {
+        if self.judgements.is_visible(&reading.document) == Some(true) && !self.protocol.ended {
             reading.idle.read(request, Arc::default());
         }
     }
@@ -273,7 +271,10 @@ impl Session {
 
     /// Has the engine take a step, unless things are not what they were.
     pub fn go_ahead(&mut self, prospect: &Prospect, step: Step) {
-        if self.ended || !self.is_revision(prospect.revision) || !self.documents.contains_key(&prospect.document) {
+        if self.protocol.ended
+            || !self.is_revision(prospect.revision)
+            || !self.documents.contains_key(&prospect.document)
+        {
             return;
         }
         match step {

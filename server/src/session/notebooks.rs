@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{EngineState, Session};
+use super::Session;
 use crate::documents::notebook::{self, Cell, Notebook};
 
 impl Session {
@@ -49,10 +49,10 @@ impl Session {
 
     /// What the model is shown above a document, which is something where that is a cell.
     pub(super) fn above(&mut self, name: &str) -> Arc<str> {
-        let context_tokens = match &self.engine {
-            EngineState::Ready(engine) => engine.info().context_tokens,
-            EngineState::Loading | EngineState::Failed(_) => return Arc::default(),
+        let Some(engine) = self.engine.ready() else {
+            return Arc::default();
         };
+        let context_tokens = engine.info().context_tokens;
         let documents = &self.documents;
         let cell = |name: &str| {
             let document = documents.get(name).filter(|document| document.is_current())?;

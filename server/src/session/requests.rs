@@ -180,7 +180,7 @@ impl Session {
         self.contexts.used(name, last.map(|last| at.line.min(last)));
         self.judge_now_and_then();
         // Settings that have come may switch on what is off.
-        if self.settings_to_come == 0 {
+        if !self.expects_settings() {
             self.engine_for(None)?;
         }
         let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;
@@ -196,7 +196,7 @@ impl Session {
             at,
             trigger,
             entry,
-            encoding: self.encoding,
+            encoding: self.encoding(),
             version: document.version,
             text: document.text.clone(),
             language: document.language.clone(),
@@ -208,14 +208,14 @@ impl Session {
 
     /// The engine, where one serves and something is to be suggested, in this language if one is given.
     fn engine_for(&self, language: Option<&str>) -> Result<Arc<Engine>, Reason> {
-        if self.ended {
+        if self.protocol.ended {
             return Err(Reason::Cancelled);
         }
         let is_off = language.is_some_and(|language| !self.settings.of(language).enabled);
         if is_off || self.settings.is_off() {
             return Err(Reason::Disabled);
         }
-        match &self.engine {
+        match self.engine() {
             EngineState::Loading => Err(Reason::Loading),
             EngineState::Failed(_) => Err(Reason::NoModel),
             EngineState::Ready(engine) => Ok(engine.clone()),
@@ -258,7 +258,7 @@ impl Session {
             }
             unplanned.reason
         })?;
-        if self.ended {
+        if self.protocol.ended {
             return Err(Reason::Cancelled);
         }
         let document = self.documents.get(name).ok_or(Reason::UnknownDocument)?;

@@ -13,7 +13,7 @@ fn start(session: &mut Session) -> Option<Reason> {
 fn without_an_engine_the_reason_is_its_state() {
     let mut session = Session::default();
     assert_eq!(start(&mut session), Some(Reason::Loading));
-    session.engine = EngineState::Failed("no".to_owned());
+    session.set_engine(EngineState::Failed("no".to_owned()));
     assert_eq!(start(&mut session), Some(Reason::NoModel));
     session.end();
     assert_eq!(start(&mut session), Some(Reason::Cancelled));

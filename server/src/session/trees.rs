@@ -58,7 +58,7 @@ impl Session {
 
     /// The next tree to make, elsewhere, and the document that it belongs to; `None` while one is being made.
     pub fn parse_job(&mut self) -> Option<(String, Job)> {
-        if self.ended || self.trees.busy {
+        if self.protocol.ended || self.trees.busy {
             return None;
         }
         while let Some(name) = self.trees.wanted.pop() {
