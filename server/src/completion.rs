@@ -5,13 +5,13 @@
 //!
 //! The language server and the command line share it. It must not know the protocol or files on disk.
 
-pub mod anchor;
-pub mod confidence;
-pub mod in_flight;
-pub mod plan;
-pub mod reason;
-pub mod refinement;
-pub mod selected;
-pub mod shown;
-pub mod syntax_check;
-pub mod trigger;
+pub(crate) mod anchor;
+pub(crate) mod confidence;
+pub(crate) mod in_flight;
+pub(crate) mod plan;
+pub(crate) mod reason;
+pub(crate) mod refinement;
+pub(crate) mod selected;
+pub(crate) mod shown;
+pub(crate) mod syntax_check;
+pub(crate) mod trigger;

@@ -6,20 +6,20 @@
 mod engine;
 mod file;
 mod flags;
-pub mod keys;
+pub(crate) mod keys;
 mod layer;
-pub mod roots;
-pub mod settings;
+pub(crate) mod roots;
+pub(crate) mod settings;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-pub use engine::EngineChoice;
-pub use file::NAME as FILE_NAME;
-pub use flags::EngineFlags;
-pub use layer::{Layer, Origin, Setting, says_nothing};
+pub(crate) use engine::EngineChoice;
+pub(crate) use file::NAME as FILE_NAME;
+pub(crate) use flags::EngineFlags;
+pub(crate) use layer::{Layer, Origin, Setting, says_nothing};
 
 use file::File;
 use keys::{Found, KEYS, KeyKind, KeyPlace};
@@ -29,7 +29,7 @@ use crate::models::path;
 
 /// What every place sets.
 #[derive(Debug, Clone, Default)]
-pub struct Config {
+pub(crate) struct Config {
     user: Option<File>,
     workspaces: Vec<Workspace>,
     client: Layer,
@@ -46,7 +46,7 @@ struct Workspace {
 
 impl Config {
     /// What flags and environment variables set, without any file.
-    pub fn new(flags: Layer) -> Self {
+    pub(crate) fn new(flags: Layer) -> Self {
         Self {
             flags,
             ..Self::default()
@@ -55,7 +55,7 @@ impl Config {
 
     /// Reads the user's file and those of the workspaces with these roots. The first root's wins over the others'.
     #[must_use]
-    pub fn with_files(self, roots: &[PathBuf]) -> Self {
+    pub(crate) fn with_files(self, roots: &[PathBuf]) -> Self {
         let workspace = |root: &PathBuf| Workspace {
             root: root.clone(),
             file: File::of_workspace(root),
@@ -68,7 +68,7 @@ impl Config {
     }
 
     /// Reads the files again.
-    pub fn reread(&mut self) {
+    pub(crate) fn reread(&mut self) {
         for file in self.files_mut() {
             file.reread();
         }
@@ -77,7 +77,7 @@ impl Config {
     /// Takes over a client's section, and says what it could not take. What the client set before and does not set here is
     /// not set any more, but for what it can say at the `start` only. A client that said something at the start and has no
     /// section later, which is `null`, keeps to what it said.
-    pub fn set_client(&mut self, section: &Value, start: bool) -> Vec<String> {
+    pub(crate) fn set_client(&mut self, section: &Value, start: bool) -> Vec<String> {
         if section.is_null() && !self.client_has_section {
             return Vec::new();
         }
@@ -98,13 +98,13 @@ impl Config {
     }
 
     /// Keeps what the client set in a configuration before.
-    pub fn keep_client(&mut self, before: Self) {
+    pub(crate) fn keep_client(&mut self, before: Self) {
         self.client = before.client;
         self.client_has_section = before.client_has_section;
     }
 
     /// What is wrong with the files, or ignored in them.
-    pub fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         let untrusted = self.workspaces.iter().filter_map(|workspace| self.distrust(workspace));
         let files = self
             .user
@@ -114,18 +114,18 @@ impl Config {
     }
 
     /// Where the user's own file is, or would be.
-    pub fn user_file(&self) -> Option<&Path> {
+    pub(crate) fn user_file(&self) -> Option<&Path> {
         self.user.as_ref().map(|file| file.path.as_path())
     }
 
     /// Where the files are, or would be.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let workspaces = self.workspaces.iter().map(|workspace| workspace.file.path.as_path());
         self.user_file().into_iter().chain(workspaces)
     }
 
     /// What holds.
-    pub fn effective(&self) -> Effective {
+    pub(crate) fn effective(&self) -> Effective {
         let mut effective = Effective::default();
         if let Some(user) = &self.user {
             effective.lay(&user.layer, true);
@@ -198,7 +198,7 @@ impl Config {
 }
 
 /// Whether a table that a client sends has something that is set here.
-pub fn has_settings(table: &Value) -> bool {
+pub(crate) fn has_settings(table: &Value) -> bool {
     let names = table.as_object().into_iter().flat_map(|table| table.keys());
     names
         .map(|name| keys::find(&[name]))
@@ -212,7 +212,7 @@ fn canonical(path: &Path) -> PathBuf {
 
 /// The values that hold, by name, and where each comes from. What is not here has its default.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Effective(BTreeMap<String, Setting>);
+pub(crate) struct Effective(BTreeMap<String, Setting>);
 
 impl Effective {
     fn lay(&mut self, layer: &Layer, trusted: bool) {
@@ -231,18 +231,18 @@ impl Effective {
     }
 
     /// The value of a key that was set somewhere.
-    pub fn get(&self, name: &str) -> Option<&Setting> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Setting> {
         self.0.get(name)
     }
 
     /// The languages that something is set for.
-    pub fn languages(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn languages(&self) -> impl Iterator<Item = &str> {
         let languages = self.0.keys().filter_map(|name| name.strip_prefix("languages."));
         languages.filter_map(|rest| Some(rest.rsplit_once('.')?.0))
     }
 
     /// The value of a key, its default if nobody set it; `null` for a default that is found out later.
-    pub fn value(&self, name: &str) -> Value {
+    pub(crate) fn value(&self, name: &str) -> Value {
         match self.0.get(name) {
             Some(setting) => setting.value.clone(),
             None => match keys::key(name).default {
@@ -253,7 +253,7 @@ impl Effective {
     }
 
     /// Every key with its value, in words, and where that comes from; a key of languages only where one is set.
-    pub fn list(&self) -> Vec<(String, String, Origin)> {
+    pub(crate) fn list(&self) -> Vec<(String, String, Origin)> {
         let mut list = Vec::new();
         for key in KEYS {
             let set = self.0.iter().filter(|(_, setting)| setting.key == key);

@@ -4,17 +4,17 @@
 //! follows from what seldom changes, and a choice that is still good is kept, because whatever changes at the front of a
 //! prompt makes the model read the rest again. Pure: it must not know files, the clock or the protocol.
 
-pub mod explain;
-pub mod gather;
-pub mod imports;
+pub(crate) mod explain;
+pub(crate) mod gather;
+pub(crate) mod imports;
 mod names;
 mod path;
-pub mod prompt_path;
-pub mod queue;
-pub mod recent;
+pub(crate) mod prompt_path;
+pub(crate) mod queue;
+pub(crate) mod recent;
 mod spans;
 mod table;
-pub mod test_pair;
+pub(crate) mod test_pair;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -43,7 +43,7 @@ const STILL_GOOD: f64 = 0.75;
 
 /// Why a file is looked at. It may be for several reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Why {
+pub(crate) struct Why {
     /// It is open; 0 is the document that was used last.
     pub open: Option<usize>,
     /// It is imported, so many imports away; 1 is by the document itself.
@@ -58,7 +58,7 @@ pub struct Why {
 
 /// A file that the model may be shown.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The path as the model sees it.
     pub path: String,
     /// The language, where it is known.
@@ -71,7 +71,7 @@ pub struct Candidate {
 
 /// Why a piece is there, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub(crate) enum Source {
     /// A file of the same folder.
     Sibling,
     /// An open document.
@@ -82,20 +82,17 @@ pub enum Source {
     Imported,
     /// A file that was edited lately.
     Edited,
-    /// A file that the user named.
-    Named,
 }
 
 impl Source {
     /// The name that users see.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Sibling => "sibling",
             Self::Open => "open",
             Self::Test => "test",
             Self::Imported => "imported",
             Self::Edited => "edited",
-            Self::Named => "named",
         }
     }
 
@@ -116,7 +113,7 @@ impl Source {
 
 /// What became of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChoicePiece {
+pub(crate) struct ChoicePiece {
     /// Why it was looked at.
     pub source: Source,
     /// The path as the model sees it.
@@ -133,29 +130,14 @@ pub struct ChoicePiece {
 
 /// What the model is shown with a document: the pieces in the prompt's order, and after them those that are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// Every piece, taken or not.
     pub pieces: Vec<ChoicePiece>,
 }
 
 impl Choice {
-    /// Files that the user named, whole and in this order.
-    pub fn named(files: impl IntoIterator<Item = PromptFile>) -> Self {
-        let piece = |file: PromptFile| ChoicePiece {
-            source: Source::Named,
-            path: file.path,
-            bytes: file.text.len(),
-            text: Some(file.text.into()),
-            reason: "whole file",
-            whole: None,
-        };
-        Self {
-            pieces: files.into_iter().map(piece).collect(),
-        }
-    }
-
     /// What the prompt has of it, most important last.
-    pub fn files(&self) -> Vec<PromptFile> {
+    pub(crate) fn files(&self) -> Vec<PromptFile> {
         let file = |piece: &ChoicePiece| {
             let text = piece.text.as_ref()?;
             Some(PromptFile {
@@ -173,12 +155,12 @@ impl Choice {
 }
 
 /// How many tokens of context a model with a context of `context_tokens` is given by default.
-pub fn budget(context_tokens: usize) -> usize {
+pub(crate) fn budget(context_tokens: usize) -> usize {
     MOST_TOKENS.min(context_tokens / SHARE)
 }
 
 /// How many tokens a text is taken for.
-pub fn estimated_tokens(bytes: usize) -> usize {
+pub(crate) fn estimated_tokens(bytes: usize) -> usize {
     bytes.div_ceil(BYTES_A_TOKEN)
 }
 
@@ -191,7 +173,7 @@ struct Ranked<'a> {
 
 /// Chooses what the model is shown with a document whose cursor is in a line, from 0, in at most `budget` tokens.
 /// `previous` is what was chosen for the same document before.
-pub fn choose(
+pub(crate) fn choose(
     document: &Rope,
     line: usize,
     candidates: &[Candidate],

@@ -11,7 +11,7 @@ mod score;
 mod soundness;
 mod table;
 
-pub use compare::{Baseline, TableChange};
-pub use holes::{Hole, HoleKind, SourceFile, others_suffixes, sample};
-pub use score::{Cut, HoleScore, score};
-pub use table::{Counts, Outcome, Row, csv, readable, rows};
+pub(crate) use compare::Baseline;
+pub(crate) use holes::{Hole, HoleKind, SourceFile, others_suffixes, sample};
+pub(crate) use score::{Cut, HoleScore, score};
+pub(crate) use table::{Outcome, Row, csv, readable, rows};

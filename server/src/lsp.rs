@@ -55,7 +55,7 @@ use crate::config::{EngineFlags, FILE_NAME};
 use crate::documents::language;
 use capabilities::Introduction;
 use fence::Fence;
-pub use loading::LoadEngine;
+pub(crate) use loading::LoadEngine;
 use outbox::Courier;
 use presence::{Presence, Watched};
 use requests::{Late, Panicked};
@@ -81,7 +81,7 @@ const PIPE_BYTES: usize = 64 << 10;
 
 /// Serves one client on stdin and stdout until it leaves, or until the system asks the process to end, and says whether it
 /// left in good order: after `shutdown`. With `keep`, what was read of the documents is there again after a restart.
-pub async fn serve(flags: EngineFlags, keep: bool, load: LoadEngine) -> bool {
+pub(crate) async fn serve(flags: EngineFlags, keep: bool, load: LoadEngine) -> bool {
     let asked = termination::asked();
     let end = async {
         if asked.await.is_err() {
@@ -92,7 +92,8 @@ pub async fn serve(flags: EngineFlags, keep: bool, load: LoadEngine) -> bool {
 }
 
 /// Serves one client on any two streams, as [`serve`] does on stdin and stdout.
-pub async fn serve_on(
+#[cfg(test)]
+pub(crate) async fn serve_on(
     input: impl AsyncRead + Unpin + Send + 'static,
     output: impl AsyncWrite + Unpin,
     flags: EngineFlags,

@@ -2,5 +2,5 @@
 //!
 //! It must not know what a model is made of.
 
-pub mod path;
-pub mod starter;
+pub(crate) mod path;
+pub(crate) mod starter;

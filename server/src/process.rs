@@ -2,8 +2,8 @@
 //!
 //! It must not know what the program does.
 
-pub mod logging;
-pub mod panics;
-pub mod power;
-pub mod printable;
-pub mod priority;
+pub(crate) mod logging;
+pub(crate) mod panics;
+pub(crate) mod power;
+pub(crate) mod printable;
+pub(crate) mod priority;

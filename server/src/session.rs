@@ -28,20 +28,20 @@ use crate::documents::notebook::Notebook;
 use crate::documents::position::Encoding;
 use crate::policy::files::FilePolicy;
 use crate::process::panics::fault;
-pub use ahead::{Prospect, Reading};
+pub(crate) use ahead::Reading;
 use completions::Completions;
 use engine_slot::EngineSlot;
-pub use engine_slot::EngineState;
+pub(crate) use engine_slot::EngineState;
 use judging::Judgements;
-pub use judging::Judging;
+pub(crate) use judging::Judging;
 use protocol::ProtocolState;
-pub use requests::{Begun, Planned, Request};
+pub(crate) use requests::{Begun, Planned, Request};
 use trees::Trees;
 
 /// The state of the server: documents, completions under way, context jobs, the engine and the conversation, each in its own
 /// hands.
 #[derive(Default)]
-pub struct Session {
+pub(crate) struct Session {
     protocol: ProtocolState,
     engine: EngineSlot,
     /// What the configuration says.
@@ -61,7 +61,7 @@ pub struct Session {
 
 impl Session {
     /// A document was opened, or opened again.
-    pub fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
+    pub(crate) fn open(&mut self, name: String, path: Option<&Path>, language: &str, version: i32, text: &str) {
         self.insert(&name, path, language, version, text);
         self.contexts.opened(&name);
         self.use_tree(&name);
@@ -80,12 +80,12 @@ impl Session {
     }
 
     /// The folders of the workspace.
-    pub fn roots(&self) -> &Roots {
+    pub(crate) fn roots(&self) -> &Roots {
         &self.roots
     }
 
     /// Another workspace. Documents that are open are called by where they are in it.
-    pub fn enter(&mut self, roots: Roots) {
+    pub(crate) fn enter(&mut self, roots: Roots) {
         self.roots = roots;
         self.contexts.enter(&self.roots);
         for (name, document) in &mut self.documents {
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// A document was edited. `None` if it is not open.
-    pub fn change(&mut self, name: &str, version: i32, changes: &mut [Change]) -> Option<Result<(), Stale>> {
+    pub(crate) fn change(&mut self, name: &str, version: i32, changes: &mut [Change]) -> Option<Result<(), Stale>> {
         let document = self.documents.get_mut(name)?;
         let applied = document.apply(version, changes, self.protocol.encoding);
         fault("change");
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// A document was edited in a way that was not understood. Nothing is suggested until its whole text is sent.
-    pub fn lose(&mut self, name: &str) {
+    pub(crate) fn lose(&mut self, name: &str) {
         self.completions.cancel_in(name);
         if let Some(document) = self.documents.get_mut(name) {
             document.lose();
@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// A document was closed.
-    pub fn close(&mut self, name: &str) {
+    pub(crate) fn close(&mut self, name: &str) {
         self.completions.forget(name);
         self.trees.closed(name);
         self.documents.remove(name);
@@ -133,14 +133,14 @@ impl Session {
     }
 
     /// A document was saved: what it imports may be another, and as an ignore file it may hide others.
-    pub fn save(&mut self, name: &str) {
+    pub(crate) fn save(&mut self, name: &str) {
         self.contexts.want(name);
         fault("save");
         self.judge_anew();
     }
 
     /// The next choice of context to make, elsewhere.
-    pub fn context_job(&mut self) -> Option<ContextJob> {
+    pub(crate) fn context_job(&mut self) -> Option<ContextJob> {
         let engine = self.engine.ready()?;
         let context_tokens = engine.info().context_tokens;
         let context_job = (!self.protocol.ended).then(|| {
@@ -154,7 +154,7 @@ impl Session {
     }
 
     /// It was made, or could not be. Gives the document that is to be read now.
-    pub fn context_done(&mut self, made: Option<ContextResult>) -> Option<Reading> {
+    pub(crate) fn context_done(&mut self, made: Option<ContextResult>) -> Option<Reading> {
         // What was chosen by other rules is chosen again.
         let made = made.filter(|made| made.is_by(&self.policy));
         let name = made.as_ref().map(|made| made.document().to_owned());
@@ -168,135 +168,130 @@ impl Session {
     /// The settings change. Suggestions are made anew.
     ///
     /// Gives what the user should know of the patterns that exclude files.
-    pub fn configure(&mut self, settings: Settings) -> Vec<String> {
+    pub(crate) fn configure(&mut self, settings: Settings) -> Vec<String> {
         fault("configure");
         self.settings = settings;
         self.guard()
     }
 
     /// Another engine is going to be loaded; gives the one that was there.
-    pub fn reload(&mut self) -> EngineState {
+    pub(crate) fn reload(&mut self) -> EngineState {
         self.completions.renew();
         self.take_engine()
     }
 
     /// The client goes: what runs is stopped, and nothing new begins.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.protocol.ended = true;
         self.completions.cancel();
     }
 
     /// The engine, which the session has no use for once it has ended.
-    pub fn take_engine(&mut self) -> EngineState {
+    pub(crate) fn take_engine(&mut self) -> EngineState {
         self.engine.take()
     }
 
     /// How far the engine is.
-    pub fn engine(&self) -> &EngineState {
+    pub(crate) fn engine(&self) -> &EngineState {
         self.engine.state()
     }
 
     /// Whether the model is the starter that comes with the program.
-    pub fn has_starter(&self) -> bool {
+    pub(crate) fn has_starter(&self) -> bool {
         self.engine.is_starter()
     }
 
     /// An engine serves from now on.
-    pub fn serve(&mut self, engine: Arc<Engine>, starter: bool) {
+    pub(crate) fn serve(&mut self, engine: Arc<Engine>, starter: bool) {
         self.engine.serve(engine, starter);
     }
 
     /// The engine is what it was before another one was tried, or failed.
-    pub fn set_engine(&mut self, state: EngineState) {
+    pub(crate) fn set_engine(&mut self, state: EngineState) {
         self.engine.set(state);
     }
 
     /// What the configuration says.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// The client counts columns in this way.
-    pub fn count_columns(&mut self, encoding: Encoding) {
+    pub(crate) fn count_columns(&mut self, encoding: Encoding) {
         self.protocol.encoding = encoding;
     }
 
     /// How the client counts columns.
-    pub fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> Encoding {
         self.protocol.encoding
     }
 
     /// A request waits for the engine. Says whether it is the only one.
-    pub fn begin_wait(&mut self) -> bool {
+    pub(crate) fn begin_wait(&mut self) -> bool {
         self.protocol.waiting += 1;
         self.protocol.waiting == 1
     }
 
     /// It waits no more.
-    pub fn end_wait(&mut self) {
+    pub(crate) fn end_wait(&mut self) {
         self.protocol.waiting -= 1;
     }
 
     /// Whether requests wait for the engine.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.protocol.waiting > 0
     }
 
     /// Settings have come that are to be taken over.
-    pub fn expect_settings(&mut self) {
+    pub(crate) fn expect_settings(&mut self) {
         self.protocol.settings_to_come += 1;
     }
 
     /// They were taken over.
-    pub fn settings_taken(&mut self) {
+    pub(crate) fn settings_taken(&mut self) {
         self.protocol.settings_to_come -= 1;
     }
 
     /// Whether settings have come that are not taken over yet.
-    pub fn expects_settings(&self) -> bool {
+    pub(crate) fn expects_settings(&self) -> bool {
         self.protocol.settings_to_come > 0
     }
 
     /// The client says that it is going to leave.
-    pub fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         self.protocol.shut_down = true;
         self.end();
     }
 
     /// Whether the client said that it was going to leave.
-    pub fn is_shut_down(&self) -> bool {
+    pub(crate) fn is_shut_down(&self) -> bool {
         self.protocol.shut_down
     }
 
     /// Whether the client is going or gone.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.protocol.ended
     }
 
-    /// The version of an open document.
-    pub fn version(&self, name: &str) -> Option<i32> {
-        self.documents.get(name).map(|document| document.version)
-    }
-
     /// The language of an open document.
-    pub fn language(&self, name: &str) -> Option<&str> {
+    pub(crate) fn language(&self, name: &str) -> Option<&str> {
         self.documents.get(name).map(|document| &*document.language)
     }
 
     /// Whether the settings and the engine still are what they were when a request began.
-    pub fn is_revision(&self, revision: u64) -> bool {
+    pub(crate) fn is_revision(&self, revision: u64) -> bool {
         self.completions.revision() == revision
     }
 
     /// Whether a document still is what it was when a request began.
-    pub fn is_at(&self, name: &str, version: i32) -> bool {
+    pub(crate) fn is_at(&self, name: &str, version: i32) -> bool {
         self.documents
             .get(name)
             .is_some_and(|document| document.version == version && document.is_current())
     }
 
     /// The text of a document, where it is the client's.
-    pub fn text(&self, name: &str) -> Option<Rope> {
+    pub(crate) fn text(&self, name: &str) -> Option<Rope> {
         let document = self.documents.get(name).filter(|document| document.is_current());
         document.map(|document| document.text.clone())
     }

@@ -248,7 +248,10 @@ fn no_two_public_types_have_one_name() {
     for package in ["server", "model"] {
         for source in product(package) {
             for line in source.text.lines() {
-                let rest = line.trim_start().strip_prefix("pub ").unwrap_or_default();
+                let rest = ["pub ", "pub(crate) "]
+                    .iter()
+                    .find_map(|public| line.trim_start().strip_prefix(public));
+                let rest = rest.unwrap_or_default();
                 let name = ["struct ", "enum ", "trait ", "type "]
                     .iter()
                     .find_map(|kind| rest.strip_prefix(kind));

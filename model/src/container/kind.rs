@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// What is wrong with a file, and what the user can do.
-pub(crate) type Verdict = (String, String);
+pub(crate) type Refusal = (String, String);
 
 /// How many of a file's first bytes are looked at.
 pub(crate) const LOOKED_AT: usize = 1024;
@@ -31,7 +31,7 @@ pub(crate) fn is_unfinished(path: &Path) -> bool {
 }
 
 /// What a file is that does not begin as a GGUF file does, by its first [`LOOKED_AT`] bytes.
-pub(crate) fn of_beginning(beginning: &[u8], len: usize) -> Verdict {
+pub(crate) fn of_beginning(beginning: &[u8], len: usize) -> Refusal {
     let verdict = |what: &str, remedy: &str| (what.to_owned(), remedy.to_owned());
     if len == 0 {
         return verdict("the file is empty", "download the model again");
@@ -87,7 +87,7 @@ pub(crate) fn of_beginning(beginning: &[u8], len: usize) -> Verdict {
 }
 
 /// What a text is, if it is one.
-fn of_text(beginning: &[u8], len: usize) -> Option<Verdict> {
+fn of_text(beginning: &[u8], len: usize) -> Option<Refusal> {
     let text = match std::str::from_utf8(beginning) {
         Ok(text) => text,
         // A character may be cut where the look ends.
@@ -159,7 +159,7 @@ fn excerpt(text: &str) -> String {
 }
 
 /// What a GGUF file of an architecture is that does not run here. `kind` is what the file says of itself.
-pub(crate) fn of_architecture(name: &str, kind: Option<&str>) -> Verdict {
+pub(crate) fn of_architecture(name: &str, kind: Option<&str>) -> Refusal {
     let verdict = |what: String, remedy: &str| (what, remedy.to_owned());
     match (name, kind) {
         ("clip", _) | (_, Some("mmproj")) => verdict(

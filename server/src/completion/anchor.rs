@@ -17,11 +17,11 @@ const LINES: usize = 12;
 /// The most text between anchor and cursor, in bytes; less where the model's context is short.
 const MOST: usize = 4096;
 /// How much an editor may put in right of the cursor by itself, in bytes: closers, and a line break with indentation.
-pub const PAIRED: usize = 64;
+pub(crate) const PAIRED: usize = 64;
 
 /// The end of the prefix and the beginning of the suffix, as they were when the user began to type here.
 #[derive(Debug, Clone)]
-pub struct Anchor {
+pub(crate) struct Anchor {
     text: Rope,
     at: usize,
     suffix: usize,
@@ -33,7 +33,7 @@ pub struct Anchor {
 
 /// Why an anchor is not where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moved {
+pub(crate) enum Moved {
     /// There was none in this document.
     First,
     /// The text before the anchor is another.
@@ -50,7 +50,7 @@ pub enum Moved {
 
 impl Moved {
     /// The words that users see in status and log.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::First => "moved: first request in this document",
             Self::Before => "moved: the text before the anchor changed",
@@ -65,7 +65,7 @@ impl Moved {
 impl Anchor {
     /// A new anchor for a cursor: the start of the outermost statement that begins within a few lines, as far as
     /// indentation tells. `context_tokens` is the length of the model's context.
-    pub fn new(text: &Rope, cursor: usize, context_tokens: usize) -> Self {
+    pub(crate) fn new(text: &Rope, cursor: usize, context_tokens: usize) -> Self {
         let line = text.byte_to_line(cursor);
         let mut at = text.line_to_byte(line);
         if cursor - at > most(context_tokens) / 2 {
@@ -96,7 +96,7 @@ impl Anchor {
     }
 
     /// One at the end of a text, with nothing typed.
-    pub fn at_end(text: &Rope) -> Self {
+    pub(crate) fn at_end(text: &Rope) -> Self {
         Self {
             text: text.clone(),
             at: text.len_bytes(),
@@ -107,7 +107,7 @@ impl Anchor {
     }
 
     /// The anchor for a later state of the document: this one where it still holds, else a new one and the reason.
-    pub fn follow(&self, text: &Rope, cursor: usize, context_tokens: usize) -> (Self, Option<Moved>) {
+    pub(crate) fn follow(&self, text: &Rope, cursor: usize, context_tokens: usize) -> (Self, Option<Moved>) {
         let Some(moved) = self.why_not(text, cursor, context_tokens) else {
             return (self.clone(), None);
         };
@@ -133,54 +133,55 @@ impl Anchor {
     }
 
     /// Whether it is so far above the cursor that it will have to move soon.
-    pub fn is_far(&self, cursor: usize, context_tokens: usize) -> bool {
+    pub(crate) fn is_far(&self, cursor: usize, context_tokens: usize) -> bool {
         cursor.saturating_sub(self.at) > most(context_tokens) / 4 * 3
     }
 
     /// Whether it still holds for a later state of the document, in which there may be nothing where the cursor was.
-    pub fn holds(&self, text: &Rope, cursor: usize, context_tokens: usize) -> bool {
+    pub(crate) fn holds(&self, text: &Rope, cursor: usize, context_tokens: usize) -> bool {
         self.why_not(text, cursor, context_tokens).is_none()
     }
 
     /// What the model is shown around it. That stays the same, and so it is made once.
-    pub fn shown(&self, make: impl FnOnce() -> Shown) -> &Shown {
+    pub(crate) fn shown(&self, make: impl FnOnce() -> Shown) -> &Shown {
         self.shown.get_or_init(make)
     }
 
     /// The cursor stands in a secret. What is typed there may make it look like none, and its rest stays one all the same.
-    pub fn mark_in_secret(&self) {
+    pub(crate) fn mark_in_secret(&self) {
         self.in_secret.store(true, Ordering::Relaxed);
     }
 
     /// Whether the cursor stood in a secret.
-    pub fn is_in_secret(&self) -> bool {
+    pub(crate) fn is_in_secret(&self) -> bool {
         self.in_secret.load(Ordering::Relaxed)
     }
 
     /// The document as it was when the user began to type here.
-    pub fn text(&self) -> &Rope {
+    pub(crate) fn text(&self) -> &Rope {
         &self.text
     }
 
     /// The text before the anchor.
-    pub fn prefix(&self) -> RopeSlice<'_> {
+    pub(crate) fn prefix(&self) -> RopeSlice<'_> {
         self.text.byte_slice(..self.at)
     }
 
     /// What has been typed between the anchor and a cursor that [`Self::follow`] was asked about.
-    pub fn typed<'a>(&self, text: &'a Rope, cursor: usize) -> RopeSlice<'a> {
+    #[cfg(test)]
+    pub(crate) fn typed<'a>(&self, text: &'a Rope, cursor: usize) -> RopeSlice<'a> {
         text.byte_slice(self.at..cursor)
     }
 
     /// The text after the cursor, without what an editor paired in since.
-    pub fn suffix(&self) -> RopeSlice<'_> {
+    pub(crate) fn suffix(&self) -> RopeSlice<'_> {
         self.text.byte_slice(self.suffix..)
     }
 }
 
 /// What was typed, where a text is an earlier one with something typed at its cursor, and perhaps closers that the editor
 /// paired in behind the new cursor.
-pub fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: usize) -> Option<RopeSlice<'a>> {
+pub(crate) fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: usize) -> Option<RopeSlice<'a>> {
     let typed = text.get_byte_slice(cursor..new_cursor)?;
     let after = has_suffix(text, new_cursor, earlier.byte_slice(cursor..));
     (after && text.byte_slice(..cursor) == earlier.byte_slice(..cursor)).then_some(typed)
@@ -188,7 +189,7 @@ pub fn follows<'a>(earlier: &Rope, cursor: usize, text: &'a Rope, new_cursor: us
 
 /// What may have been typed since an earlier text, as [`follows`] has it for each cursor that there may be now, the longest
 /// first. Texts may be long, so that what is around all of them is compared once.
-pub fn may_follow<'a>(earlier: &Rope, cursor: usize, text: &'a Rope) -> impl Iterator<Item = RopeSlice<'a>> {
+pub(crate) fn may_follow<'a>(earlier: &Rope, cursor: usize, text: &'a Rope) -> impl Iterator<Item = RopeSlice<'a>> {
     let after = earlier.byte_slice(cursor..);
     let end = text.len_bytes().checked_sub(after.len_bytes());
     let end = end.filter(|end| {

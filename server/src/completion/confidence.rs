@@ -7,7 +7,7 @@ use codegemma_model::{Alternative, Completion, Piece};
 
 /// A text with the probabilities of its pieces.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Written {
+pub(crate) struct Written {
     /// The text.
     pub text: String,
     /// Its pieces, in order; none where the writer did not say.
@@ -16,7 +16,7 @@ pub struct Written {
 
 impl Written {
     /// What a completion is made of.
-    pub fn of(completion: &Completion) -> Self {
+    pub(crate) fn of(completion: &Completion) -> Self {
         Self {
             text: completion.text.clone(),
             pieces: completion.pieces.clone(),
@@ -24,7 +24,7 @@ impl Written {
     }
 
     /// What another completion is made of.
-    pub fn of_other(other: &Alternative) -> Self {
+    pub(crate) fn of_other(other: &Alternative) -> Self {
         Self {
             text: other.text.clone(),
             pieces: other.pieces.clone(),
@@ -32,7 +32,7 @@ impl Written {
     }
 
     /// What follows the first `typed` bytes.
-    pub fn after(&self, typed: usize) -> Self {
+    pub(crate) fn after(&self, typed: usize) -> Self {
         let left = |piece: &Piece| {
             piece
                 .end
@@ -48,7 +48,7 @@ impl Written {
 }
 
 /// The probability of the first line of a text, its end included.
-pub fn first_line(text: &str, pieces: &[Piece]) -> f64 {
+pub(crate) fn first_line(text: &str, pieces: &[Piece]) -> f64 {
     let line = text.find('\n').unwrap_or(text.len());
     let mut start = 0;
     let mut sum = 0.0;
@@ -64,7 +64,7 @@ pub fn first_line(text: &str, pieces: &[Piece]) -> f64 {
 
 /// How much of a text to show, in bytes: each of its lines at least `least` likely after those before it. Of a first line
 /// that is not, as much as is.
-pub fn confident_prefix(text: &str, pieces: &[Piece], least: f64) -> usize {
+pub(crate) fn confident_prefix(text: &str, pieces: &[Piece], least: f64) -> usize {
     let (mut line_start, mut start, mut sum) = (0, 0, 0.0);
     for piece in pieces {
         let end = piece.end.min(text.len());

@@ -20,14 +20,14 @@ use crate::completion::trigger::Extent;
 use crate::policy::sanitize::unix_lines;
 
 /// What the engine answered.
-pub type Answer = Result<Arc<Completion>, RequestError>;
+pub(crate) type Answer = Result<Arc<Completion>, RequestError>;
 
 /// Takes the engine's answer.
-pub type Reply = Box<dyn FnOnce(Result<Completion, RequestError>) + Send>;
+pub(crate) type Reply = Box<dyn FnOnce(Result<Completion, RequestError>) + Send>;
 
 /// The place that a run completes. Requests for the same place get the same answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunKey {
+pub(crate) struct RunKey {
     /// The document's name.
     pub document: String,
     /// Its version.
@@ -43,7 +43,7 @@ pub struct RunKey {
 }
 
 /// A run, under way or over.
-pub struct Run {
+pub(crate) struct Run {
     key: RunKey,
     /// The document when it began.
     text: Rope,
@@ -74,14 +74,14 @@ impl Progress {
 
 /// One who waits.
 #[derive(Clone)]
-pub struct Waiter {
+pub(crate) struct Waiter {
     progress: Arc<Mutex<Progress>>,
     answer: Shared<BoxFuture<'static, Answer>>,
 }
 
 /// How a request goes on with a run that began before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Continuation {
+pub(crate) struct Continuation {
     /// How much it completes: a suggestion stays what it is while it is typed.
     pub extent: Extent,
     /// How many bytes of what was written are typed already.
@@ -92,7 +92,7 @@ pub struct Continuation {
 
 impl Continuation {
     /// That of a request for the place itself, of which nothing is typed.
-    pub fn whole(extent: Extent) -> Self {
+    pub(crate) fn whole(extent: Extent) -> Self {
         Self {
             extent,
             typed: 0,
@@ -102,7 +102,7 @@ impl Continuation {
 }
 
 /// What there is when somebody has waited long enough.
-pub enum Awaited {
+pub(crate) enum Awaited {
     /// The whole answer.
     Finished(Answer),
     /// What there is so far; the run goes on.
@@ -120,7 +120,7 @@ impl Drop for CancelOnDrop {
 
 impl Run {
     /// Hands a request to the engine, which is what `submit` does.
-    pub fn start(
+    pub(crate) fn start(
         key: RunKey,
         text: Rope,
         mut request: CompletionRequest,
@@ -167,7 +167,7 @@ impl Run {
     }
 
     /// Waits for this run too, if it completes the same place and is not over.
-    pub fn join(&self, key: &RunKey) -> Option<Waiter> {
+    pub(crate) fn join(&self, key: &RunKey) -> Option<Waiter> {
         if self.key != *key || self.cancel.is_cancelled() {
             return None;
         }
@@ -179,7 +179,7 @@ impl Run {
 
     /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
     /// more of it. Gives how many bytes of the text are typed already.
-    pub fn continuation(&self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
+    pub(crate) fn continuation(&self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
         if self.key.document != key.document || self.key.alternatives < key.alternatives {
             return None;
         }
@@ -207,7 +207,7 @@ impl Run {
     }
 
     /// The document was changed: a run whose text cannot be used any more is stopped.
-    pub fn changed(&self, text: &Rope) {
+    pub(crate) fn changed(&self, text: &Rope) {
         let mut progress = lock(&self.progress);
         progress.typed = typed_since(&self.text, self.key.offset, text).map(unix_lines).collect();
         if self.leads_to_entry(text) {
@@ -230,17 +230,17 @@ impl Run {
     }
 
     /// Stops the run, because its document or the client is gone.
-    pub fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.cancel.cancel();
     }
 
     /// Whether it began with this text.
-    pub fn began_with(&self, text: &Rope) -> bool {
+    pub(crate) fn began_with(&self, text: &Rope) -> bool {
         self.text == *text
     }
 
     /// Whether it completes something in this document.
-    pub fn is_in(&self, document: &str) -> bool {
+    pub(crate) fn is_in(&self, document: &str) -> bool {
         self.key.document == document
     }
 }
@@ -248,7 +248,7 @@ impl Run {
 impl Waiter {
     /// Waits for the answer, but not longer than `patience`. The run goes on after that: what it reads is there for the
     /// next request, and a change to the document or a newer request ends it.
-    pub async fn within(self, patience: Duration) -> Awaited {
+    pub(crate) async fn within(self, patience: Duration) -> Awaited {
         match tokio::time::timeout(patience, self.answer.clone()).await {
             Ok(answer) => Awaited::Finished(answer),
             Err(_) => {
@@ -261,7 +261,7 @@ impl Waiter {
 
 /// What may have been typed at a cursor since, the longest first. An editor may have paired closers in behind the cursor,
 /// wherever that is now.
-pub fn typed_since(earlier: &Rope, cursor: usize, text: &Rope) -> impl Iterator<Item = String> {
+pub(crate) fn typed_since(earlier: &Rope, cursor: usize, text: &Rope) -> impl Iterator<Item = String> {
     may_follow(earlier, cursor, text).map(String::from)
 }
 

@@ -24,7 +24,7 @@ use crate::process::panics::fault;
 
 /// A document as it was when the request came.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The text.
     pub text: Rope,
     /// The cursor: a byte offset on a character boundary.
@@ -43,7 +43,7 @@ pub struct Snapshot {
 
 /// What to ask the model, and what is needed to judge its answer.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     prompt: FimPrompt,
     place: Surroundings,
     confidence: f64,
@@ -51,7 +51,7 @@ pub struct Plan {
 
 /// A change to the document that the user may accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suggestion {
+pub(crate) struct Suggestion {
     /// The new text.
     pub text: String,
     /// The bytes of the document that it replaces: on the cursor's line, and from the cursor on where it is the model's.
@@ -60,7 +60,7 @@ pub struct Suggestion {
 
 impl Snapshot {
     /// The same when a suggestion has been accepted.
-    pub fn with(self, suggestion: &Suggestion) -> Self {
+    pub(crate) fn with(self, suggestion: &Suggestion) -> Self {
         let (text, offset) = suggestion.accepted(&self.text);
         let parsed = self
             .parsed
@@ -76,7 +76,7 @@ impl Snapshot {
 
 impl Suggestion {
     /// The document with the suggestion in it, and the cursor after it.
-    pub fn accepted(&self, text: &Rope) -> (Rope, usize) {
+    pub(crate) fn accepted(&self, text: &Rope) -> (Rope, usize) {
         let mut text = text.clone();
         let (start, end) = (text.byte_to_char(self.range.start), text.byte_to_char(self.range.end));
         text.remove(start..end);
@@ -87,7 +87,7 @@ impl Suggestion {
 
 /// How a completion is wanted.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// When it may be longer than a line.
     pub multiline: Multiline,
     /// Who wants it.
@@ -98,7 +98,12 @@ pub struct Wanted {
 
 /// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
 /// place there is a new one.
-pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wanted: Wanted) -> Result<Plan, Reason> {
+pub(crate) fn plan(
+    snapshot: &Snapshot,
+    anchor: Option<&Anchor>,
+    model: &ModelInfo,
+    wanted: Wanted,
+) -> Result<Plan, Reason> {
     let text = &snapshot.text;
     let offset = snapshot.offset;
     let new = || Anchor::new(text, offset, model.context_tokens);
@@ -147,7 +152,7 @@ pub fn plan(snapshot: &Snapshot, anchor: Option<&Anchor>, model: &ModelInfo, wan
 }
 
 /// What a model with a context of `context_tokens` is shown, whatever is wanted of it.
-pub fn prompt(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> FimPrompt {
+pub(crate) fn prompt(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> FimPrompt {
     let near = Near::new(&snapshot.text, snapshot.offset, anchor);
     prompt_of(snapshot, anchor, context_tokens, &near)
 }
@@ -165,23 +170,23 @@ fn prompt_of(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize, near: 
 
 impl Plan {
     /// What the model is shown.
-    pub fn prompt(&self) -> &FimPrompt {
+    pub(crate) fn prompt(&self) -> &FimPrompt {
         &self.prompt
     }
 
     /// How much will be completed.
-    pub fn extent(&self) -> Extent {
+    pub(crate) fn extent(&self) -> Extent {
         self.place.extent
     }
 
     /// The same for a run that was to complete so much, whatever would be asked for here.
-    pub fn with_extent(mut self, extent: Extent) -> Self {
+    pub(crate) fn with_extent(mut self, extent: Extent) -> Self {
         self.place.extent = extent;
         self
     }
 
     /// The request to the engine, which stops as soon as more text would be cut away.
-    pub fn request(&self, max_tokens: usize) -> CompletionRequest {
+    pub(crate) fn request(&self, max_tokens: usize) -> CompletionRequest {
         let (place, confidence) = (self.place.clone(), self.confidence);
         CompletionRequest {
             stop_when: Some(Box::new(move |text, pieces| {
@@ -195,7 +200,7 @@ impl Plan {
     }
 
     /// Makes a suggestion of what the model wrote.
-    pub fn suggest(&self, written: &Written, finish: Finish) -> Result<Suggestion, Reason> {
+    pub(crate) fn suggest(&self, written: &Written, finish: Finish) -> Result<Suggestion, Reason> {
         let text = &written.text[..confidence::confident_prefix(&written.text, &written.pieces, self.confidence)];
         let rest = &written.text[text.len()..];
         let whole = match rest.chars().next() {

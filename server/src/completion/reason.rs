@@ -4,7 +4,7 @@
 
 /// Why a request was answered with nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// The model is still being read.
     Loading,
     /// The model could not be loaded.
@@ -49,7 +49,7 @@ pub enum Reason {
 
 impl Reason {
     /// The name that programs see, in status and `--json`, and the log.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Loading => "loading",
             Self::NoModel => "no-model",
@@ -75,7 +75,7 @@ impl Reason {
     }
 
     /// The same as a sentence for people, with what they can do.
-    pub fn sentence(self) -> &'static str {
+    pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::Loading => "the model is still being loaded; ask again in a moment",
             Self::NoModel => "no model could be loaded; `codegemma-complete doctor` says why and what to do",

@@ -13,13 +13,13 @@ use crate::completion::reason::Reason;
 use crate::completion::syntax_check::Fit;
 use crate::completion::trigger::Extent;
 use crate::documents::syntax::Parsed;
-pub use ends::closed;
+pub(crate) use ends::closed;
 use ends::{end, loops};
 use overlap::{covered, unmatched_closers, without_what_stands_below};
 
 /// The surroundings of the cursor that decide what is kept.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// The line above the cursor's.
     pub above: Option<String>,
     /// The cursor's line, left of the cursor.
@@ -44,7 +44,7 @@ pub struct Surroundings {
 
 /// What to insert, and how much of the line right of the cursor it takes the place of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refined {
+pub(crate) struct Refined {
     /// The text, with the document's line breaks and no trailing whitespace.
     pub text: String,
     /// How many bytes right of the cursor it replaces; it repeats them.
@@ -52,14 +52,14 @@ pub struct Refined {
 }
 
 /// Whether there is nothing to gain from generating more.
-pub fn is_complete(text: &str, place: &Surroundings) -> bool {
+pub(crate) fn is_complete(text: &str, place: &Surroundings) -> bool {
     end(text, place).is_some()
 }
 
 /// Whether the last of the lines that are whole closes a bracket that is not the text's own and that stands closed below
 /// already: the text has left the piece of syntax that it began in, and what follows will be cut away. It takes a parse
 /// where there is such a closer.
-pub fn steps_out(text: &str, place: &Surroundings) -> bool {
+pub(crate) fn steps_out(text: &str, place: &Surroundings) -> bool {
     let Some(lines) = text.rfind('\n').map(|end| &text[..end]) else {
         return false;
     };
@@ -73,7 +73,7 @@ pub fn steps_out(text: &str, place: &Surroundings) -> bool {
 
 /// Makes a suggestion of what the model wrote, as much of it as fits the syntax. A single line is taken as it is where it
 /// need not fit, but for brackets that close nothing.
-pub fn refine(text: &str, place: &Surroundings, fits: bool) -> Result<Refined, Reason> {
+pub(crate) fn refine(text: &str, place: &Surroundings, fits: bool) -> Result<Refined, Reason> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut text = text.as_str();
     if let Some(end) = end(text, place) {

@@ -11,7 +11,7 @@ use crate::documents::position::{self, Encoding, LineColumn};
 
 /// An entry that may be accepted, and the document that it is not in yet.
 #[derive(Debug, Clone)]
-pub struct Selected {
+pub(crate) struct Selected {
     document: Rope,
     entry: Suggestion,
 }
@@ -19,7 +19,7 @@ pub struct Selected {
 impl Selected {
     /// The entry that a client says is selected. `None` where that cannot be at this cursor: editors replace a part of
     /// the cursor's line that the cursor is in, or touches.
-    pub fn new(document: &Rope, cursor: LineColumn, entry: &Change, encoding: Encoding) -> Option<Self> {
+    pub(crate) fn new(document: &Rope, cursor: LineColumn, entry: &Change, encoding: Encoding) -> Option<Self> {
         let (start, end) = entry.range?;
         if (start.line, end.line) != (cursor.line, cursor.line) {
             return None;
@@ -36,17 +36,17 @@ impl Selected {
     }
 
     /// What accepting it changes.
-    pub fn entry(&self) -> &Suggestion {
+    pub(crate) fn entry(&self) -> &Suggestion {
         &self.entry
     }
 
     /// The document without it.
-    pub fn document(&self) -> &Rope {
+    pub(crate) fn document(&self) -> &Rope {
         &self.document
     }
 
     /// A suggestion for the document with the entry in it, as one change of the document without.
-    pub fn extended(&self, suggestion: &Suggestion) -> Suggestion {
+    pub(crate) fn extended(&self, suggestion: &Suggestion) -> Suggestion {
         Suggestion {
             text: format!("{}{}", self.entry.text, suggestion.text),
             range: self.entry.range.start..self.entry.range.end + suggestion.range.len(),

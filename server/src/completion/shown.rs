@@ -19,7 +19,7 @@ const AROUND: usize = 4096;
 
 /// The text around an anchor as the model is shown it.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Before the anchor.
     pub prefix: String,
     /// After the cursor.
@@ -32,7 +32,7 @@ pub struct Shown {
 
 /// The text near a cursor, and where secrets stand in it.
 #[derive(Debug)]
-pub struct Near {
+pub(crate) struct Near {
     text: Parts,
     found: Vec<Range<usize>>,
     /// The cursor stands in one, or at the end of one that is being typed.
@@ -77,7 +77,7 @@ impl Parts {
 
 impl Near {
     /// Of a document with a cursor and an anchor that holds for it.
-    pub fn new(text: &Rope, cursor: usize, anchor: &Anchor) -> Self {
+    pub(crate) fn new(text: &Rope, cursor: usize, anchor: &Anchor) -> Self {
         let on_char = |at: usize| text.char_to_byte(text.byte_to_char(at));
         let at = anchor.prefix().len_bytes();
         let paired = text.len_bytes().saturating_sub(cursor + anchor.suffix().len_bytes());
@@ -92,7 +92,7 @@ impl Near {
     }
 
     /// What the model is shown of the document: prefix, what is typed since the anchor, and suffix.
-    pub fn shown(&self, anchor: &Anchor, context_tokens: usize) -> (String, String, String) {
+    pub(crate) fn shown(&self, anchor: &Anchor, context_tokens: usize) -> (String, String, String) {
         let typed = within(&self.found, &self.text.typed);
         let typed = secrets::replace(&self.text.text[self.text.typed.clone()], typed).into_owned();
         let around = anchor.shown(|| Shown::new(anchor, context_tokens));

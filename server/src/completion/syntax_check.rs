@@ -12,7 +12,7 @@ use crate::documents::syntax::Parsed;
 
 /// A place in a document, with its syntax.
 #[derive(Debug)]
-pub struct Fit<'a> {
+pub(crate) struct Fit<'a> {
     parsed: &'a Parsed,
     text: &'a Rope,
     offset: usize,
@@ -26,7 +26,7 @@ pub struct Fit<'a> {
 
 /// How a text fits.
 #[derive(Debug, Clone)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// How many errors it adds to the document, now or once its brackets are closed.
     pub errors_added: usize,
     /// Where the first error begins, if it is in the text, in bytes.
@@ -41,7 +41,7 @@ const REACH: usize = 32 << 10;
 
 impl<'a> Fit<'a> {
     /// A place at a byte offset of a text with its tree.
-    pub fn new(parsed: &'a Parsed, text: &'a Rope, offset: usize) -> Self {
+    pub(crate) fn new(parsed: &'a Parsed, text: &'a Rope, offset: usize) -> Self {
         // In a document with errors the piece may end too early.
         let near = match parsed.errors() {
             0 => parsed.outermost(offset),
@@ -59,7 +59,7 @@ impl<'a> Fit<'a> {
     }
 
     /// How `text` fits in the place of the `replaces` bytes right of the cursor; `None` where parsing takes too long.
-    pub fn judge(&self, text: &str, replaces: usize) -> Option<Verdict> {
+    pub(crate) fn judge(&self, text: &str, replaces: usize) -> Option<Verdict> {
         let parsed = self.with(text, replaces)?;
         let inserted = self.offset..self.offset + text.len();
         let own = parsed.brackets(inserted.clone());

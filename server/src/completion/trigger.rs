@@ -9,7 +9,7 @@ use crate::documents::syntax::Inside;
 
 /// When a completion may be longer than a line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Multiline {
+pub(crate) enum Multiline {
     /// Where a body can begin, on a blank line or after a brace or colon, and nothing but closers follows.
     #[default]
     Auto,
@@ -21,7 +21,7 @@ pub enum Multiline {
 
 impl Multiline {
     /// The setting of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "auto" => Some(Self::Auto),
             "never" => Some(Self::Never),
@@ -33,7 +33,7 @@ impl Multiline {
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
+pub(crate) enum Trigger {
     /// The user did.
     Invoked,
     /// The editor did, because something was typed or the cursor moved.
@@ -42,7 +42,7 @@ pub enum Trigger {
 
 /// How much to complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// To the end of the line at most.
     Line,
     /// As many lines as belong together.
@@ -51,7 +51,7 @@ pub enum Extent {
 
 /// The place to complete at.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     /// The line left of it.
     pub before: &'a str,
     /// The line right of it.
@@ -63,7 +63,7 @@ pub struct Cursor<'a> {
 }
 
 /// Decides how much to complete at a place, or that it is none.
-pub fn decide(cursor: &Cursor<'_>, multiline: Multiline, trigger: Trigger) -> Result<Extent, Reason> {
+pub(crate) fn decide(cursor: &Cursor<'_>, multiline: Multiline, trigger: Trigger) -> Result<Extent, Reason> {
     let follows = cursor.after.chars().next();
     let in_word = follows.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let ends = cursor.after.chars().all(closes);

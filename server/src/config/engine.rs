@@ -9,7 +9,7 @@ use crate::models::path::{self, Given};
 
 /// Which model to use and how to load it.
 #[derive(Debug, Clone)]
-pub struct EngineChoice {
+pub(crate) struct EngineChoice {
     /// What the model is called, and by whom; `None` where nobody chose one.
     pub model: Option<(String, Origin)>,
     options: LoadOptions,
@@ -17,7 +17,7 @@ pub struct EngineChoice {
 
 impl Effective {
     /// The engine that the values ask for.
-    pub fn engine(&self) -> EngineChoice {
+    pub(crate) fn engine(&self) -> EngineChoice {
         let number = |name: &str| {
             self.value(name)
                 .as_u64()
@@ -44,13 +44,13 @@ impl Effective {
 
 impl EngineChoice {
     /// Whether it is the same engine, whoever chose it.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         let name = |choice: &Self| choice.model.as_ref().map(|(name, _)| name.clone());
         name(self) == name(other) && self.options == other.options
     }
 
     /// Where the model is read from. The message says who named it.
-    pub fn source(&self) -> Result<ModelSource, String> {
+    pub(crate) fn source(&self) -> Result<ModelSource, String> {
         let Some((name, origin)) = &self.model else {
             return Ok(crate::models::starter::source());
         };
@@ -64,12 +64,12 @@ impl EngineChoice {
     }
 
     /// How to load it.
-    pub fn load_options(&self) -> LoadOptions {
+    pub(crate) fn load_options(&self) -> LoadOptions {
         self.options.clone()
     }
 
     /// A message about the model, with the line that names it where that is in a file.
-    pub fn blame(&self, message: &str) -> String {
+    pub(crate) fn blame(&self, message: &str) -> String {
         match &self.model {
             Some((_, Origin::UserFile(file, line) | Origin::WorkspaceFile(file, line))) => {
                 format!("{}:{line}: model: {message}", file.display())

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::layer::{Layer, Lines, Source};
 
 /// What it is called.
-pub const NAME: &str = "codegemma.toml";
+pub(crate) const NAME: &str = "codegemma.toml";
 
 /// A longer file is none that somebody wrote.
 const MOST_BYTES: u64 = 64 << 10;

@@ -14,7 +14,7 @@ const MODEL_VARIABLE: &str = "CODEGEMMA_MODEL";
 
 /// Which model to use and where to run it.
 #[derive(Debug, Clone, clap::Args)]
-pub struct EngineFlags {
+pub(crate) struct EngineFlags {
     #[arg(short, long, value_name = "NAME|PATH", help = help("model") + " [env: CODEGEMMA_MODEL]", value_parser = parse_model)]
     model: Option<String>,
 
@@ -66,7 +66,7 @@ impl EngineFlags {
     }
 
     /// What they and, unless they forbid it, the files of the user and of the workspaces with these roots set.
-    pub fn config(&self, roots: &[PathBuf]) -> Config {
+    pub(crate) fn config(&self, roots: &[PathBuf]) -> Config {
         let config = Config::new(self.layer());
         if self.no_config {
             config
@@ -76,7 +76,7 @@ impl EngineFlags {
     }
 
     /// The same flags as arguments, for another program of this project, which has the same environment.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let set = self.layer().0.into_values().filter_map(|setting| match setting.origin {
             Origin::Flag(flag) => Some([flag.to_owned(), plain(&setting.value)]),
             _ => None,
@@ -88,7 +88,7 @@ impl EngineFlags {
 
 impl Layer {
     /// Sets what a flag says.
-    pub fn set_by_flag(&mut self, name: &str, value: Value) {
+    pub(crate) fn set_by_flag(&mut self, name: &str, value: Value) {
         let flag = keys::key(name).flag.expect("a key that has a flag");
         self.set(name, value, Origin::Flag(flag));
     }

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 /// A key, as data.
-pub struct Key {
+pub(crate) struct Key {
     /// Its name, with dots between the tables. `<id>` stands for any language's name.
     pub name: &'static str,
     /// What its value may be.
@@ -23,7 +23,7 @@ pub struct Key {
 
 /// What a key's value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyKind {
+pub(crate) enum KeyKind {
     /// `true` or `false`.
     Switch,
     /// A whole number in a range, both ends included.
@@ -47,7 +47,7 @@ pub enum KeyKind {
 
 /// What holds where a key is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Default {
+pub(crate) enum Default {
     /// This value, in JSON.
     Is(&'static str),
     /// What is found out when it is needed, in words.
@@ -56,7 +56,7 @@ pub enum Default {
 
 /// Where a key may be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyPlace {
+pub(crate) enum KeyPlace {
     /// Everywhere.
     Everywhere,
     /// Not in the file of a workspace that the user does not trust: it chooses a path, a device or memory.
@@ -76,7 +76,7 @@ const TOKENS: KeyKind = KeyKind::Whole {
 const MULTILINE: KeyKind = KeyKind::Choice(&["auto", "never", "always"]);
 
 /// All keys.
-pub static KEYS: &[Key] = &[
+pub(crate) static KEYS: &[Key] = &[
     Key {
         name: "enabled",
         kind: KeyKind::Switch,
@@ -276,7 +276,7 @@ pub static KEYS: &[Key] = &[
 ];
 
 /// What a name in a table stands for.
-pub enum Found {
+pub(crate) enum Found {
     /// A key.
     Key(&'static Key),
     /// A table with keys in it.
@@ -286,7 +286,7 @@ pub enum Found {
 }
 
 /// What stands at this path of names.
-pub fn find(path: &[&str]) -> Found {
+pub(crate) fn find(path: &[&str]) -> Found {
     let begins = |key: &&Key| {
         let mut names = key.name.split('.');
         path.iter()
@@ -300,13 +300,13 @@ pub fn find(path: &[&str]) -> Found {
 }
 
 /// The key of this name, which must be one of them.
-pub fn key(name: &str) -> &'static Key {
+pub(crate) fn key(name: &str) -> &'static Key {
     let found = KEYS.iter().find(|key| key.name == name);
     found.unwrap_or_else(|| panic!("{name} is not described"))
 }
 
 /// The key, or the table of keys, that somebody may have meant who wrote this path, if one is near enough.
-pub fn nearest(path: &[&str]) -> Option<String> {
+pub(crate) fn nearest(path: &[&str]) -> Option<String> {
     let language = match path {
         ["languages", language, ..] => language,
         _ => "<id>",
@@ -332,7 +332,7 @@ pub fn nearest(path: &[&str]) -> Option<String> {
 
 impl Key {
     /// Checks a value. The error is what was expected, as a phrase.
-    pub fn check(&self, value: &Value) -> Result<(), String> {
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
         let texts = |value: &Value| match value.as_array() {
             Some(list) => list.iter().all(Value::is_string),
             None => false,
@@ -351,7 +351,7 @@ impl Key {
     }
 
     /// A value from the text of a flag. The error is what was expected.
-    pub fn parse(&self, text: &str) -> Result<Value, String> {
+    pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let value = match self.kind {
             KeyKind::Switch | KeyKind::Whole { .. } | KeyKind::Share => text.parse::<Value>().unwrap_or(Value::Null),
             KeyKind::Choice(_) | KeyKind::Text | KeyKind::Texts => Value::from(text),
@@ -384,7 +384,8 @@ impl Key {
     }
 
     /// What its value may be, in words.
-    pub fn range(&self) -> String {
+    #[cfg(test)]
+    pub(crate) fn range(&self) -> String {
         match self.kind {
             KeyKind::Whole { from, to, .. } if from != to => format!("{from} to {to}"),
             _ => self.expected(&Value::Null),

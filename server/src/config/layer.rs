@@ -12,7 +12,7 @@ use super::keys::{self, Found, Key, KeyPlace};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Nobody set it.
     Default,
     /// The user's own file, and the line in it.
@@ -48,7 +48,7 @@ impl fmt::Display for Origin {
 
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// The key that it is a value of.
     pub key: &'static Key,
     /// The value, which is what the key may have.
@@ -59,7 +59,7 @@ pub struct Setting {
 
 /// What one place sets, by name.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Layer(pub BTreeMap<String, Setting>);
+pub(crate) struct Layer(pub BTreeMap<String, Setting>);
 
 /// The lines on which the names of a file stand, by path.
 pub(super) type Lines = BTreeMap<Vec<String>, usize>;
@@ -138,7 +138,7 @@ impl Source<'_> {
 }
 
 /// Whether a table sets nothing: it is empty, or `null`, or Lua's empty table, which is a list in JSON.
-pub fn says_nothing(table: &Value) -> bool {
+pub(crate) fn says_nothing(table: &Value) -> bool {
     match table {
         Value::Null => true,
         Value::Array(list) => list.is_empty(),
@@ -149,7 +149,7 @@ pub fn says_nothing(table: &Value) -> bool {
 
 impl Layer {
     /// Sets a value that is known to be good.
-    pub fn set(&mut self, name: &str, value: Value, origin: Origin) {
+    pub(crate) fn set(&mut self, name: &str, value: Value, origin: Origin) {
         let key = keys::key(name);
         self.0.insert(name.to_owned(), Setting { key, value, origin });
     }

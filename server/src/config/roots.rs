@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The folders of a workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Roots {
+pub(crate) struct Roots {
     /// As the client names them, none twice.
     folders: Vec<PathBuf>,
     /// All their names.
@@ -15,7 +15,7 @@ pub struct Roots {
 
 impl Roots {
     /// The folders of a workspace.
-    pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(crate) fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut roots = Self::default();
         for folder in folders {
             roots.add(folder);
@@ -24,12 +24,12 @@ impl Roots {
     }
 
     /// The folders as the client names them.
-    pub fn folders(&self) -> &[PathBuf] {
+    pub(crate) fn folders(&self) -> &[PathBuf] {
         &self.folders
     }
 
     /// The name of the innermost folder that a file is in, in the form in which the file's path begins with it.
-    pub fn of(&self, file: &Path) -> Option<&Path> {
+    pub(crate) fn of(&self, file: &Path) -> Option<&Path> {
         let around = self.names.iter().filter(|name| file.starts_with(name));
         let innermost = around.max_by_key(|name| name.components().count());
         innermost.map(PathBuf::as_path)
@@ -37,7 +37,7 @@ impl Roots {
 
     /// The folders after some have gone and others have come.
     #[must_use]
-    pub fn changed(&self, removed: &[PathBuf], added: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(crate) fn changed(&self, removed: &[PathBuf], added: impl IntoIterator<Item = PathBuf>) -> Self {
         let stay = self.folders.iter().filter(|folder| !removed.contains(folder));
         Self::new(stay.cloned().chain(added))
     }

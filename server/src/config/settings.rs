@@ -12,7 +12,7 @@ use crate::config::Effective;
 
 /// The settings.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// How long a request may take; then what there is gets suggested.
     pub deadline: Duration,
     /// The most of the time, from 0 to 1, that may go to what nobody waits for.
@@ -27,7 +27,7 @@ pub struct Settings {
 
 /// Where the model may see code of besides the document itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ContextSources {
+pub(crate) struct ContextSources {
     /// Other open files.
     pub open_files: bool,
     /// Files on disk: what is imported, tests, and the files beside.
@@ -38,7 +38,7 @@ pub struct ContextSources {
 
 /// What can be different in each language.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LanguageSettings {
+pub(crate) struct LanguageSettings {
     /// Whether anything is suggested.
     pub enabled: bool,
     /// The most tokens to generate.
@@ -58,7 +58,7 @@ impl Default for Settings {
 
 impl Settings {
     /// The settings of a configuration.
-    pub fn new(effective: &Effective) -> Self {
+    pub(crate) fn new(effective: &Effective) -> Self {
         let switch = |name: &str| effective.value(name) == Value::Bool(true);
         let general = LanguageSettings {
             enabled: true,
@@ -88,12 +88,12 @@ impl Settings {
     }
 
     /// What holds in a language.
-    pub fn of(&self, language: &str) -> LanguageSettings {
+    pub(crate) fn of(&self, language: &str) -> LanguageSettings {
         self.languages.get(language).copied().unwrap_or(self.general)
     }
 
     /// Whether nothing is suggested in any language.
-    pub fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         !self.general.enabled && !self.languages.values().any(|language| language.enabled)
     }
 }

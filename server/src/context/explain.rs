@@ -13,7 +13,7 @@ use crate::context::{self, Choice};
 
 /// Why the prompt is what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// The whole text as the model sees it; empty where nothing is asked.
     pub prompt: String,
     /// Every piece, taken or not: those that are in it in their order, and then those that are not.
@@ -26,7 +26,7 @@ pub struct Explanation {
 
 /// A piece of the prompt, or what could have been one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PromptPiece {
+pub(crate) struct PromptPiece {
     /// What it is, or why it was looked at.
     pub source: String,
     /// The path of its file as the model sees it.
@@ -41,7 +41,7 @@ pub struct PromptPiece {
 
 impl Explanation {
     /// Of a request that the model would get.
-    pub fn new(
+    pub(crate) fn new(
         plan: &Plan,
         choice: &Choice,
         moved: Option<Moved>,
@@ -87,7 +87,7 @@ impl Explanation {
     }
 
     /// Of a place where the model is not asked.
-    pub fn of_nothing(reason: Reason) -> Self {
+    pub(crate) fn of_nothing(reason: Reason) -> Self {
         Self {
             prompt: String::new(),
             pieces: Vec::new(),

@@ -30,7 +30,7 @@ pub(crate) const MOST_BYTES: usize = 256 << 10;
 
 /// A document whose context is looked for.
 #[derive(Debug, Clone)]
-pub struct Search {
+pub(crate) struct Search {
     /// The folder that its files are found in; without one only open documents are.
     pub root: Option<PathBuf>,
     /// Its own path, absolute.
@@ -49,7 +49,7 @@ pub struct Search {
 
 /// Another open document.
 #[derive(Debug, Clone)]
-pub struct Open {
+pub(crate) struct Open {
     /// Its path, absolute.
     pub file: PathBuf,
     /// Its path as the model sees it.
@@ -62,7 +62,7 @@ pub struct Open {
 
 impl Search {
     /// What may be shown. A file that the model must not see is named too, with the reason.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
         let mut found = Found {
             policy: &self.policy,
             open: self.open.iter().map(|open| (real(&open.file), open)).collect(),

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an import may mean; relative to the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImportPlace {
+pub(crate) enum ImportPlace {
     /// A file.
     File(String),
     /// All files of the language in a folder.
@@ -32,7 +32,7 @@ pub enum ImportPlace {
 
 /// What the meaning of imports depends on besides the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// The folder of the nearest `go.mod` and the name of its module.
     pub go_module: Option<(String, String)>,
 }
@@ -41,7 +41,7 @@ pub struct Layout {
 type Captures<'a> = Vec<(&'a str, &'a str)>;
 
 /// The places that each import of a file may mean, the likeliest first.
-pub fn imports(text: &str, language: &'static Language, path: &str, layout: &Layout) -> Vec<Vec<ImportPlace>> {
+pub(crate) fn imports(text: &str, language: &'static Language, path: &str, layout: &Layout) -> Vec<Vec<ImportPlace>> {
     let Some(row) = table::row(language.id) else {
         return Vec::new();
     };

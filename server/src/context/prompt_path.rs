@@ -5,7 +5,7 @@
 use std::path::{Component, Path};
 
 /// The name of `path` for the model: relative to `root` if it is inside, else the file's own name.
-pub fn name(path: &Path, root: Option<&Path>) -> Option<String> {
+pub(crate) fn name(path: &Path, root: Option<&Path>) -> Option<String> {
     let relative = root
         .and_then(|root| path.strip_prefix(root).ok())
         .filter(|inside| *inside != Path::new(""));

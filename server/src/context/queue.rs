@@ -9,8 +9,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use codegemma_model::PromptFile;
-
 use crate::config::roots::Roots;
 use crate::config::settings::ContextSources;
 use crate::context::gather::{Open, Search};
@@ -22,7 +20,7 @@ use crate::process::panics::fault;
 
 /// What is known of the open documents together.
 #[derive(Debug, Default)]
-pub struct ContextQueue {
+pub(crate) struct ContextQueue {
     recent: Recent,
     known: HashMap<String, Known>,
     /// The documents whose choice is to be made, the most urgent last.
@@ -50,7 +48,7 @@ const MOST_CHOICES: usize = 64;
 
 /// A choice to make.
 #[derive(Debug)]
-pub struct ContextJob {
+pub(crate) struct ContextJob {
     document: String,
     search: Search,
     line: usize,
@@ -60,7 +58,7 @@ pub struct ContextJob {
 
 /// A choice that was made.
 #[derive(Debug)]
-pub struct ContextResult {
+pub(crate) struct ContextResult {
     document: String,
     choice: Choice,
     policy: Arc<FilePolicy>,
@@ -68,31 +66,31 @@ pub struct ContextResult {
 
 impl ContextResult {
     /// Whether it was made by the rules of this policy.
-    pub fn is_by(&self, policy: &Arc<FilePolicy>) -> bool {
+    pub(crate) fn is_by(&self, policy: &Arc<FilePolicy>) -> bool {
         Arc::ptr_eq(&self.policy, policy)
     }
 
     /// The document that it was made for.
-    pub fn document(&self) -> &str {
+    pub(crate) fn document(&self) -> &str {
         &self.document
     }
 }
 
 impl ContextJob {
     /// The document that it is made for.
-    pub fn document(&self) -> &str {
+    pub(crate) fn document(&self) -> &str {
         &self.document
     }
 
     /// The same for a document that a text stands above, as the cells of a notebook do.
-    pub fn below(mut self, above: &str) -> Self {
+    pub(crate) fn below(mut self, above: &str) -> Self {
         self.search.text.insert(0, above);
         self.line += above.lines().count();
         self
     }
 
     /// Makes the choice. It reads files.
-    pub fn run(&self) -> ContextResult {
+    pub(crate) fn run(&self) -> ContextResult {
         fault("context");
         let candidates = self.search.candidates();
         let previous = Some(&*self.previous);
@@ -106,7 +104,7 @@ impl ContextJob {
 
 impl ContextQueue {
     /// A document is there, in this file and below this root, which need not be seen by anybody yet.
-    pub fn add(&mut self, name: &str, file: Option<&Path>, root: Option<&Path>) {
+    pub(crate) fn add(&mut self, name: &str, file: Option<&Path>, root: Option<&Path>) {
         let known = Known {
             file: file.map(Path::to_owned),
             root: root.map(Path::to_owned),
@@ -117,13 +115,13 @@ impl ContextQueue {
     }
 
     /// A document was opened, which the user looks at.
-    pub fn opened(&mut self, name: &str) {
+    pub(crate) fn opened(&mut self, name: &str) {
         self.recent.used(name);
         self.want(name);
     }
 
     /// The folders of the workspace are others.
-    pub fn enter(&mut self, roots: &Roots) {
+    pub(crate) fn enter(&mut self, roots: &Roots) {
         for known in self.known.values_mut() {
             let root = known.file.as_deref().and_then(|file| roots.of(file));
             known.root = root.map(Path::to_owned);
@@ -132,13 +130,13 @@ impl ContextQueue {
     }
 
     /// The file of a document, and the folder of the workspace that it is in.
-    pub fn place(&self, name: &str) -> Option<(&Path, Option<&Path>)> {
+    pub(crate) fn place(&self, name: &str) -> Option<(&Path, Option<&Path>)> {
         let known = self.known.get(name)?;
         Some((known.file.as_deref()?, known.root.as_deref()))
     }
 
     /// A document was edited, at places that are in it.
-    pub fn edited(&mut self, name: &str, changes: &[Change]) {
+    pub(crate) fn edited(&mut self, name: &str, changes: &[Change]) {
         self.used(name, None);
         if let Some(known) = self.known.get_mut(name) {
             known.used = true;
@@ -162,7 +160,7 @@ impl ContextQueue {
 
     /// The user is in a document, at this line where that is known. Where they come from another one, its choice is made
     /// anew.
-    pub fn used(&mut self, name: &str, line: Option<usize>) {
+    pub(crate) fn used(&mut self, name: &str, line: Option<usize>) {
         let Some(known) = self.known.get_mut(name) else {
             return;
         };
@@ -175,29 +173,29 @@ impl ContextQueue {
     }
 
     /// Whether somebody typed or asked in a document.
-    pub fn is_used(&self, name: &str) -> bool {
+    pub(crate) fn is_used(&self, name: &str) -> bool {
         self.known.get(name).is_some_and(|known| known.used)
     }
 
     /// Whether a document is the one that was used last.
-    pub fn is_newest(&self, name: &str) -> bool {
+    pub(crate) fn is_newest(&self, name: &str) -> bool {
         self.recent.others("").next().is_some_and(|(newest, _)| newest == name)
     }
 
     /// A document was closed.
-    pub fn closed(&mut self, name: &str) {
+    pub(crate) fn closed(&mut self, name: &str) {
         self.known.remove(name);
         self.recent.closed(name);
         self.wanted.retain(|wanted| wanted != name);
     }
 
     /// A document's choice is not to be made.
-    pub fn leave(&mut self, name: &str) {
+    pub(crate) fn leave(&mut self, name: &str) {
         self.wanted.retain(|wanted| wanted != name);
     }
 
     /// A document's choice is to be made anew: it was opened or saved, or the user came back to it.
-    pub fn want(&mut self, name: &str) {
+    pub(crate) fn want(&mut self, name: &str) {
         self.wanted.retain(|wanted| wanted != name);
         if self.known.contains_key(name) {
             self.wanted.push(name.to_owned());
@@ -205,13 +203,13 @@ impl ContextQueue {
     }
 
     /// All choices are to be made anew.
-    pub fn want_all(&mut self) {
+    pub(crate) fn want_all(&mut self) {
         let others: Vec<String> = self.recent.others("").map(|(name, _)| name.to_owned()).collect();
         self.wanted = others.into_iter().rev().collect();
     }
 
     /// What was chosen may not be shown any more: the rules are others. All choices are to be made anew.
-    pub fn forget_choices(&mut self) {
+    pub(crate) fn forget_choices(&mut self) {
         for known in self.known.values_mut() {
             known.choice = Arc::default();
         }
@@ -221,7 +219,7 @@ impl ContextQueue {
     /// The next choice to make, if none is being made, for and with documents that the model may see. That of a
     /// document that nobody uses waits until somebody does.
     /// `context_tokens` is the length of the model's context.
-    pub fn context_job(
+    pub(crate) fn context_job(
         &mut self,
         documents: &HashMap<String, Document>,
         visible: impl Fn(&str) -> bool,
@@ -292,7 +290,7 @@ impl ContextQueue {
     }
 
     /// A choice was made, or could not be.
-    pub fn done(&mut self, made: Option<ContextResult>) {
+    pub(crate) fn done(&mut self, made: Option<ContextResult>) {
         self.busy = false;
         if let Some(made) = made
             && let Some(known) = self.known.get_mut(&made.document)
@@ -303,16 +301,11 @@ impl ContextQueue {
     }
 
     /// What is shown with a document.
-    pub fn choice(&self, name: &str) -> Arc<Choice> {
+    pub(crate) fn choice(&self, name: &str) -> Arc<Choice> {
         self.known
             .get(name)
             .map(|known| known.choice.clone())
             .unwrap_or_default()
-    }
-
-    /// The same as the prompt has it.
-    pub fn files(&self, name: &str) -> Vec<PromptFile> {
-        self.known.get(name).map_or_else(Vec::new, |known| known.choice.files())
     }
 }
 

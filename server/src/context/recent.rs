@@ -11,7 +11,7 @@ const NEAR: usize = 6;
 
 /// The documents in the order in which they were used.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub(crate) struct Recent {
     /// The last used first.
     documents: Vec<Used>,
 }
@@ -25,7 +25,7 @@ struct Used {
 
 /// An edit of lines: those that it replaced, and how many there are now in their place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecentEdit {
+pub(crate) struct RecentEdit {
     /// The first line.
     pub start: usize,
     /// How many lines are replaced; 1 for an edit within a line.
@@ -36,7 +36,7 @@ pub struct RecentEdit {
 
 impl Recent {
     /// A document is used. Says whether another one was used last.
-    pub fn used(&mut self, name: &str) -> bool {
+    pub(crate) fn used(&mut self, name: &str) -> bool {
         match self.documents.iter().position(|used| used.name == name) {
             Some(0) => return false,
             Some(at) => {
@@ -55,7 +55,7 @@ impl Recent {
     }
 
     /// Lines of a document were edited. One that was never used has no regions.
-    pub fn edited(&mut self, name: &str, edit: RecentEdit) {
+    pub(crate) fn edited(&mut self, name: &str, edit: RecentEdit) {
         let Some(used) = self.documents.iter_mut().find(|used| used.name == name) else {
             return;
         };
@@ -79,24 +79,24 @@ impl Recent {
     }
 
     /// The whole text of a document is another: nothing is known of its lines any more.
-    pub fn replaced(&mut self, name: &str) {
+    pub(crate) fn replaced(&mut self, name: &str) {
         if let Some(used) = self.documents.iter_mut().find(|used| used.name == name) {
             used.edited.clear();
         }
     }
 
     /// A document is gone.
-    pub fn closed(&mut self, name: &str) {
+    pub(crate) fn closed(&mut self, name: &str) {
         self.documents.retain(|used| used.name != name);
     }
 
     /// The document that was used last.
-    pub fn last(&self) -> Option<&str> {
+    pub(crate) fn last(&self) -> Option<&str> {
         self.documents.first().map(|used| used.name.as_str())
     }
 
     /// The documents but one, the last used first, with the lines that were edited.
-    pub fn others<'a>(&'a self, than: &'a str) -> impl Iterator<Item = (&'a str, &'a [Range<usize>])> {
+    pub(crate) fn others<'a>(&'a self, than: &'a str) -> impl Iterator<Item = (&'a str, &'a [Range<usize>])> {
         let others = self.documents.iter().filter(move |used| used.name != than);
         others.map(|used| (used.name.as_str(), used.edited.as_slice()))
     }

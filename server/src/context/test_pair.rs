@@ -5,7 +5,7 @@
 use super::path::{folder, join, name, stem};
 
 /// The paths at which the other one may be, most usual first.
-pub fn test_pair(path: &str, language: &str) -> Vec<String> {
+pub(crate) fn test_pair(path: &str, language: &str) -> Vec<String> {
     let (folder, stem) = (folder(path), stem(path));
     let extension = name(path).rsplit_once('.').map_or("", |(_, extension)| extension);
     let mut found = Vec::new();

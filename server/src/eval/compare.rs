@@ -19,13 +19,13 @@ const JUDGED: [(&str, bool); 7] = [
 
 /// An earlier table.
 #[derive(Debug)]
-pub struct Baseline {
+pub(crate) struct Baseline {
     rows: Vec<Row>,
 }
 
 /// A value that is another one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableChange {
+pub(crate) struct TableChange {
     /// The row, the column, and both values.
     pub text: String,
     /// It is a count that got worse in a row about all languages or all kinds.
@@ -34,7 +34,7 @@ pub struct TableChange {
 
 impl Baseline {
     /// Reads a CSV. An error says which line is damaged, counted from 1, and how.
-    pub fn parse(text: &str) -> Result<Self, (usize, String)> {
+    pub(crate) fn parse(text: &str) -> Result<Self, (usize, String)> {
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
         match lines.next() {
             Some((_, COLUMNS)) => {}
@@ -49,7 +49,7 @@ impl Baseline {
     }
 
     /// Whether it is about the same numbers of holes; an error names the first difference.
-    pub fn check_holes(&self, rows: &[Row]) -> Result<(), String> {
+    pub(crate) fn check_holes(&self, rows: &[Row]) -> Result<(), String> {
         let counts =
             |rows: &[Row]| -> BTreeMap<String, usize> { rows.iter().map(|row| (row.name(), row.holes)).collect() };
         let (old, new) = (counts(&self.rows), counts(rows));
@@ -68,7 +68,7 @@ impl Baseline {
     }
 
     /// What is different now, row by row.
-    pub fn changes(&self, rows: &[Row]) -> Vec<TableChange> {
+    pub(crate) fn changes(&self, rows: &[Row]) -> Vec<TableChange> {
         let mut changes = Vec::new();
         for new in rows {
             let Some(old) = self.rows.iter().find(|old| old.name() == new.name()) else {

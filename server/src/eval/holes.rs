@@ -10,7 +10,7 @@ use super::random::Random;
 use crate::documents::language::Language;
 
 /// A file of the corpus.
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// Its path below the corpus, with forward slashes.
     pub path: String,
     /// Its language.
@@ -21,7 +21,7 @@ pub struct SourceFile {
 
 /// What a hole is cut out of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HoleKind {
+pub(crate) enum HoleKind {
     /// A run of closing brackets.
     Bracket,
     /// The rest of a name that stands earlier in the file.
@@ -42,7 +42,7 @@ pub enum HoleKind {
 
 impl HoleKind {
     /// The kinds that are completed.
-    pub const HOLES: [Self; 7] = [
+    pub(crate) const HOLES: [Self; 7] = [
         Self::Bracket,
         Self::Identifier,
         Self::StatementEnd,
@@ -53,7 +53,7 @@ impl HoleKind {
     ];
 
     /// The name in tables.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Bracket => "bracket",
             Self::Identifier => "identifier",
@@ -67,14 +67,14 @@ impl HoleKind {
     }
 
     /// Whether a completion may go on after the truth: the hole is a few characters and the line mostly goes on.
-    pub fn is_short(self) -> bool {
+    pub(crate) fn is_short(self) -> bool {
         matches!(self, Self::Bracket | Self::Identifier | Self::StatementEnd)
     }
 }
 
 /// A stretch of a file that is to be completed, or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hole {
+pub(crate) struct Hole {
     /// A name that is its own among the holes.
     pub id: String,
     /// The file, as an index.
@@ -92,7 +92,7 @@ const TEXT_BYTES: usize = 1500;
 
 /// Cuts `count` holes, fewer where the files do not have as many, and a tenth as many texts, at least one a language.
 /// The files are in the order of their paths.
-pub fn sample(files: &[SourceFile], count: usize, seed: u64) -> Vec<Hole> {
+pub(crate) fn sample(files: &[SourceFile], count: usize, seed: u64) -> Vec<Hole> {
     let mut languages: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, file) in files.iter().enumerate() {
         languages.entry(file.language.id).or_default().push(index);
@@ -125,7 +125,7 @@ pub fn sample(files: &[SourceFile], count: usize, seed: u64) -> Vec<Hole> {
 
 /// For each hole the index of another one of its language, whose suffix the model is shown instead of its own; `None`
 /// for a text, which has none, and for the only hole of a language.
-pub fn others_suffixes(holes: &[Hole], seed: u64) -> Vec<Option<usize>> {
+pub(crate) fn others_suffixes(holes: &[Hole], seed: u64) -> Vec<Option<usize>> {
     let mut languages: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, hole) in holes.iter().enumerate().filter(|(_, hole)| hole.kind != HoleKind::Text) {
         languages.entry(hole.language).or_default().push(index);

@@ -8,7 +8,7 @@ use crate::documents::language::Language;
 
 /// A document with a hole.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut<'a> {
+pub(crate) struct Cut<'a> {
     /// What stands before the hole.
     pub before: &'a str,
     /// What was cut out.
@@ -19,7 +19,7 @@ pub struct Cut<'a> {
 
 /// How near a suggestion comes.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HoleScore {
+pub(crate) struct HoleScore {
     /// It is the truth, but for whitespace at the end.
     pub exact: bool,
     /// Exact; where a few characters were cut out, beginning with the truth is enough.
@@ -44,7 +44,13 @@ pub struct HoleScore {
 const REPEATED: usize = 6;
 
 /// Judges a suggestion: `text` in the place of the first `replaces` bytes after the hole.
-pub fn score(kind: HoleKind, language: &'static Language, cut: &Cut<'_>, text: &str, replaces: usize) -> HoleScore {
+pub(crate) fn score(
+    kind: HoleKind,
+    language: &'static Language,
+    cut: &Cut<'_>,
+    text: &str,
+    replaces: usize,
+) -> HoleScore {
     let Soundness { unmatched, misparsed } = soundness(language, cut, text, replaces);
     // What is replaced is mostly what the text ends with: the suggestion proper is the rest. Where it is not, the text
     // stands against the truth and what was replaced; either way the same document follows both.

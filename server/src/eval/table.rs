@@ -10,7 +10,7 @@ use super::score::HoleScore;
 
 /// One hole, completed.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The language.
     pub language: &'static str,
     /// What was cut out.
@@ -31,7 +31,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// A hole before anything is known of it.
-    pub fn new(hole: &Hole) -> Self {
+    pub(crate) fn new(hole: &Hole) -> Self {
         Self {
             language: hole.language,
             kind: hole.kind,
@@ -50,7 +50,7 @@ pub(super) const ALL: &str = "all";
 
 /// How many holes of a row are so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// The truth.
     pub exact: usize,
     /// Right: exact, or beginning with the few characters that were cut out.
@@ -89,7 +89,7 @@ pub(super) const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,d
 
 /// A row of the table. What nothing was measured of is `None`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// The language, or `all`.
     pub language: String,
     /// The kind, or `all`.
@@ -117,7 +117,7 @@ impl Row {
 }
 
 /// Makes the table, in a fixed order: each language's kinds and all of it, the kinds, everything.
-pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
+pub(crate) fn rows(outcomes: &[Outcome]) -> Vec<Row> {
     let mut groups: BTreeMap<(bool, &str, bool, Option<HoleKind>), Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
         let (language, kind) = (outcome.language, outcome.kind);
@@ -183,7 +183,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// The table as a CSV. What nothing was measured of is an empty field.
-pub fn csv(rows: &[Row]) -> String {
+pub(crate) fn csv(rows: &[Row]) -> String {
     let mut out = format!("{COLUMNS}\n");
     let number =
         |value: Option<f64>, digits: usize| value.map_or_else(String::new, |value| format!("{value:.digits$}"));
@@ -202,7 +202,7 @@ pub fn csv(rows: &[Row]) -> String {
 }
 
 /// The table for people: shares instead of counts, and why some holes are empty.
-pub fn readable(rows: &[Row], outcomes: &[Outcome]) -> String {
+pub(crate) fn readable(rows: &[Row], outcomes: &[Outcome]) -> String {
     let heads = COLUMNS.split(',').map(|column| column.replace('_', " "));
     let mut lines: Vec<Vec<String>> = vec![heads.collect()];
     for row in rows {

@@ -21,7 +21,7 @@ use crate::process::panics::{fault, fenced};
 use crate::session::EngineState;
 
 /// Loads an engine, as [`Engine::load`] does.
-pub type LoadEngine = fn(&ModelSource, &LoadOptions) -> Result<Engine, LoadError>;
+pub(crate) type LoadEngine = fn(&ModelSource, &LoadOptions) -> Result<Engine, LoadError>;
 
 /// What is said where loading panicked.
 const PANICKED: &str = "loading the model failed by a mistake in this program; its log says where";

@@ -17,7 +17,7 @@ const MOST_ENTRIES: usize = 10_000;
 
 /// What somebody calls a model.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
+pub(crate) struct Given<'a> {
     /// A known name, or a path.
     pub name: &'a str,
     /// The folder that a relative path begins at, unless it is the current one.
@@ -27,7 +27,7 @@ pub struct Given<'a> {
 }
 
 /// Finds a model.
-pub fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
+pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
     let Given { name, folder, remedy } = *given;
     if name == starter::NAME {
         return Ok(starter::source());
@@ -109,13 +109,13 @@ fn in_folder(folder: &Path) -> Result<PathBuf, String> {
 
 /// What tells whether the files of a model are others than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub(crate) struct Version {
     files: Vec<(PathBuf, u64, Option<SystemTime>)>,
 }
 
 impl Version {
     /// That of now; `None` for a model inside the program and where there is no file.
-    pub fn of(source: &ModelSource) -> Option<Self> {
+    pub(crate) fn of(source: &ModelSource) -> Option<Self> {
         let ModelSource::Path(path) = source else { return None };
         let mut paths = vec![path.clone()];
         if path.is_dir() {
@@ -135,7 +135,7 @@ impl Version {
     }
 
     /// Whether nobody has written to any of the files for so long.
-    pub fn is_quiet_for(&self, time: Duration) -> bool {
+    pub(crate) fn is_quiet_for(&self, time: Duration) -> bool {
         let newest = self.files.iter().filter_map(|(_, _, modified)| *modified).max();
         // A time that is yet to come says nothing.
         newest
@@ -145,7 +145,7 @@ impl Version {
 }
 
 /// A path in which a `~` at the beginning is the user's home.
-pub fn at_home(path: &str) -> PathBuf {
+pub(crate) fn at_home(path: &str) -> PathBuf {
     let below = path
         .strip_prefix('~')
         .filter(|rest| rest.is_empty() || rest.starts_with(std::path::is_separator));
@@ -156,7 +156,7 @@ pub fn at_home(path: &str) -> PathBuf {
 }
 
 /// Where the sequences of a model are kept from one run to the next; `None` where there is no cache folder.
-pub fn kept_sequences(source: &ModelSource) -> Option<PathBuf> {
+pub(crate) fn kept_sequences(source: &ModelSource) -> Option<PathBuf> {
     let name = match source {
         ModelSource::Path(path) => path.file_name()?.to_string_lossy().into_owned(),
         ModelSource::Embedded(_) => starter::NAME.to_owned(),
@@ -165,7 +165,7 @@ pub fn kept_sequences(source: &ModelSource) -> Option<PathBuf> {
 }
 
 /// Where models and what is derived from them are kept: `CODEGEMMA_CACHE`, or a folder in the user's cache folder.
-pub fn cache_folder() -> Result<PathBuf, String> {
+pub(crate) fn cache_folder() -> Result<PathBuf, String> {
     if let Some(folder) = std::env::var_os("CODEGEMMA_CACHE").filter(|folder| !folder.is_empty()) {
         return Ok(PathBuf::from(folder));
     }

@@ -6,10 +6,10 @@
 use codegemma_model::{Embedded, ModelSource};
 
 /// The name that chooses it.
-pub const NAME: &str = "starter";
+pub(crate) const NAME: &str = "starter";
 
 /// What it is.
-pub const KIND: &str = "starter, a small model of 5 million parameters to try everything with";
+pub(crate) const KIND: &str = "starter, a small model of 5 million parameters to try everything with";
 
 macro_rules! advice {
     () => {
@@ -18,10 +18,10 @@ macro_rules! advice {
 }
 
 /// How to do better.
-pub const ADVICE: &str = advice!();
+pub(crate) const ADVICE: &str = advice!();
 
 /// That it is used and how to do better, for whoever may not know.
-pub const NOTE: &str = concat!("the small starter inside this program is used; ", advice!());
+pub(crate) const NOTE: &str = concat!("the small starter inside this program is used; ", advice!());
 
 /// Bytes that begin where a cache line does, as those of a mapped file, so that the kernels are as fast on them. Correct
 /// they would be anywhere.
@@ -31,7 +31,7 @@ struct Aligned<T: ?Sized>(T);
 static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../../model/starter/starter.gguf"));
 
 /// Where the engine reads it from.
-pub fn source() -> ModelSource {
+pub(crate) fn source() -> ModelSource {
     of(&FILE.0)
 }
 

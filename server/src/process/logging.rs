@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::process::printable::Entries;
 
 /// Starts logging to a file, or to stderr.
-pub fn start(file: Option<&Path>, level: LevelFilter) -> Result<(), String> {
+pub(crate) fn start(file: Option<&Path>, level: LevelFilter) -> Result<(), String> {
     let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false);
     match file {
         None => builder.with_writer(|| Entries(std::io::stderr())).init(),

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
 /// Has `tell` say where each panic happens, from now on.
-pub fn tell_with(tell: fn(&str)) {
+pub(crate) fn tell_with(tell: fn(&str)) {
     let hook = move |panic: &PanicHookInfo<'_>| {
         let place = panic
             .location()
@@ -21,7 +21,7 @@ pub fn tell_with(tell: fn(&str)) {
 
 /// Does something whose panic must not go further; `None` where it panicked. What it changes must be whole or healed
 /// afterwards.
-pub fn fenced<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn fenced<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Whether a battery feeds the machine now. It reads a few small files, which may take milliseconds.
-pub fn on_battery() -> bool {
+pub(crate) fn on_battery() -> bool {
     cfg!(target_os = "linux") && any_discharges(Path::new("/sys/class/power_supply"))
 }
 

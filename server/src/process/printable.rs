@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// A text in one line.
-pub fn line(text: &str) -> Cow<'_, str> {
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |_, _| false)
 }
 
 /// A text of several lines, with its tabs.
-pub fn lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c, next| {
         matches!((c, next), ('\n' | '\t', _) | ('\r', Some('\n')))
     })
@@ -44,7 +44,7 @@ fn acts(c: char) -> bool {
 
 /// A log in which each write is one entry and becomes one line.
 #[derive(Debug)]
-pub struct Entries<W>(pub W);
+pub(crate) struct Entries<W>(pub W);
 
 impl<W: Write> Write for Entries<W> {
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {

@@ -19,12 +19,12 @@ thread_local! {
 }
 
 /// Whether this thread gives way, so that nobody may have to wait for it.
-pub fn gives_way() -> bool {
+pub(crate) fn gives_way() -> bool {
     GIVES_WAY.get()
 }
 
 /// Has this thread give way to all others of the server.
-pub fn give_way() {
+pub(crate) fn give_way() {
     GIVES_WAY.set(true);
     #[cfg(target_os = "linux")]
     {
@@ -39,7 +39,7 @@ pub fn give_way() {
 
 /// Has this thread run soon when it has something to do, which never takes it long. Threads that it starts are ordinary
 /// ones.
-pub fn run_soon() {
+pub(crate) fn run_soon() {
     #[cfg(target_os = "linux")]
     if let Err(error) = linux::set_slice(SOON) {
         tracing::debug!("messages are not read before other work: {error}");

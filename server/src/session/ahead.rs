@@ -27,7 +27,7 @@ const BYTES_THAT_FIT: usize = 2;
 
 /// An anchor that is meant to take the place of a document's.
 #[derive(Clone)]
-pub struct NextAnchor {
+pub(crate) struct NextAnchor {
     document: String,
     anchor: Anchor,
     /// The engine has read what stands around it.
@@ -92,7 +92,7 @@ fn reading(snapshot: &Snapshot, anchor: &Anchor, engine: &Engine, max_tokens: us
 }
 
 /// A document that is to be read before anybody asks in it.
-pub struct Reading {
+pub(crate) struct Reading {
     document: String,
     text: Rope,
     language: Arc<str>,
@@ -110,7 +110,7 @@ impl Reading {
     /// What the model is to be shown: what stands around the document's anchor where there was a request before; else the
     /// cursor may be anywhere, and it is what most places have in common, the context and the beginning of the document.
     /// `None` where the document is too long for that.
-    pub fn request(&self) -> Option<CompletionRequest> {
+    pub(crate) fn request(&self) -> Option<CompletionRequest> {
         let engine = &self.idle.engine;
         let context_tokens = engine.info().context_tokens;
         let text = &self.text;
@@ -142,7 +142,7 @@ impl Reading {
 }
 
 /// What the next step in a document is decided with, after a suggestion.
-pub struct Prospect {
+pub(crate) struct Prospect {
     document: String,
     anchor: Option<Anchor>,
     next_anchor: Option<NextAnchor>,
@@ -152,7 +152,7 @@ pub struct Prospect {
 }
 
 /// What the engine does next if nobody asks.
-pub enum Step {
+pub(crate) enum Step {
     /// It reads what stands around an anchor that takes the place of a document's.
     Read(NextAnchor, CompletionRequest),
     /// It goes on in this text.
@@ -161,7 +161,7 @@ pub enum Step {
 
 impl Prospect {
     /// The next step after a suggestion, or after nothing was suggested.
-    pub fn step(&self, snapshot: &Snapshot, suggestion: Option<&Suggestion>) -> Option<Step> {
+    pub(crate) fn step(&self, snapshot: &Snapshot, suggestion: Option<&Suggestion>) -> Option<Step> {
         match self.next_anchor(snapshot) {
             Some(next) => {
                 let request = reading(snapshot, &next.anchor, &self.idle.engine, self.settings.max_tokens);
@@ -250,14 +250,14 @@ impl Session {
     }
 
     /// Has a document read that may still be.
-    pub fn read_ahead(&self, reading: &Reading, request: CompletionRequest) {
+    pub(crate) fn read_ahead(&self, reading: &Reading, request: CompletionRequest) {
         if self.judgements.is_visible(&reading.document) == Some(true) && !self.protocol.ended {
             reading.idle.read(request, Arc::default());
         }
     }
 
     /// What the next step in a document is decided with.
-    pub fn prospect(&self, name: &str) -> Option<Prospect> {
+    pub(crate) fn prospect(&self, name: &str) -> Option<Prospect> {
         let completions = &self.completions;
         Some(Prospect {
             document: name.to_owned(),
@@ -270,7 +270,7 @@ impl Session {
     }
 
     /// Has the engine take a step, unless things are not what they were.
-    pub fn go_ahead(&mut self, prospect: &Prospect, step: Step) {
+    pub(crate) fn go_ahead(&mut self, prospect: &Prospect, step: Step) {
         if self.protocol.ended
             || !self.is_revision(prospect.revision)
             || !self.documents.contains_key(&prospect.document)

@@ -8,7 +8,7 @@ use codegemma_model::Engine;
 
 /// How far the engine is.
 #[derive(Clone)]
-pub enum EngineState {
+pub(crate) enum EngineState {
     /// The model is being read.
     Loading,
     /// Requests are served.

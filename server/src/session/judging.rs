@@ -55,7 +55,7 @@ enum Question {
 
 /// A question whose answer takes a look at files.
 #[derive(Debug, Clone)]
-pub struct Judging {
+pub(crate) struct Judging {
     number: u64,
     question: Question,
     policy: Arc<FilePolicy>,
@@ -63,7 +63,7 @@ pub struct Judging {
 
 impl Judging {
     /// Whether a document is to be hidden, or everything is to be judged anew.
-    pub fn run(&self) -> bool {
+    pub(crate) fn run(&self) -> bool {
         fault("judge file");
         match &self.question {
             Question::Document(_, path) => self.policy.hides(path).is_some(),
@@ -122,12 +122,12 @@ impl Judgements {
 
 impl Session {
     /// Whether the model may see a document is not known yet.
-    pub fn is_unjudged(&self, name: &str) -> bool {
+    pub(crate) fn is_unjudged(&self, name: &str) -> bool {
         self.documents.contains_key(name) && self.judgements.is_visible(name).is_none()
     }
 
     /// Whether ignore files have changed is found out: somebody says so.
-    pub fn judge_anew(&mut self) {
+    pub(crate) fn judge_anew(&mut self) {
         match self.judgements.checking {
             // A file that was looked at before does not answer any more.
             Some(since) if since.elapsed() > FRESH => drop(self.guard()),
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// What is to be found out next, if nobody is at it or those who are take too long.
-    pub fn begin_judging(&mut self) -> Option<Judging> {
+    pub(crate) fn begin_judging(&mut self) -> Option<Judging> {
         let slow = |(_, since): &(u64, Instant)| since.elapsed() >= PATIENCE;
         let under_way = &self.judgements.under_way;
         let others_wait = under_way.len() < MOST_SLOW && under_way.iter().all(slow);
@@ -159,13 +159,13 @@ impl Session {
     }
 
     /// There is nobody to find this out; it is tried again.
-    pub fn judged_by_nobody(&mut self, judging: Judging) {
+    pub(crate) fn judged_by_nobody(&mut self, judging: Judging) {
         self.judgements.under_way.retain(|(other, _)| *other != judging.number);
         self.judgements.want(judging.question);
     }
 
     /// This was found out, or could not be: then no file is shown for it. Gives what is to be found out next.
-    pub fn judged(&mut self, judging: Judging, answer: Option<bool>) -> Option<Judging> {
+    pub(crate) fn judged(&mut self, judging: Judging, answer: Option<bool>) -> Option<Judging> {
         let Judging {
             number,
             question,

@@ -10,19 +10,19 @@ use crate::documents::notebook::{self, Cell, Notebook};
 
 impl Session {
     /// A notebook was opened, or opened again, with the documents of these cells.
-    pub fn open_notebook(&mut self, name: String, cells: Vec<String>) {
+    pub(crate) fn open_notebook(&mut self, name: String, cells: Vec<String>) {
         self.notebooks.insert(name, Notebook::new(cells));
     }
 
     /// Cells of a notebook take the place of others.
-    pub fn splice_cells(&mut self, name: &str, replaced: Range<usize>, cells: Vec<String>) {
+    pub(crate) fn splice_cells(&mut self, name: &str, replaced: Range<usize>, cells: Vec<String>) {
         if let Some(notebook) = self.notebooks.get_mut(name) {
             notebook.splice(replaced, cells);
         }
     }
 
     /// The document of a cell was opened, or opened again. `path` is the notebook's.
-    pub fn open_cell(&mut self, name: &str, path: Option<&Path>, language: &str, version: i32, text: &str) {
+    pub(crate) fn open_cell(&mut self, name: &str, path: Option<&Path>, language: &str, version: i32, text: &str) {
         // The user looks at one of what may be hundreds, and that is the one that is used.
         self.insert(name, path, language, version, text);
         if let Some(document) = self.documents.get_mut(name) {
@@ -32,7 +32,7 @@ impl Session {
     }
 
     /// A notebook was closed, and its cells with it.
-    pub fn close_notebook(&mut self, name: &str) {
+    pub(crate) fn close_notebook(&mut self, name: &str) {
         let notebook = self.notebooks.remove(name);
         for cell in notebook.iter().flat_map(Notebook::cells) {
             self.close(cell);
@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Nothing is suggested in a notebook any more, as an edit was not understood.
-    pub fn lose_notebook(&mut self, name: &str) {
+    pub(crate) fn lose_notebook(&mut self, name: &str) {
         let cells = self.notebooks.get(name).map(|notebook| notebook.cells().to_vec());
         for cell in cells.unwrap_or_default() {
             self.lose(&cell);

@@ -28,7 +28,7 @@ const ALTERNATIVES: usize = 3;
 
 /// A request for a completion, with the document as it was when it came.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     number: u64,
     document: String,
     at: LineColumn,
@@ -46,7 +46,7 @@ pub struct Request {
 }
 
 /// What a request is planned with.
-pub struct Planning {
+pub(crate) struct Planning {
     engine: Arc<Engine>,
     settings: LanguageSettings,
     choice: Arc<Choice>,
@@ -57,7 +57,7 @@ pub struct Planning {
 }
 
 /// A request that was planned.
-pub struct Planned {
+pub(crate) struct Planned {
     /// The engine that is to be asked.
     pub engine: Arc<Engine>,
     /// What is completed, with the popup's entry in it.
@@ -77,7 +77,7 @@ pub struct Planned {
 }
 
 /// Why a request was not planned.
-pub struct Unplanned {
+pub(crate) struct Unplanned {
     /// What the user is told.
     pub reason: Reason,
     /// The anchor, which knows that the cursor stands in a secret.
@@ -85,7 +85,7 @@ pub struct Unplanned {
 }
 
 /// A request that waits for the engine.
-pub struct Begun {
+pub(crate) struct Begun {
     /// What it completes, with the popup's entry in it.
     pub snapshot: Snapshot,
     /// The popup's entry.
@@ -106,13 +106,13 @@ pub struct Begun {
 
 impl Request {
     /// The document.
-    pub fn document(&self) -> &str {
+    pub(crate) fn document(&self) -> &str {
         &self.document
     }
 
     /// Plans it: makes the document's tree, decides what the model is shown, and what becomes of its answer. It takes
     /// a while and needs no lock.
-    pub fn plan(&mut self, with: Planning) -> Result<Planned, Unplanned> {
+    pub(crate) fn plan(&mut self, with: Planning) -> Result<Planned, Unplanned> {
         self.parsed = self.basis.as_ref().and_then(|basis| basis.parsed(&self.text));
         let mut snapshot = Snapshot {
             text: self.text.clone(),
@@ -168,7 +168,7 @@ impl Request {
 
 impl Session {
     /// Takes a request, or says why nothing will be suggested. `entry` is what is selected in the editor's popup.
-    pub fn request(
+    pub(crate) fn request(
         &mut self,
         name: &str,
         at: LineColumn,
@@ -223,7 +223,7 @@ impl Session {
     }
 
     /// What a request is to be planned with, or why nothing will be suggested.
-    pub fn planning(&mut self, request: &Request) -> Result<Planning, Reason> {
+    pub(crate) fn planning(&mut self, request: &Request) -> Result<Planning, Reason> {
         let name = request.document();
         let engine = self.engine_for(Some(&request.language))?;
         match self.judgements.is_visible(name) {
@@ -244,7 +244,11 @@ impl Session {
     }
 
     /// Has the engine work for a request that was planned, or says why it does not. With it comes the wait.
-    pub fn launch(&mut self, request: Request, planned: Result<Planned, Unplanned>) -> Result<(Begun, Waiter), Reason> {
+    pub(crate) fn launch(
+        &mut self,
+        request: Request,
+        planned: Result<Planned, Unplanned>,
+    ) -> Result<(Begun, Waiter), Reason> {
         let name = &request.document;
         if let Some(document) = self.documents.get_mut(name)
             && let (Some(basis), Some(parsed)) = (&request.basis, &request.parsed)

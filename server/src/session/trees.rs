@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// The next tree to make, elsewhere, and the document that it belongs to; `None` while one is being made.
-    pub fn parse_job(&mut self) -> Option<(String, Job)> {
+    pub(crate) fn parse_job(&mut self) -> Option<(String, Job)> {
         if self.protocol.ended || self.trees.busy {
             return None;
         }
@@ -71,12 +71,12 @@ impl Session {
     }
 
     /// There is nobody to make it; it is wanted again when its document is looked at.
-    pub fn no_parse(&mut self) {
+    pub(crate) fn no_parse(&mut self) {
         self.trees.busy = false;
     }
 
     /// It was made, or could not be.
-    pub fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
+    pub(crate) fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
         self.trees.busy = false;
         if let Some(document) = self.documents.get_mut(name) {
             document.parse_done(job, parsed);

@@ -6,7 +6,7 @@ use crate::completion::trigger::Extent;
 
 /// The best beginning of a text that was cut off while it was written: its whole lines; of a single line, as many whole
 /// words as leave no bracket and no string open, or at the least whole words.
-pub fn closed(text: &str) -> &str {
+pub(crate) fn closed(text: &str) -> &str {
     let last_line = text.rfind('\n').unwrap_or(0);
     if !text[..last_line].trim().is_empty() {
         return &text[..last_line];

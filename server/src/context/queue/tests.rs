@@ -70,7 +70,7 @@ impl Desk {
     }
 
     fn files(&self, name: &str) -> Vec<(String, String)> {
-        let files = self.contexts.files(name).into_iter();
+        let files = self.contexts.choice(name).files().into_iter();
         files.map(|file| (file.path, file.text)).collect()
     }
 }
