@@ -9,6 +9,7 @@ mod config;
 mod context;
 pub mod documents;
 mod eval;
+pub mod framing;
 mod lsp;
 mod models;
 pub mod policy;

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use codegemma_lsp::framing::{self, frame};
 use serde_json::{Value, json};
 
 use crate::{MODEL, command};
@@ -101,7 +102,7 @@ impl Client {
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let (sender, incoming) = mpsc::channel();
         std::thread::spawn(move || {
-            while let Some(message) = read_frame(&mut stdout) {
+            while let Some(message) = framing::read(&mut stdout) {
                 if sender.send(message).is_err() {
                     break;
                 }
@@ -193,7 +194,7 @@ impl Client {
     /// Sends a message.
     pub fn send(&mut self, message: &Value) {
         let body = message.to_string();
-        self.send_raw(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        self.send_raw(&frame(body.as_bytes()));
     }
 
     /// Sends a notification.
@@ -437,22 +438,4 @@ pub fn items(result: &Value) -> Vec<Value> {
         .as_array()
         .unwrap_or_else(|| panic!("no items: {result}"))
         .clone()
-}
-
-fn read_frame(input: &mut impl BufRead) -> Option<Value> {
-    let mut length = None;
-    loop {
-        let mut line = String::new();
-        if input.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim().split_once(':') {
-            Some(("Content-Length", value)) => length = value.trim().parse().ok(),
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length?];
-    input.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
 }

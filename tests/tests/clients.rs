@@ -1,11 +1,12 @@
 //! What clients do that differ from one another: how they write URIs, what they leave out, where they put the cursor, and how
 //! they leave.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use codegemma_lsp::framing;
 use codegemma_tests::{Client, Encoding, MODEL, Random, check_text, command, items, position, uri};
 use serde_json::{Value, json};
 
@@ -453,10 +454,7 @@ fn bare_server(process: Value) -> (Child, BufReader<std::process::ChildStdout>) 
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"processId": process, "capabilities": {}}});
     send(&mut child, &initialize);
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    let length: usize = line.trim().strip_prefix("Content-Length: ").unwrap().parse().unwrap();
-    stdout.read_exact(&mut vec![0; length + 2]).unwrap();
+    framing::read(&mut stdout).expect("an answer");
     send(
         &mut child,
         &json!({"jsonrpc": "2.0", "method": "initialized", "params": {}}),
@@ -467,9 +465,7 @@ fn bare_server(process: Value) -> (Child, BufReader<std::process::ChildStdout>) 
 fn send(child: &mut Child, message: &Value) {
     let body = message.to_string();
     let stdin = child.stdin.as_mut().unwrap();
-    stdin
-        .write_all(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
-        .unwrap();
+    stdin.write_all(&framing::frame(body.as_bytes())).unwrap();
 }
 
 #[track_caller]

@@ -9,6 +9,7 @@ mod fuzz {
     pub(super) mod plain;
 }
 
+use codegemma_lsp::framing::frame;
 use codegemma_tests::{Client, Encoding, Ledger, MODEL, Random, check_text, position};
 use fuzz::mutate;
 use fuzz::plain::Plain;
@@ -92,7 +93,7 @@ impl Fuzz {
     }
 
     fn body(&mut self, body: &str) {
-        self.raw(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        self.raw(&frame(body.as_bytes()));
     }
 
     fn send(&mut self, message: &Value) {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexS
 use super::serve_on;
 use crate::cli;
 use crate::config::EngineFlags;
+use crate::framing::frame;
 use crate::process::panics::faults;
 
 const URI: &str = "file:///nowhere/sum.py";
@@ -68,8 +69,7 @@ impl Client {
 
     async fn send(&mut self, message: Value) {
         let body = message.to_string();
-        let frame = format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        self.input.write_all(frame.as_bytes()).await.unwrap();
+        self.input.write_all(&frame(body.as_bytes())).await.unwrap();
     }
 
     async fn notify(&mut self, method: &str, params: Value) {

@@ -16,6 +16,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::inbound;
+use crate::framing::frame;
 use crate::process::panics::{fault, fenced};
 
 /// The method that stands for a message that could not be understood. Its params are the error to answer.
@@ -52,15 +53,12 @@ enum Frame {
 /// Passes on messages until the input ends, or until the client says that there are no more.
 pub(super) async fn sieve(input: impl AsyncRead + Unpin, mut output: impl AsyncWrite + Unpin) -> io::Result<()> {
     let mut input = tokio::io::BufReader::new(input);
-    while let Some(frame) = read(&mut input).await? {
-        let body = match frame {
+    while let Some(message) = read(&mut input).await? {
+        let body = match message {
             Frame::Body(body) => check(body),
             Frame::Bad(what) => malformed(Value::Null, PARSE_ERROR, &what),
         };
-        output
-            .write_all(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes())
-            .await?;
-        output.write_all(&body).await?;
+        output.write_all(&frame(&body)).await?;
         output.flush().await?;
         if is_exit(&body) {
             break;
@@ -272,7 +270,7 @@ mod tests {
     }
 
     fn frame(body: &str) -> String {
-        format!("Content-Length: {}\r\n\r\n{body}", body.len())
+        String::from_utf8(super::frame(body.as_bytes())).unwrap()
     }
 
     const GOOD: &str = r#"{"jsonrpc":"2.0","method":"x","id":7}"#;

@@ -1,6 +1,6 @@
 //! A `codegemma-lsp` process and the messages to and from it. It must not know what they mean.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::super::failure::Failure;
+use crate::framing::{frame, read};
 
 /// The process. It is killed when this is dropped.
 pub(super) struct Server {
@@ -53,7 +54,7 @@ impl Server {
 
     fn send(&mut self, message: &Value) -> Result<(), Failure> {
         let body = message.to_string();
-        let sent = write!(self.stdin, "Content-Length: {}\r\n\r\n{body}", body.len());
+        let sent = self.stdin.write_all(&frame(body.as_bytes()));
         let sent = sent.and_then(|()| self.stdin.flush());
         sent.map_err(|error| Failure::Message(format!("the server takes no messages any more: {error}")))
     }
@@ -114,23 +115,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A message; `None` where there are no more.
-fn read(input: &mut impl BufRead) -> Option<Value> {
-    let mut length = None;
-    loop {
-        let mut line = String::new();
-        if input.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim().split_once(':') {
-            Some(("Content-Length", value)) => length = value.trim().parse().ok(),
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length?];
-    input.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
 }
