@@ -20,7 +20,7 @@ use crate::{CancelToken, RequestError};
 /// chunks unpack the weights less often.
 pub(crate) const CHUNK: usize = 64;
 
-/// The same while nobody waits: a request that comes then waits for one of these at the most.
+/// How many prompt tokens go through the model in one pass while nobody waits: a request that comes then waits for one of these at the most.
 pub(crate) const IDLE_CHUNK: usize = 16;
 
 /// What can end a request early.

@@ -58,7 +58,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     read_open(open(path)?.0, most)
 }
 
-/// The same of a file that is open.
+/// The bytes of a plain file that is open and has at most `most` of them.
 pub fn read_open(file: File, most: u64) -> Result<Vec<u8>, FileError> {
     let metadata = file.metadata()?;
     if metadata.len() > most {

@@ -56,7 +56,7 @@ pub trait LanguageModel: Send {
 /// How many tokens of a sequence are forgotten rather than kept in a copy: a suggestion that was not taken, and more.
 const LITTLE: usize = 192;
 
-/// The same for what nobody waits for yet.
+/// How many tokens of a sequence are forgotten for what nobody waits for yet.
 const IDLE_LITTLE: usize = 16;
 
 /// The steps, in tokens, in which the room of a sequence grows, so that typing seldom copies it.
@@ -124,7 +124,7 @@ impl<M: LanguageModel> Sequences<M> {
         Ok(reused)
     }
 
-    /// The same for a prompt that nobody waits for yet: `None` where it would take the place of the current sequence or
+    /// Begins a prompt that nobody waits for yet, as [`Self::begin`] does another: `None` where it would take the place of the current sequence or
     /// of the one that it goes on with. One that is `unused` takes the place of another that is.
     pub(crate) fn begin_idle(&mut self, prompt: &[u32], more: usize, unused: bool) -> Result<Option<usize>, String> {
         let mut kept = self.held.last().map_or(0, |current| current.room);

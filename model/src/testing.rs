@@ -237,7 +237,7 @@ impl ScriptedModel {
         }
     }
 
-    /// The same, of two minds.
+    /// A model of two minds: the token with the next number is nearly as likely.
     pub(crate) fn doubting(self) -> Self {
         Self { doubts: true, ..self }
     }

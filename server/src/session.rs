@@ -153,7 +153,7 @@ impl Session {
         Some(context_job.below(&above))
     }
 
-    /// It was made, or could not be. Gives the document that is to be read now.
+    /// A context job was done, or could not be. Gives the document that is to be read now.
     pub(crate) fn context_done(&mut self, made: Option<ContextResult>) -> Option<Reading> {
         // What was chosen by other rules is chosen again.
         let made = made.filter(|made| made.is_by(&self.policy));
@@ -232,7 +232,7 @@ impl Session {
         self.protocol.waiting == 1
     }
 
-    /// It waits no more.
+    /// A request waits for the engine no more.
     pub(crate) fn end_wait(&mut self) {
         self.protocol.waiting -= 1;
     }
@@ -247,7 +247,7 @@ impl Session {
         self.protocol.settings_to_come += 1;
     }
 
-    /// They were taken over.
+    /// Settings that had come were taken over.
     pub(crate) fn settings_taken(&mut self) {
         self.protocol.settings_to_come -= 1;
     }

@@ -85,7 +85,7 @@ impl Ops {
         })
     }
 
-    /// The same in a chosen form, which must be one of [`Isa::available`].
+    /// Kernels in a chosen form, which must be one of [`Isa::available`].
     pub(crate) fn on(isa: Isa, threads: usize) -> std::io::Result<Self> {
         let cpu = Cpu {
             isa,

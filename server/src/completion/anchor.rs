@@ -44,7 +44,7 @@ pub(crate) enum Moved {
     Above,
     /// The text between anchor and cursor is too long.
     Long,
-    /// The same soon, and what stands around the new one is read already.
+    /// The text between anchor and cursor is going to be too long, and what stands around the new anchor is read already.
     Ahead,
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Suggestion {
 }
 
 impl Snapshot {
-    /// The same when a suggestion has been accepted.
+    /// The document as it is when a suggestion has been accepted.
     pub(crate) fn with(self, suggestion: &Suggestion) -> Self {
         let (text, offset) = suggestion.accepted(&self.text);
         let parsed = self
@@ -179,7 +179,7 @@ impl Plan {
         self.place.extent
     }
 
-    /// The same for a run that was to complete so much, whatever would be asked for here.
+    /// The plan with the extent of a run that it goes along with, whatever would be asked for here.
     pub(crate) fn with_extent(mut self, extent: Extent) -> Self {
         self.place.extent = extent;
         self

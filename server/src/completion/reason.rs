@@ -74,7 +74,7 @@ impl Reason {
         }
     }
 
-    /// The same as a sentence for people, with what they can do.
+    /// The reason as a sentence for people, with what they can do.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::Loading => "the model is still being loaded; ask again in a moment",

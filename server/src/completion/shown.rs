@@ -26,7 +26,7 @@ pub(crate) struct Shown {
     pub suffix: String,
     /// Where secrets stand in the text before the anchor: how far their ends are before its end.
     before: Vec<Range<usize>>,
-    /// The same in the text after the cursor, from its beginning.
+    /// Where secrets stand in the text after the cursor, from its beginning.
     after: Vec<Range<usize>>,
 }
 
@@ -118,7 +118,7 @@ impl Shown {
         Self::of(&parts, before, within(&found, &parts.suffix))
     }
 
-    /// The same with more of it hidden.
+    /// What is shown around the anchor with more of it hidden.
     fn with(
         &self,
         anchor: &Anchor,

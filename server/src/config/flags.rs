@@ -75,7 +75,7 @@ impl EngineFlags {
         }
     }
 
-    /// The same flags as arguments, for another program of this project, which has the same environment.
+    /// These flags as arguments, for another program of this project, which has the same environment.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let set = self.layer().0.into_values().filter_map(|setting| match setting.origin {
             Origin::Flag(flag) => Some([flag.to_owned(), plain(&setting.value)]),

@@ -181,7 +181,7 @@ impl Found<'_> {
         &mut candidate.why
     }
 
-    /// The same for a file of the workspace, whose text is that of the open document where it is open.
+    /// Why a file of the workspace is looked at; its text is that of the open document where it is open.
     fn on_disk(&mut self, disk: &mut Disk, path: &str) -> &mut Why {
         let file = disk.absolute(path);
         let open = self.open.get(&file).copied();

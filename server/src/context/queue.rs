@@ -82,7 +82,7 @@ impl ContextJob {
         &self.document
     }
 
-    /// The same for a document that a text stands above, as the cells of a notebook do.
+    /// The job for a document that a text stands above, as the cells of a notebook do.
     pub(crate) fn below(mut self, above: &str) -> Self {
         self.search.text.insert(0, above);
         self.line += above.lines().count();

@@ -87,7 +87,7 @@ impl Document {
         self.syntax.as_mut()?.job(&self.text)
     }
 
-    /// It was done.
+    /// The tree of a job was made, or could not be.
     pub fn parse_done(&mut self, job: &Job, parsed: Option<Parsed>) {
         if let Some(syntax) = &mut self.syntax {
             syntax.done(job, parsed);

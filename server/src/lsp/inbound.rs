@@ -197,7 +197,7 @@ fn mend_unless(value: &mut Value, is_right: impl Fn(&Value) -> bool, right: impl
     mended
 }
 
-/// The same for the member of an object, which may not be there.
+/// Mends a member of an object, which may not be there, as [`mend_unless`] does a value.
 fn mend_member(
     object: &mut Map<String, Value>,
     name: &str,

@@ -138,7 +138,7 @@ impl FilePolicy {
         self.allows_at(path, &real(path, &lexical(path)))
     }
 
-    /// The same for a file that is open, and lies at `place`.
+    /// Whether a file that is open, and lies at `place`, may be shown: by its name and by its place.
     pub fn allows_at(&self, path: &Path, place: &Path) -> Result<(), Denied> {
         let named = lexical(path);
         let judged = self.allows_name(&named);

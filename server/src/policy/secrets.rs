@@ -63,7 +63,7 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
     apart(all(text, None))
 }
 
-/// The same where a cursor stands in the text, and whether it stands in one of them, or at the end of one: what the user
+/// Where secrets stand in a text with a cursor, as [`find`] has it, and whether the cursor stands in one of them, or at the end of one: what the user
 /// types there is one, or may become one, and what is typed so far counts as one.
 pub fn find_around(text: &str, cursor: usize) -> (Vec<Range<usize>>, bool) {
     let mut found = all(text, Some(cursor));

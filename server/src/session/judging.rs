@@ -34,7 +34,7 @@ pub(super) struct Judgements {
     fresh: Option<Instant>,
     /// Since when it is being found out whether they are.
     checking: Option<Instant>,
-    /// And is to be found out once more.
+    /// Whether ignore files have changed is to be found out once more.
     check_again: bool,
 }
 
@@ -136,7 +136,8 @@ impl Session {
         }
     }
 
-    /// The same where it was not found out just now: somebody is at work, and no client watches all files.
+    /// Has it found out whether ignore files have changed, where it was not just now: somebody is at work, and no client
+    /// watches all files.
     pub(super) fn judge_now_and_then(&mut self) {
         let fresh = self.judgements.fresh.is_some_and(|fresh| fresh.elapsed() < FRESH);
         let checking = self.judgements.checking.is_some_and(|since| since.elapsed() < FRESH);

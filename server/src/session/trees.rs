@@ -75,7 +75,7 @@ impl Session {
         self.trees.busy = false;
     }
 
-    /// It was made, or could not be.
+    /// A tree was made, or could not be.
     pub(crate) fn parse_done(&mut self, name: &str, job: &Job, parsed: Option<Parsed>) {
         self.trees.busy = false;
         if let Some(document) = self.documents.get_mut(name) {

@@ -77,7 +77,7 @@ pub(crate) enum Isa {
     /// [`Isa::available`].
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// As above, with vectors of 64 bytes for prompts: AVX-512 with BW and VL.
+    /// AVX2 with FMA and F16C, and with vectors of 64 bytes for prompts: AVX-512 with BW and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512,
     /// AVX2 with AVX-VNNI: bytes are multiplied and summed by fours.
@@ -171,7 +171,7 @@ fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]>
     }
 }
 
-/// The same, to write to.
+/// The numbers of a contiguous `f32` tensor, to write to.
 fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
     let CpuStorage::F32(numbers) = storage else {
         candle_core::bail!("a kernel writes 32-bit floats");

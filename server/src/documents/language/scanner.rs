@@ -39,7 +39,7 @@ struct Grammar {
     primary_states: *const c_void,
 }
 
-/// The same in version 15, which has more at its end.
+/// A grammar in version 15 of the layout, which has more at its end.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Grammar15 {

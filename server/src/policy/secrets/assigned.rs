@@ -47,7 +47,7 @@ impl Name {
         }
     }
 
-    /// The same of a value that the user is typing.
+    /// Whether a value that the user is typing is a secret behind this name.
     fn may_hold(&self, value: &str) -> bool {
         const LONG: usize = 8;
         values::may_become_one(value) || (self.readable && value.len() >= LONG && !value.contains(' '))

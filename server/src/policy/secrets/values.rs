@@ -66,7 +66,7 @@ pub(super) fn is_words(text: &str) -> bool {
     all_words(text, |_| false)
 }
 
-/// The same where words may be joined in camel case, too: `part2.SomeName`.
+/// Whether a text is made of words that may be joined in camel case, too: `part2.SomeName`.
 pub(super) fn is_names(text: &str) -> bool {
     all_words(text, |letters| {
         letters.iter().all(u8::is_ascii_alphabetic)

@@ -82,7 +82,7 @@ pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
     unsafe { _mm256_srl_epi32(v, _mm_cvtsi32_si128(by as i32)) }
 }
 
-/// The same as a signed one.
+/// Every number of four bytes `>> by`, as a signed one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right_signed(v: Ints, by: usize) -> Ints {
     // SAFETY: the caller has AVX2.
@@ -273,7 +273,7 @@ pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
-/// The same for the second-level cache.
+/// Asks for the cache line at an address, which may be any, in the second-level cache.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch_second_level(at: *const u8) {
     // SAFETY: a hint that reads nothing.

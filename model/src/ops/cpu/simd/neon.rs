@@ -112,7 +112,7 @@ pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
     }
 }
 
-/// The same as a signed one.
+/// Every number of four bytes `>> by`, as a signed one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right_signed(v: Ints, by: usize) -> Ints {
     shifted(v, -(by as i32))
@@ -320,7 +320,7 @@ pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
     unsafe { asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags)) };
 }
 
-/// The same for the second-level cache.
+/// Asks for the cache line at an address, which may be any, in the second-level cache.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch_second_level(at: *const u8) {
     // SAFETY: as above.

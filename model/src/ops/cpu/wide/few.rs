@@ -33,7 +33,7 @@ pub(in super::super) unsafe fn few<P: Products>(
     unsafe { any::<P>(format, stored, panel, x, sums) }
 }
 
-/// The same with VNNI as AVX-512 encodes it, compiled for its 32 registers.
+/// What [`few`] computes, with VNNI as AVX-512 encodes it, compiled for its 32 registers.
 ///
 /// # Safety
 /// As for [`few`], and needs AVX-512 with BW, VL and VNNI.

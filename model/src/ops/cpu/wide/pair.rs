@@ -24,7 +24,7 @@ pub(in super::super) unsafe fn with_pairs(operands: &Operands<'_>, sums: [&mut [
     unsafe { accumulate::<Pairs>(operands, sums) };
 }
 
-/// The same with VNNI.
+/// What [`with_pairs`] computes, with VNNI.
 ///
 /// # Safety
 /// As for [`with_pairs`], and needs AVX512_VNNI.
@@ -206,7 +206,7 @@ trait Products {
         whole: &mut [__m512i; N],
     );
 
-    /// The same for 32 signed columns. What [`Isa::raises_signed_bytes`] says is added to each weight.
+    /// Adds to `whole` the products of 32 signed columns. What [`Isa::raises_signed_bytes`] says is added to each weight.
     ///
     /// [`Isa::raises_signed_bytes`]: super::super::Isa
     unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]);

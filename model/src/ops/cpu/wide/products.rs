@@ -27,7 +27,7 @@ pub(in super::super) trait Products {
         whole: &mut [Ints; N],
     );
 
-    /// The same for 32 signed columns, without a scale. What [`Isa::raises_signed_bytes`] says is added to each weight.
+    /// Adds to `whole` the products of 32 signed columns, without a scale. What [`Isa::raises_signed_bytes`] says is added to each weight.
     ///
     /// [`Isa::raises_signed_bytes`]: super::super::Isa
     ///

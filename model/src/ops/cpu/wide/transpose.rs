@@ -66,7 +66,7 @@ impl Ahead {
     }
 }
 
-/// The same block of eight rows.
+/// The blocks at one place of eight rows.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks {
     first: *const u8,
