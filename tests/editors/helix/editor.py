@@ -82,11 +82,13 @@ class Helix:
         done = subprocess.run(command, env=self._environment, cwd=self.folder, check=True, capture_output=True, text=True)
         return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
 
-    def open_at(self, name, marked):
-        """Starts the editor with a file, and inserts where `$0` stands in it."""
+    def open_at(self, name, marked, says=None):
+        """Starts the editor with a file, and inserts where `$0` stands in it, after a message where one is to come."""
         before, after = marked.split("$0")
         row, column = before.count("\n") + 1, len(before.replace("\r", "").rpartition("\n")[2])
         self.open(name, before + after, row, column)
+        if says:
+            self.says(says)
         self.insert("A" if after.startswith(("\n", "\r")) else "a")
         return before.replace("\r", ""), after.replace("\r", "")
 

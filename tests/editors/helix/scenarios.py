@@ -266,8 +266,7 @@ a_missing_model_is_told_with_its_remedy.table = 'args = ["--model", "/nowhere/mo
 
 
 def a_setting_of_the_wrong_type_is_named(editor):
-    editor.open_at("rectangle.py", PYTHON)
-    editor.says("codegemma.maxTokens: expected a number")
+    editor.open_at("rectangle.py", PYTHON, says="codegemma.maxTokens: expected a number")
     editor.terminal.type("he")
     editor.popup("height)")
 

@@ -77,7 +77,14 @@ export const popup = {
         };
         assert.equal(await until('the cell is completed', shown, { patience: 20_000 }), 'um(prices)');
         await editor.press('Tab', 'Control+S');
-        const saved = () => JSON.parse(readFileSync(join(editor.workspace, 'prices.ipynb'), 'utf8'));
-        await until('it is saved', () => saved().cells[2].source.join('') === 'total = sum(prices)');
+        const saved = () => {
+            try {
+                return JSON.parse(readFileSync(join(editor.workspace, 'prices.ipynb'), 'utf8')).cells[2].source.join('');
+            } catch {
+                // It is being written.
+                return undefined;
+            }
+        };
+        await until('it is saved', () => saved() === 'total = sum(prices)');
     },
 };
