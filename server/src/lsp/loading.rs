@@ -3,6 +3,7 @@
 //! One thread loads; what is wanted while it does so is loaded next. It must not know what the configuration says.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -88,9 +89,25 @@ impl Shared {
         }
     }
 
+    /// Has somebody look whether the model's file is what it was, where nobody is about to.
+    pub(super) fn look_at_model_soon(self: &Arc<Self>) {
+        if self.looks_at_model.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = self.clone();
+        let look = move || {
+            // Whoever asks from now on may have seen another file.
+            shared.looks_at_model.store(false, Ordering::Release);
+            shared.look_at_model();
+        };
+        if !self.lanes.files.post(look) {
+            self.looks_at_model.store(false, Ordering::Release);
+        }
+    }
+
     /// Loads the model again where its file was changed while it was in use, or after it could not be loaded: when nobody
     /// writes to it any more. Costs a system call or two.
-    pub(super) fn look_at_model(self: &Arc<Self>) {
+    fn look_at_model(self: &Arc<Self>) {
         let engine = self.lock().engine().clone();
         match engine {
             EngineState::Loading => {}

@@ -121,8 +121,7 @@ impl Shared {
         trigger: Trigger,
         entry: Option<Change>,
     ) -> Result<Request, Reason> {
-        let shared = self.clone();
-        self.lanes.files.post(move || shared.look_at_model());
+        self.look_at_model_soon();
         let mut session = self.lock();
         let document = at.text_document.uri.as_str();
         let request = session.request(document, convert::line_column(at.position), trigger, entry);

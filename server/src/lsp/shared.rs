@@ -4,6 +4,7 @@
 //! know the shapes of answers.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::watch;
 use tower_lsp::ls_types::Uri;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     /// A document was judged, or settings were taken over.
     pub(super) known: watch::Sender<()>,
     pub(super) lanes: Lanes,
+    /// Somebody is about to look at the model's files.
+    pub(super) looks_at_model: AtomicBool,
 }
 
 /// The threads that work for the protocol's.
@@ -73,6 +76,7 @@ impl Shared {
             statistics: Lock::new(Rank::Statistics, Statistics::default()),
             known: watch::Sender::default(),
             lanes: Lanes::default(),
+            looks_at_model: AtomicBool::default(),
         }
     }
 
