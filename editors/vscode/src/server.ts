@@ -19,7 +19,7 @@ export interface Status {
     model?: string | null;
     /** Percent of the loading that is done. */
     progress?: number;
-    lastRequest?: { source: string; reason?: string | null; generated_tokens: number; prefill_ms: number; decode_ms: number };
+    lastRequest?: { source: string; reason?: string | null; reason_text?: string; generated_tokens: number; prefill_ms: number; decode_ms: number };
     /** Whether the user has to do something, which is then offered. */
     needsHelp?: boolean;
 }

@@ -100,7 +100,7 @@ function text(state: Status['state'], status: Status): string {
 
 function last(request: NonNullable<Status['lastRequest']>): string {
     if (request.reason) {
-        return `Last request: nothing was suggested (${request.reason})`;
+        return `Last request: nothing was suggested: ${request.reason_text ?? request.reason}`;
     }
     return request.source === 'model'
         ? `Last request: ${request.generated_tokens} tokens in ${request.prefill_ms + request.decode_ms} ms`

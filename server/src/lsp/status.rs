@@ -50,7 +50,11 @@ pub(super) struct LastRequest {
     drafted_tokens: usize,
     accepted_tokens: usize,
     source: String,
+    /// The code of the reason for which nothing was suggested.
     reason: Option<String>,
+    /// That reason in a sentence, with what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_text: Option<String>,
     anchor: Option<String>,
     queue_ms: u64,
     prefill_ms: u64,
@@ -62,8 +66,16 @@ impl LastRequest {
     pub(super) fn without_model(reason: Reason) -> Self {
         Self {
             source: "none".to_owned(),
-            reason: Some(reason.as_str().to_owned()),
             ..Self::default()
+        }
+        .for_reason(Some(reason))
+    }
+
+    fn for_reason(self, reason: Option<Reason>) -> Self {
+        Self {
+            reason: reason.map(|reason| reason.as_str().to_owned()),
+            reason_text: reason.map(|reason| reason.sentence().to_owned()),
+            ..self
         }
     }
 
@@ -71,9 +83,9 @@ impl LastRequest {
     pub(super) fn typed_along(reason: Option<Reason>) -> Self {
         Self {
             source: "typed-along".to_owned(),
-            reason: reason.map(|reason| reason.as_str().to_owned()),
             ..Self::default()
         }
+        .for_reason(reason)
     }
 
     /// A request to the model; `stats` are there if it answered, `moved` if its anchor is not that of the one before.
@@ -90,12 +102,14 @@ impl LastRequest {
             drafted_tokens: stats.drafted_tokens,
             accepted_tokens: stats.accepted_tokens,
             source: source.to_owned(),
-            reason: reason.map(|reason| reason.as_str().to_owned()),
+            reason: None,
+            reason_text: None,
             anchor: Some(moved.map_or("kept", Moved::as_str).to_owned()),
             queue_ms: millis(stats.queue),
             prefill_ms: millis(stats.prefill),
             decode_ms: millis(stats.decode),
         }
+        .for_reason(reason)
     }
 }
 
