@@ -28,10 +28,10 @@ pub fn read(input: &mut impl BufRead) -> Option<Value> {
             None => break,
         }
     }
-    let mut body = Vec::new();
+    let (length, mut body) = (length?, Vec::new());
     // It grows with what comes.
-    input.take(length?).read_to_end(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
+    input.take(length).read_to_end(&mut body).ok()?;
+    (body.len() as u64 == length).then(|| serde_json::from_slice(&body).ok())?
 }
 
 #[cfg(test)]
