@@ -38,8 +38,8 @@ use protocol::ProtocolState;
 pub(crate) use requests::{Begun, Planned, Request};
 use trees::Trees;
 
-/// The state of the server: documents, completions under way, context jobs, the engine and the conversation, each in its own
-/// hands.
+/// The state of the server: documents, completions under way, context jobs, the engine and the conversation with the
+/// client, each with an owner of its own.
 #[derive(Default)]
 pub(crate) struct Session {
     protocol: ProtocolState,

@@ -1,7 +1,7 @@
 //! What is shown of the workspace with each open document: it remembers what is used and edited, and when the choice is
 //! to be made anew.
 //!
-//! The choice itself is an [`ContextJob`], which takes longer than a request can wait: it is made elsewhere, and requests use
+//! The choice itself is a [`ContextJob`], which takes longer than a request can wait: it is made elsewhere, and requests use
 //! what is there. While the user types in a document its choice stays, so that its prompt begins as before. This must not
 //! know the protocol, or run anything.
 

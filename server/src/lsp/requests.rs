@@ -21,7 +21,7 @@ use crate::completion::trigger::Trigger;
 use crate::context::explain::Explanation;
 use crate::documents::document::Change;
 use crate::documents::position::Encoding;
-use crate::process::panics::{fault, fenced};
+use crate::process::panics::fault;
 use crate::session::{Begun, Planned, Request};
 
 /// How long a request waits until settings that have come are taken over, and until it is known whether the model may see
@@ -310,8 +310,8 @@ impl Waiting {
     /// Makes suggestions of what was waited for, the best first, unless the document is not what it was.
     pub(super) async fn judge(&mut self, awaited: Awaited, late: Late) -> Result<Vec<Suggestion>, Panicked> {
         let (shared, begun) = (self.shared.clone(), self.begun.clone());
-        let judge = move || fenced(|| shared.judge_answer(&begun, awaited, late));
-        let judged = self.shared.lanes.results.run(judge).await.flatten().ok_or(Panicked)?;
+        let judge = move || shared.judge_answer(&begun, awaited, late);
+        let judged = self.shared.lanes.results.run(judge).await.ok_or(Panicked)?;
         self.since = judged.since;
         self.reason = judged.reason;
         self.last_request = Some(judged.last_request);
