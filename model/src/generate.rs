@@ -107,13 +107,14 @@ pub(crate) fn generate<M: LanguageModel>(
         max_tokens: request.max_tokens,
         interrupt,
     };
-    // A machine that has become slow is found out while it reads; the next part is as large as is read in time then.
-    let mut patience = match request.budget {
-        PromptBudget::FirstToken(time) if !interrupt.idle => Some(time.saturating_mul(2) + GRACE),
+    // A machine that has become slow is found out while it reads; then it is asked for half as much, once.
+    let mut budget = request.budget;
+    let mut hurry = match budget {
+        PromptBudget::FirstToken(time) if !interrupt.idle => Some(time),
         _ => None,
     };
     let (mut run, healed, logits, read) = loop {
-        let (prompt, budget, idle) = (&request.prompt, request.budget, interrupt.idle);
+        let (prompt, idle) = (&request.prompt, interrupt.idle);
         let chosen = windows.choose(sequences, encoder, prompt, budget, reserved, idle);
         let Some(chosen) = chosen else {
             return Ok(Completion::cancelled());
@@ -152,11 +153,15 @@ pub(crate) fn generate<M: LanguageModel>(
         };
         tools.show(&run.completion);
         let mut logits = Logits::default();
-        let patient = patience.take().map(|time| began + time);
-        let read = run.prefill(sequences, reused, &mut tools, &mut logits, patient)?;
-        match read {
-            Prefilled::Late => windows.narrow(),
-            read => break (run, healed, logits, read),
+        match (
+            run.prefill(sequences, reused, &mut tools, &mut logits, hurry)?,
+            hurry.take(),
+        ) {
+            (Prefilled::Late, Some(time)) => {
+                windows.narrow();
+                budget = PromptBudget::FirstToken(time / 2);
+            }
+            (read, _) => break (run, healed, logits, read),
         }
     };
     let first = Instant::now();
@@ -249,15 +254,15 @@ impl Run {
         }
     }
 
-    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives up where more than one pass is
-    /// left when it is later than `patient`.
+    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives up where a machine that has become
+    /// slow would take longer for the rest than the whole was to take in a `hurry`.
     fn prefill<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
         reused: usize,
         tools: &mut Tools<'_>,
         logits: &mut Logits,
-        patient: Option<Instant>,
+        hurry: Option<Duration>,
     ) -> Result<Prefilled, RequestError> {
         let (mut read, end) = (reused, self.completion.prompt_tokens.len());
         while read < end {
@@ -265,7 +270,7 @@ impl Run {
                 return Ok(Prefilled::Stopped(finish));
             }
             let most = chunk(sequences, tools.interrupt.idle);
-            if end - read > most && patient.is_some_and(|patient| Instant::now() > patient) {
+            if read > reused && hurry.is_some_and(|time| end - read > sequences.rate().tokens_in(time).max(most)) {
                 return Ok(Prefilled::Late);
             }
             let chunk = &self.completion.prompt_tokens[read..end.min(read + most)];

@@ -258,7 +258,7 @@ impl<M: LanguageModel> Sequences<M> {
             self.model.truncate(&mut cache, 0);
             let began = Instant::now();
             self.model
-                .forward(&mut cache, &tokens[..len], 0, &mut Logits::default())?;
+                .forward(&mut cache, &tokens[..len], 1, &mut Logits::default())?;
             match len {
                 8 => continue,
                 _ => self.rate.learn(len, began.elapsed()),

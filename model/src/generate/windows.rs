@@ -16,7 +16,7 @@ use crate::window::Window;
 const FACTOR: usize = 3;
 
 /// Where what is missing is no more than this it is read, whatever it takes: it is what was typed.
-const LEAST_TOKENS: usize = 16;
+const LEAST_TOKENS: usize = 12;
 
 /// A whole prompt is read in about this time, so that no machine is kept busy for minutes.
 const WHOLE: Duration = Duration::from_secs(20);
