@@ -16,7 +16,7 @@ mod gelu;
 mod math;
 mod matmul;
 mod norm;
-mod panel;
+mod packed;
 mod reduce;
 mod rope;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -80,7 +80,7 @@ pub(crate) enum Isa {
     /// AVX2 with FMA and F16C, and with vectors of 64 bytes for prompts: AVX-512 with BW and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// AVX2 with AVX-VNNI: bytes are multiplied and summed by fours.
+    /// AVX2 with AVX-VNNI: products of bytes are summed four at a time.
     #[cfg(target_arch = "x86_64")]
     AvxVnni,
     /// AVX-512 with its form of that instruction (AVX512_VNNI).

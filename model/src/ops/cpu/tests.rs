@@ -85,7 +85,7 @@ fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix
 fn columns(format: Format) -> [usize; 2] {
     match format.block_len() {
         1 => [5, 100],
-        // Some blocks, and more than one chunk of a panel.
+        // Some blocks, and more columns than are packed at a time.
         len => [3 * len, 1024 + len],
     }
 }

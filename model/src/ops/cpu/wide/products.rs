@@ -2,7 +2,7 @@
 //! weights come from, the same operations in the same order give the same bits.
 
 use super::super::activations::Activations;
-use super::super::panel::ROWS;
+use super::super::packed::ROWS;
 use super::super::simd::{self, Floats, Ints};
 
 #[cfg(target_arch = "x86_64")]
@@ -40,7 +40,7 @@ pub(in super::super) trait Products {
     /// # Safety
     /// Needs the instruction set; two numbers must be at `x`.
     #[inline(always)]
-    unsafe fn add_pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
+    unsafe fn add_pair_products(sums: Ints, w: Ints, x: *const i16) -> Ints {
         // SAFETY: passed on to the caller.
         unsafe {
             let x = simd::all_ints(x.cast::<i32>().read_unaligned());
@@ -147,7 +147,7 @@ impl<'a, const N: usize> Rows<'a, N> {
                 let runs = (self.begin + row * self.x.cols + 256 * block) / RUN;
                 for pair in 0..128 / RUN {
                     let minima = simd::load_ints(minima.get_unchecked(pair));
-                    minimum = P::add_pairs(minimum, minima, self.x.sum.as_ptr().add(runs + 2 * pair));
+                    minimum = P::add_pair_products(minimum, minima, self.x.sum.as_ptr().add(runs + 2 * pair));
                 }
                 let x_scale = self.scale(row, block, 256);
                 let scale = simd::mul(d, x_scale);

@@ -1,6 +1,6 @@
 //! Eight stored rows transposed: where their blocks lie, and what is read from the same place of each.
 
-use super::super::panel::{Panel, ROWS, Stored};
+use super::super::packed::{PackedRows, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 
 /// Fetches what comes after eight whole rows into the second-level cache, in step with their use. The rows lie one after
@@ -28,7 +28,7 @@ impl RowsAhead {
     }
 }
 
-/// Fetches what will be unpacked next into the cache, row after row as it lies in memory, in step with the unpacking of
+/// Fetches what will be packed next into the cache, row after row as it lies in memory, in step with the packing of
 /// pieces of rows.
 pub(super) struct Ahead {
     next: *const u8,
@@ -96,11 +96,11 @@ impl Blocks {
     }
 
     /// The first 16 bytes of a Q4_K or Q5_K block: its two factors, which are given, and the scales and minima of its 8
-    /// runs, 6 bits each, which go to the panel's block `at`.
+    /// runs, 6 bits each, which go to block `at` of `packed`.
     #[inline(always)]
-    pub(super) unsafe fn packed_runs(self, panel: &mut Panel, at: usize) -> (Floats, Floats) {
-        let run_scale = panel.run_scale[8 * at..][..8].as_mut_ptr();
-        let run_min = panel.run_min[4 * at..][..4].as_mut_ptr();
+    pub(super) unsafe fn six_bit_runs(self, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
+        let run_scale = packed.run_scale[8 * at..][..8].as_mut_ptr();
+        let run_min = packed.run_min[4 * at..][..4].as_mut_ptr();
         // SAFETY: the bytes lie within the block, and there is room for the vectors; the caller has the instruction set.
         unsafe {
             // A lane has a row's numbers of four runs, a byte each.
@@ -128,9 +128,9 @@ impl Blocks {
 
     /// The scales of the 16 runs of a Q6_K block, signed bytes at 192. Minima are 32 times as large.
     #[inline(always)]
-    pub(super) unsafe fn signed_runs(self, panel: &mut Panel, at: usize) {
-        let run_scale = panel.run_scale[16 * at..][..16].as_mut_ptr();
-        let run_min = panel.run_min[8 * at..][..8].as_mut_ptr();
+    pub(super) unsafe fn signed_runs(self, packed: &mut PackedRows, at: usize) {
+        let run_scale = packed.run_scale[16 * at..][..16].as_mut_ptr();
+        let run_min = packed.run_min[8 * at..][..8].as_mut_ptr();
         // SAFETY: as above.
         unsafe {
             for (four, scales) in self.transpose16(192).into_iter().enumerate() {

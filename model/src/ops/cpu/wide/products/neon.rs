@@ -7,9 +7,9 @@ use super::{Products, Rows};
 use crate::ops::cpu::simd::{self, Ints};
 
 /// With the dot product extension (`sdot`): sums of four products, in 32 bits.
-pub(in crate::ops::cpu) struct Fours;
+pub(in crate::ops::cpu) struct Sdot;
 
-impl Products for Fours {
+impl Products for Sdot {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
         x: Rows<'_, N>,
@@ -23,8 +23,8 @@ impl Products for Fours {
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
-                    None => fours(x, w, *whole),
-                    Some(scale) => scaled(fours(x, w, simd::zero_ints()), scale, *whole),
+                    None => dot_columns(x, w, *whole),
+                    Some(scale) => scaled(dot_columns(x, w, simd::zero_ints()), scale, *whole),
                 };
             }
         }
@@ -39,15 +39,15 @@ impl Products for Fours {
 
 /// Adds the products of `4 * V` columns to `sums`.
 #[inline(always)]
-unsafe fn fours<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
+unsafe fn dot_columns<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
         // SAFETY: the caller gives as many activations, and has the extension.
         unsafe {
             let x = vld1q_s8(x.add(16 * part));
-            sums = four::<0>(x, w[0], sums);
-            sums = four::<1>(x, w[1], sums);
-            sums = four::<2>(x, w[2], sums);
-            sums = four::<3>(x, w[3], sums);
+            sums = dot_four::<0>(x, w[0], sums);
+            sums = dot_four::<1>(x, w[1], sums);
+            sums = dot_four::<2>(x, w[2], sums);
+            sums = dot_four::<3>(x, w[3], sums);
         }
     }
     sums
@@ -55,7 +55,7 @@ unsafe fn fours<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> 
 
 /// Adds the products of eight rows' four columns with the four activations of lane `LANE`.
 #[inline(always)]
-unsafe fn four<const LANE: i32>(x: int8x16_t, w: Ints, sums: Ints) -> Ints {
+unsafe fn dot_four<const LANE: i32>(x: int8x16_t, w: Ints, sums: Ints) -> Ints {
     // SAFETY: passed on to the caller.
     unsafe { int32x4x2_t(sdot::<LANE>(x, w.0, sums.0), sdot::<LANE>(x, w.1, sums.1)) }
 }
@@ -79,10 +79,10 @@ unsafe fn sdot<const LANE: i32>(x: int8x16_t, w: int32x4_t, mut sums: int32x4_t)
     sums
 }
 
-/// Without it: products in 16 bits, summed while they fit, then widened.
-pub(in crate::ops::cpu) struct Widened;
+/// Without that extension: products in 16 bits, summed while they fit, then widened (`smlal`).
+pub(in crate::ops::cpu) struct Widening;
 
-impl Products for Widened {
+impl Products for Widening {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
         x: Rows<'_, N>,
@@ -95,7 +95,7 @@ impl Products for Widened {
         for (row, whole) in whole.iter_mut().enumerate() {
             // SAFETY: passed on to the caller.
             unsafe {
-                let sums = widened(x.at(row, column), w);
+                let sums = widening(x.at(row, column), w);
                 *whole = match scale {
                     None => simd::add(*whole, sums),
                     Some(scale) => scaled(sums, scale, *whole),
@@ -116,7 +116,7 @@ impl Products for Widened {
 
 /// The products of `4 * V` columns, which must fit 16 bits.
 #[inline(always)]
-unsafe fn widened<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
+unsafe fn widening<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
     // SAFETY: the caller gives as many activations; NEON is always there.
     unsafe {
         // Four sums for each row, of two rows a vector.

@@ -10,8 +10,8 @@ use std::arch::x86_64::*;
 use super::{Products, Rows};
 use crate::ops::cpu::simd::{self, Ints};
 
-/// Sums of four products.
-pub(in crate::ops::cpu) struct Fours<E>(std::marker::PhantomData<E>);
+/// Sums of four products (`vpdpbusd`).
+pub(in crate::ops::cpu) struct Vnni<E>(std::marker::PhantomData<E>);
 
 /// How the instruction is encoded.
 pub(in crate::ops::cpu) trait Encoding {
@@ -20,13 +20,13 @@ pub(in crate::ops::cpu) trait Encoding {
     ///
     /// # Safety
     /// Needs the instruction; 16 bytes must be at `x`.
-    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], sums: Ints) -> Ints;
+    unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], sums: Ints) -> Ints;
 
     /// Adds to each lane of `sums` the products of its two numbers of two bytes with the two at `x` (`vpdpwssd`).
     ///
     /// # Safety
     /// Needs the instruction; two numbers must be at `x`.
-    unsafe fn pairs(sums: Ints, w: Ints, x: *const i16) -> Ints;
+    unsafe fn dpwssd(sums: Ints, w: Ints, x: *const i16) -> Ints;
 }
 
 /// As AVX-512 encodes it, which repeats four activations in all lanes while it reads them.
@@ -37,7 +37,7 @@ pub(in crate::ops::cpu) struct Vex;
 
 impl Encoding for Evex {
     #[inline(always)]
-    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
+    unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
         for (at, w) in w.iter().enumerate() {
             // SAFETY: four of the 16 bytes are read here; the caller has the instruction.
             unsafe {
@@ -49,7 +49,7 @@ impl Encoding for Evex {
     }
 
     #[inline(always)]
-    unsafe fn pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
+    unsafe fn dpwssd(sums: Ints, w: Ints, x: *const i16) -> Ints {
         // SAFETY: as above, for the four bytes at `x`.
         unsafe { _mm256_dpwssd_epi32(sums, w, _mm256_set1_epi32(x.cast::<i32>().read_unaligned())) }
     }
@@ -58,7 +58,7 @@ impl Encoding for Evex {
 impl Encoding for Vex {
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
+    unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
         for (at, w) in w.iter().enumerate() {
             // SAFETY: as above; four of the 16 bytes are read here.
             unsafe {
@@ -77,7 +77,7 @@ impl Encoding for Vex {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn pairs(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
+    unsafe fn dpwssd(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
         // SAFETY: as above, for the four bytes at `x`.
         unsafe {
             let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
@@ -93,7 +93,7 @@ impl Encoding for Vex {
     }
 }
 
-impl<E: Encoding> Products for Fours<E> {
+impl<E: Encoding> Products for Vnni<E> {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
         x: Rows<'_, N>,
@@ -107,8 +107,8 @@ impl<E: Encoding> Products for Fours<E> {
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
-                    None => fours::<E, V, N>(x, w, *whole),
-                    Some(scale) => scaled(fours::<E, V, N>(x, w, simd::zero_ints()), scale, *whole),
+                    None => dot_columns::<E, V, N>(x, w, *whole),
+                    Some(scale) => scaled(dot_columns::<E, V, N>(x, w, simd::zero_ints()), scale, *whole),
                 };
             }
         }
@@ -124,30 +124,34 @@ impl<E: Encoding> Products for Fours<E> {
                 *w = _mm256_xor_si256(*w, _mm256_set1_epi8(-128));
             }
             for (row, whole) in whole.iter_mut().enumerate() {
-                *whole = fours::<E, 8, N>(x.at(row, column), &raised, *whole);
+                *whole = dot_columns::<E, 8, N>(x.at(row, column), &raised, *whole);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn add_pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
+    unsafe fn add_pair_products(sums: Ints, w: Ints, x: *const i16) -> Ints {
         // SAFETY: passed on to the caller.
-        unsafe { E::pairs(sums, w, x) }
+        unsafe { E::dpwssd(sums, w, x) }
     }
 }
 
 /// Adds the products of `4 * V` columns to `sums`, one of `N`. Where those are few, sums of every 16 columns are made side
 /// by side, so that they need not wait for one another.
 #[inline(always)]
-unsafe fn fours<E: Encoding, const V: usize, const N: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
+unsafe fn dot_columns<E: Encoding, const V: usize, const N: usize>(
+    x: *const i8,
+    w: &[Ints; V],
+    mut sums: Ints,
+) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
         // SAFETY: the caller gives as many activations, and has the instruction.
         unsafe {
             let x = x.add(16 * part);
             sums = if part > 0 && N <= 2 {
-                simd::add(sums, E::sixteen(x, w, simd::zero_ints()))
+                simd::add(sums, E::dpbusd(x, w, simd::zero_ints()))
             } else {
-                E::sixteen(x, w, sums)
+                E::dpbusd(x, w, sums)
             };
         }
     }

@@ -1,4 +1,4 @@
-//! Eight weight rows, unpacked side by side: the form in which they meet activations.
+//! Eight weight rows packed side by side, a byte for each number: the form in which they meet activations.
 //!
 //! Four consecutive bytes of a row stand beside the same four of the other rows, so that one 32-byte vector holds four
 //! columns of eight rows, and a multiplication by four activations, repeated eight times, gives a sum for each row.
@@ -10,14 +10,14 @@ use super::blocks::{self, Scaling};
 use super::wide;
 use crate::container::Format;
 
-/// Weight rows in a panel.
+/// Weight rows that are packed together.
 pub(super) const ROWS: usize = 8;
 
-/// Columns that are unpacked at a time; a multiple of every block, small enough for the first-level cache.
+/// Columns that are packed at a time; a multiple of every block, small enough for the first-level cache.
 pub(super) const CHUNK: usize = 1024;
 
 /// Eight rows of up to [`CHUNK`] columns.
-pub(super) struct Panel {
+pub(super) struct PackedRows {
     /// [columns / 4][8 rows][4]: bytes, unsigned unless the format's are signed.
     pub(super) q: Vec<u8>,
     /// [blocks][8 rows]: scale of a plain block, `d` of a K block.
@@ -30,7 +30,7 @@ pub(super) struct Panel {
     pub(super) run_min: Vec<[[i16; 2]; ROWS]>,
 }
 
-impl Default for Panel {
+impl Default for PackedRows {
     fn default() -> Self {
         Self {
             q: vec![0; ROWS * CHUNK],
@@ -51,7 +51,7 @@ pub(super) struct Stored<'a> {
     pub(super) stride: usize,
     /// Blocks of each row.
     pub(super) blocks: usize,
-    /// How many bytes on lies what will be unpacked next. It is fetched into the cache meanwhile: eight rows are eight
+    /// How many bytes on lies what will be packed next. It is fetched into the cache meanwhile: eight rows are eight
     /// short streams, too short for the processor to see by itself where they lead.
     pub(super) ahead: usize,
 }
@@ -64,25 +64,25 @@ impl Stored<'_> {
     }
 }
 
-impl Panel {
-    /// Unpacks a piece of eight rows, at most [`CHUNK`] columns.
-    pub(super) fn unpack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
+impl PackedRows {
+    /// Packs a piece of eight stored rows, at most [`CHUNK`] columns.
+    pub(super) fn pack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
         assert!(
             stored.blocks * scaling.block() <= CHUNK && stored.is_whole(format),
-            "eight rows that fit into a panel"
+            "eight rows that fit"
         );
-        let unpacked = match isa {
+        let done = match isa {
             Isa::Portable => false,
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             // SAFETY: every other form exists only where the processor has its instructions; the sizes were checked.
-            _ => unsafe { wide::unpack(self, format, stored) },
+            _ => unsafe { wide::pack(self, format, stored) },
         };
-        if !unpacked {
-            self.unpack_portable(format, scaling, stored);
+        if !done {
+            self.pack_portable(format, scaling, stored);
         }
     }
 
-    fn unpack_portable(&mut self, format: Format, scaling: Scaling, stored: Stored<'_>) {
+    fn pack_portable(&mut self, format: Format, scaling: Scaling, stored: Stored<'_>) {
         for (row, bytes) in stored.bytes.chunks(stored.stride).take(ROWS).enumerate() {
             for (at, block) in bytes.chunks_exact(format.block_bytes()).take(stored.blocks).enumerate() {
                 match scaling {

@@ -1,25 +1,25 @@
-//! Unpacking eight stored rows at once, transposed before their bits are taken apart, for the formats that matter.
+//! Packing eight stored rows at once, transposed before their bits are taken apart, for the formats that matter.
 
-use super::super::panel::{Panel, ROWS, Stored};
+use super::super::packed::{PackedRows, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 use super::transpose::{Ahead, Blocks, store};
 use crate::container::Format;
 
-/// Unpacks a piece of eight rows; `false` where the format has no fast form.
+/// Packs a piece of eight rows; `false` where the format has no fast form.
 ///
 /// # Safety
-/// Needs the instruction set. The rows must hold the blocks that `stored` says, and the panel must have room for them.
+/// Needs the instruction set. The rows must hold the blocks that `stored` says, and `packed` must have room for them.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-pub(in super::super) unsafe fn unpack(panel: &mut Panel, format: Format, stored: Stored<'_>) -> bool {
+pub(in super::super) unsafe fn pack(packed: &mut PackedRows, format: Format, stored: Stored<'_>) -> bool {
     // SAFETY: passed on to the caller; each type is the format's.
     unsafe {
         match format {
-            Format::Q4_0 => plain::<Q4_0>(panel, stored),
-            Format::Q5_0 => plain::<Q5_0>(panel, stored),
-            Format::Q8_0 => plain::<Q8_0>(panel, stored),
-            Format::Q4_K => superblocks::<Q4K>(panel, stored),
-            Format::Q5_K => superblocks::<Q5K>(panel, stored),
-            Format::Q6_K => superblocks::<Q6K>(panel, stored),
+            Format::Q4_0 => plain::<Q4_0>(packed, stored),
+            Format::Q5_0 => plain::<Q5_0>(packed, stored),
+            Format::Q8_0 => plain::<Q8_0>(packed, stored),
+            Format::Q4_K => superblocks::<Q4K>(packed, stored),
+            Format::Q5_K => superblocks::<Q5K>(packed, stored),
+            Format::Q6_K => superblocks::<Q6K>(packed, stored),
             _ => return false,
         }
     }
@@ -27,30 +27,30 @@ pub(in super::super) unsafe fn unpack(panel: &mut Panel, format: Format, stored:
 }
 
 /// # Safety
-/// As for [`unpack`].
+/// As for [`pack`].
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn plain<F: Plain>(panel: &mut Panel, stored: Stored<'_>) {
+unsafe fn plain<F: Plain>(packed: &mut PackedRows, stored: Stored<'_>) {
     let bytes = F::FORMAT.block_bytes();
     let mut ahead = Ahead::new(stored, bytes);
-    let q = panel.q.as_mut_ptr();
+    let q = packed.q.as_mut_ptr();
     for at in 0..stored.blocks {
         ahead.fetch(ROWS * bytes);
-        // SAFETY: the block and those of the seven rows after it lie within the stored bytes; the panel has room.
+        // SAFETY: the block and those of the seven rows after it lie within the stored bytes; `packed` has room.
         unsafe {
             let block = Blocks::new(stored, at * bytes);
             store(q.add(256 * at), F::vectors(block));
-            simd::store_floats(panel.scale[at].as_mut_ptr(), block.first_halves());
+            simd::store_floats(packed.scale[at].as_mut_ptr(), block.first_halves());
         }
     }
 }
 
 /// # Safety
-/// As for [`unpack`].
+/// As for [`pack`].
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
+unsafe fn superblocks<F: Super>(packed: &mut PackedRows, stored: Stored<'_>) {
     let bytes = F::FORMAT.block_bytes();
     let mut ahead = Ahead::new(stored, bytes);
-    let q = panel.q.as_mut_ptr();
+    let q = packed.q.as_mut_ptr();
     for at in 0..stored.blocks {
         ahead.fetch(ROWS * bytes);
         // SAFETY: as above.
@@ -64,9 +64,9 @@ unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
                     }
                 }
             }
-            let (d, d_min) = F::runs(block, panel, at);
-            simd::store_floats(panel.scale[at].as_mut_ptr(), d);
-            simd::store_floats(panel.min[at].as_mut_ptr(), d_min);
+            let (d, d_min) = F::runs(block, packed, at);
+            simd::store_floats(packed.scale[at].as_mut_ptr(), d);
+            simd::store_floats(packed.min[at].as_mut_ptr(), d_min);
         }
     }
 }
@@ -102,11 +102,11 @@ pub(super) trait Super {
     /// As for [`Super::shared`], which must have given `shared` for half `pair / 2`.
     unsafe fn pair(block: Blocks, pair: usize, shared: [Ints; 8]) -> [[Ints; 8]; 2];
 
-    /// Writes the scales and minima of the runs to the panel's block `at`, and gives the factors of both.
+    /// Writes the scales and minima of the runs to block `at` of `packed`, and gives the factors of both.
     ///
     /// # Safety
     /// As for [`Super::shared`].
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats);
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats);
 }
 
 pub(super) struct Q4_0;
@@ -171,9 +171,9 @@ impl Super for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
         // SAFETY: as above.
-        unsafe { block.packed_runs(panel, at) }
+        unsafe { block.six_bit_runs(packed, at) }
     }
 }
 
@@ -206,9 +206,9 @@ impl Super for Q5K {
     }
 
     #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
         // SAFETY: as above.
-        unsafe { block.packed_runs(panel, at) }
+        unsafe { block.six_bit_runs(packed, at) }
     }
 }
 
@@ -245,10 +245,10 @@ impl Super for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
         // SAFETY: as above.
         let d = unsafe {
-            block.signed_runs(panel, at);
+            block.signed_runs(packed, at);
             block.halves_after(206)
         };
         (d, d)

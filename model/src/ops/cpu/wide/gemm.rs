@@ -1,7 +1,7 @@
-//! Products of an unpacked panel with many activation rows.
+//! Products of packed weight rows with many activation rows.
 
 use super::super::dot::Operands;
-use super::super::panel::{Panel, ROWS};
+use super::super::packed::{PackedRows, ROWS};
 use super::super::simd::{self, Ints};
 use super::Products;
 use super::products::{Rows, load, store};
@@ -10,13 +10,12 @@ use crate::container::Format;
 /// Activation rows that meet a weight vector while it is in a register.
 const TILE: usize = 4;
 
-/// Adds the products of the panels' columns with the first activation rows to the sums of each panel.
+/// Adds the products of the packed columns with the first activation rows to the sums of each eight weight rows.
 ///
 /// # Safety
-/// Needs the instruction set; the panels must hold `cols` columns of the format, whole blocks, and the activations must
-/// have them too, in groups of the format's blocks, in as many rows as there are sums of each panel.
+/// Needs the instruction set, and operands that [`Operands::fit`] as many activation rows as there are sums of each eight.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-pub(in super::super) unsafe fn accumulate<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+pub(in super::super) unsafe fn gemm<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
     let Operands {
         format,
         x,
@@ -25,15 +24,15 @@ pub(in super::super) unsafe fn accumulate<P: Products>(operands: &Operands<'_>, 
         ..
     } = *operands;
     let blocks = cols / format.block_len();
-    for (panel, sums) in operands.panels.into_iter().zip(sums) {
+    for (packed, sums) in operands.packed.into_iter().zip(sums) {
         for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
             // SAFETY: passed on to the caller.
             unsafe {
                 match sums.len() {
-                    1 => rows::<P, 1>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
-                    2 => rows::<P, 2>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
-                    3 => rows::<P, 3>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
-                    _ => rows::<P, TILE>(format, panel, Rows::new(x, TILE * tile, column), blocks, sums),
+                    1 => rows::<P, 1>(format, packed, Rows::new(x, TILE * tile, column), blocks, sums),
+                    2 => rows::<P, 2>(format, packed, Rows::new(x, TILE * tile, column), blocks, sums),
+                    3 => rows::<P, 3>(format, packed, Rows::new(x, TILE * tile, column), blocks, sums),
+                    _ => rows::<P, TILE>(format, packed, Rows::new(x, TILE * tile, column), blocks, sums),
                 }
             }
         }
@@ -43,25 +42,25 @@ pub(in super::super) unsafe fn accumulate<P: Products>(operands: &Operands<'_>, 
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn rows<P: Products, const N: usize>(
     format: Format,
-    panel: &Panel,
+    packed: &PackedRows,
     x: Rows<'_, N>,
     blocks: usize,
     sums: &mut [[f32; ROWS]],
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
-        by_format!(format, P, N, (panel, x, blocks, sums));
+        by_format!(format, P, N, (packed, x, blocks, sums));
     }
 }
 
-/// `V` vectors of the panel's weights from vector `at` on.
+/// `V` vectors of packed weights from vector `at` on.
 #[inline(always)]
-unsafe fn weights<const V: usize>(panel: &Panel, at: usize) -> [Ints; V] {
-    // SAFETY: the caller has the instruction set and stays within the panel's columns.
+unsafe fn weights<const V: usize>(packed: &PackedRows, at: usize) -> [Ints; V] {
+    // SAFETY: the caller has the instruction set and stays within the packed columns.
     unsafe {
         let mut w = [simd::zero_ints(); V];
         for (step, w) in w.iter_mut().enumerate() {
-            *w = simd::load_ints(panel.q.as_ptr().add(32 * (at + step)));
+            *w = simd::load_ints(packed.q.as_ptr().add(32 * (at + step)));
         }
         w
     }
@@ -70,7 +69,7 @@ unsafe fn weights<const V: usize>(panel: &Panel, at: usize) -> [Ints; V] {
 /// Blocks of 32 columns. Depths are written out, as a multiplication of depth 0 does not compile everywhere.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bool>(
-    panel: &Panel,
+    packed: &PackedRows,
     x: Rows<'_, N>,
     blocks: usize,
     sums: &mut [[f32; ROWS]],
@@ -81,14 +80,14 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
         for block in 0..blocks {
             let mut whole = x.start(block);
             if DEPTH == 0 {
-                P::signed(x, &weights(panel, 8 * block), 32 * block, &mut whole);
+                P::signed(x, &weights(packed, 8 * block), 32 * block, &mut whole);
             } else if DEPTH == 8 {
-                P::unsigned::<8, 8, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
+                P::unsigned::<8, 8, N>(x, &weights(packed, 8 * block), 32 * block, None, &mut whole);
             } else {
-                P::unsigned::<8, 4, N>(x, &weights(panel, 8 * block), 32 * block, None, &mut whole);
+                P::unsigned::<8, 4, N>(x, &weights(packed, 8 * block), 32 * block, None, &mut whole);
             }
-            let scale = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
-            let added = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
+            let scale = simd::load_floats(packed.scale.get_unchecked(block).as_ptr());
+            let added = simd::load_floats(packed.min.get_unchecked(block).as_ptr());
             x.add_plain::<ADDED>(block, whole, scale, added, &mut acc);
         }
         store(acc, sums);
@@ -105,7 +104,7 @@ unsafe fn superblocks<
     const DEPTH: usize,
     const OFFSET: bool,
 >(
-    panel: &Panel,
+    packed: &PackedRows,
     x: Rows<'_, N>,
     blocks: usize,
     sums: &mut [[f32; ROWS]],
@@ -117,12 +116,12 @@ unsafe fn superblocks<
         for block in 0..blocks {
             let mut products = [simd::zero_ints(); N];
             for run in runs * block..runs * (block + 1) {
-                let scale = simd::load_ints(panel.run_scale.get_unchecked(run));
-                P::unsigned::<V, DEPTH, N>(x, &weights(panel, V * run), RUN * run, Some(scale), &mut products);
+                let scale = simd::load_ints(packed.run_scale.get_unchecked(run));
+                P::unsigned::<V, DEPTH, N>(x, &weights(packed, V * run), RUN * run, Some(scale), &mut products);
             }
-            let minima = panel.run_min.get_unchecked(runs / 2 * block..runs / 2 * (block + 1));
-            let d = simd::load_floats(panel.scale.get_unchecked(block).as_ptr());
-            let d_min = simd::load_floats(panel.min.get_unchecked(block).as_ptr());
+            let minima = packed.run_min.get_unchecked(runs / 2 * block..runs / 2 * (block + 1));
+            let d = simd::load_floats(packed.scale.get_unchecked(block).as_ptr());
+            let d_min = simd::load_floats(packed.min.get_unchecked(block).as_ptr());
             x.add_super::<P, RUN, OFFSET>(block, products, minima, d, d_min, &mut acc);
         }
         store(acc, sums);

@@ -1,7 +1,7 @@
-//! Products of two unpacked panels with many activation rows, in vectors of 64 bytes: each holds four columns of the
-//! eight weight rows of one panel, then of the other.
+//! Products of 16 packed weight rows with many activation rows, in vectors of 64 bytes: each holds four columns of the first
+//! eight rows, then of the other eight.
 //!
-//! The arithmetic for a weight row is that of `tile`, operation by operation, so that it gives the same bits. It is done
+//! The arithmetic for a weight row is that of `gemm`, operation by operation, so that it gives the same bits. It is done
 //! for more rows and columns at once: the sums of eight activation rows take turns, none of them waits for itself, and
 //! an activation is read once for 16 weight rows.
 
@@ -9,35 +9,35 @@ use std::arch::x86_64::*;
 
 use super::super::activations::Activations;
 use super::super::dot::Operands;
-use super::super::panel::{Panel, ROWS};
+use super::super::packed::{PackedRows, ROWS};
 use crate::container::Format;
 
-/// Adds the products of the panels' columns with the first activation rows to `sums`, those of one panel and those of the
-/// other.
+/// Adds the products of the packed columns with the first activation rows to `sums`, those of the first eight weight rows
+/// and those of the others.
 ///
 /// # Safety
-/// Needs AVX-512 with BW and VL. The panels must hold `cols` columns of the format, whole blocks, and the activations must
-/// have them too, in groups of the format's blocks, in as many rows as there are sums of each panel.
+/// Needs AVX-512 with BW and VL, and operands that [`Operands::fit`] as many activation rows as there are sums of each
+/// eight.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl")]
-pub(in super::super) unsafe fn with_pairs(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+pub(in super::super) unsafe fn gemm_maddubs(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
     // SAFETY: passed on to the caller.
-    unsafe { accumulate::<Pairs>(operands, sums) };
+    unsafe { gemm::<Maddubs>(operands, sums) };
 }
 
-/// What [`with_pairs`] computes, with VNNI.
+/// What [`gemm_maddubs`] computes, with VNNI.
 ///
 /// # Safety
-/// As for [`with_pairs`], and needs AVX512_VNNI.
+/// As for [`gemm_maddubs`], and needs AVX512_VNNI.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(in super::super) unsafe fn with_fours(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+pub(in super::super) unsafe fn gemm_vnni(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
     // SAFETY: passed on to the caller.
-    unsafe { accumulate::<Fours>(operands, sums) };
+    unsafe { gemm::<Vnni>(operands, sums) };
 }
 
 /// # Safety
-/// As for [`with_pairs`], and needs what `P` does.
+/// As for [`gemm_maddubs`], and needs what `P` does.
 #[inline(always)]
-unsafe fn accumulate<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
+unsafe fn gemm<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
     let [first, second] = sums;
     let mut row = 0;
     while row < first.len() {
@@ -86,7 +86,7 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
     x: Rows<'_>,
     acc: &mut [__m512; N],
 ) {
-    let [a, b] = operands.panels;
+    let [a, b] = operands.packed;
     // SAFETY: 32 columns and a scale for each block.
     unsafe {
         for block in 0..operands.cols / 32 {
@@ -95,9 +95,9 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
                 *whole = _mm512_set1_epi32(*x.x.start.get_unchecked(x.group(row, 32) + block));
             }
             if DEPTH == 0 {
-                P::signed(operands.panels, x, 8 * block, &mut whole);
+                P::signed(operands.packed, x, 8 * block, &mut whole);
             } else {
-                P::unsigned::<8, DEPTH, N>(operands.panels, x, 8 * block, None, &mut whole);
+                P::unsigned::<8, DEPTH, N>(operands.packed, x, 8 * block, None, &mut whole);
             }
             let scale = both_floats(a.scale.get_unchecked(block), b.scale.get_unchecked(block));
             for (row, acc) in acc.iter_mut().enumerate() {
@@ -128,14 +128,14 @@ unsafe fn superblocks<
     x: Rows<'_>,
     acc: &mut [__m512; N],
 ) {
-    let ([a, b], runs) = (operands.panels, 256 / RUN);
+    let ([a, b], runs) = (operands.packed, 256 / RUN);
     // SAFETY: 256 columns, a scale for each run and minima for each two runs of a block.
     unsafe {
         for block in 0..operands.cols / 256 {
             let mut products = [_mm512_setzero_si512(); N];
             for run in runs * block..runs * (block + 1) {
                 let scale = both(a.run_scale.get_unchecked(run), b.run_scale.get_unchecked(run));
-                P::unsigned::<V, DEPTH, N>(operands.panels, x, V * run, Some(scale), &mut products);
+                P::unsigned::<V, DEPTH, N>(operands.packed, x, V * run, Some(scale), &mut products);
             }
             let mut minimum = [_mm512_setzero_si512(); N];
             for pair in 0..runs / 2 {
@@ -144,7 +144,7 @@ unsafe fn superblocks<
                 for (row, minimum) in minimum.iter_mut().enumerate() {
                     let sums = x.x.sum.as_ptr().add(x.group(row, RUN) + 2 * at);
                     let sums = _mm512_set1_epi32(sums.cast::<i32>().read_unaligned());
-                    *minimum = P::add_pairs(*minimum, minima, sums);
+                    *minimum = P::add_pair_products(*minimum, minima, sums);
                 }
             }
             let d = both_floats(a.scale.get_unchecked(block), b.scale.get_unchecked(block));
@@ -182,7 +182,7 @@ impl Rows<'_> {
 
     /// The activations that meet vector `vector`, in all lanes.
     #[inline(always)]
-    unsafe fn four(self, row: usize, vector: usize) -> __m512i {
+    unsafe fn broadcast_four(self, row: usize, vector: usize) -> __m512i {
         // SAFETY: the columns are there, and the caller has the instructions.
         unsafe {
             let x = self.x.q.as_ptr().add(self.group(row, 1) + 4 * vector);
@@ -199,7 +199,7 @@ trait Products {
     /// Adds to `whole` the products of `V` vectors of unsigned columns from vector `at` on, times the scale of a run (each
     /// of the 16 twice, in 16 bits) where there is one. `2 * DEPTH` products fit 16 bits.
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
-        panels: [&Panel; 2],
+        packed: [&PackedRows; 2],
         x: Rows<'_>,
         at: usize,
         scale: Option<__m512i>,
@@ -209,19 +209,19 @@ trait Products {
     /// Adds to `whole` the products of 32 signed columns. What [`Isa::raises_signed_bytes`] says is added to each weight.
     ///
     /// [`Isa::raises_signed_bytes`]: super::super::Isa
-    unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]);
+    unsafe fn signed<const N: usize>(packed: [&PackedRows; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]);
 
     /// `sums` and the products of numbers of two bytes, in each lane of two.
-    unsafe fn add_pairs(sums: __m512i, a: __m512i, b: __m512i) -> __m512i;
+    unsafe fn add_pair_products(sums: __m512i, a: __m512i, b: __m512i) -> __m512i;
 }
 
-/// Products of two, summed in 16 bits as far as they fit.
-struct Pairs;
+/// Sums of two products (`vpmaddubsw`), added in 16 bits as far as they fit.
+struct Maddubs;
 
-impl Products for Pairs {
+impl Products for Maddubs {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
-        panels: [&Panel; 2],
+        packed: [&PackedRows; 2],
         x: Rows<'_>,
         at: usize,
         scale: Option<__m512i>,
@@ -233,13 +233,13 @@ impl Products for Pairs {
             for first in (at..at + V).step_by(DEPTH) {
                 let mut sums = [_mm512_setzero_si512(); N];
                 for vector in first..first + DEPTH {
-                    let w = weights(panels, vector);
+                    let w = weights(packed, vector);
                     for (row, sums) in sums.iter_mut().enumerate() {
-                        *sums = _mm512_add_epi16(*sums, _mm512_maddubs_epi16(w, x.four(row, vector)));
+                        *sums = _mm512_add_epi16(*sums, _mm512_maddubs_epi16(w, x.broadcast_four(row, vector)));
                     }
                 }
                 for (whole, sums) in whole.iter_mut().zip(sums) {
-                    *whole = Self::add_pairs(*whole, sums, scale);
+                    *whole = Self::add_pair_products(*whole, sums, scale);
                 }
             }
         }
@@ -247,35 +247,35 @@ impl Products for Pairs {
 
     /// The weights' signs go to the activations. Two products fit 16 bits, and no more.
     #[inline(always)]
-    unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
+    unsafe fn signed<const N: usize>(packed: [&PackedRows; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
         // SAFETY: as the caller promises.
         unsafe {
             for vector in at..at + 8 {
-                let w = weights(panels, vector);
+                let w = weights(packed, vector);
                 let (negative, w) = (_mm512_movepi8_mask(w), _mm512_abs_epi8(w));
                 for (row, whole) in whole.iter_mut().enumerate() {
-                    let x = x.four(row, vector);
+                    let x = x.broadcast_four(row, vector);
                     let x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
-                    *whole = Self::add_pairs(*whole, _mm512_maddubs_epi16(w, x), _mm512_set1_epi16(1));
+                    *whole = Self::add_pair_products(*whole, _mm512_maddubs_epi16(w, x), _mm512_set1_epi16(1));
                 }
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn add_pairs(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    unsafe fn add_pair_products(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: the caller has AVX512BW.
         unsafe { _mm512_add_epi32(sums, _mm512_madd_epi16(a, b)) }
     }
 }
 
-/// Products of four, summed in 32 bits.
-struct Fours;
+/// Sums of four products, in 32 bits (`vpdpbusd`).
+struct Vnni;
 
-impl Products for Fours {
+impl Products for Vnni {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
-        panels: [&Panel; 2],
+        packed: [&PackedRows; 2],
         x: Rows<'_>,
         at: usize,
         scale: Option<__m512i>,
@@ -286,7 +286,7 @@ impl Products for Fours {
             let mut sums = [_mm512_setzero_si512(); N];
             let to = if scale.is_some() { &mut sums } else { &mut *whole };
             for vector in at..at + V {
-                add_fours(weights(panels, vector), x, vector, to);
+                add_dpbusd(weights(packed, vector), x, vector, to);
             }
             if let Some(scale) = scale {
                 let scale = _mm512_srai_epi32::<16>(scale);
@@ -299,18 +299,18 @@ impl Products for Fours {
 
     /// Signed bytes are raised by 128.
     #[inline(always)]
-    unsafe fn signed<const N: usize>(panels: [&Panel; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
+    unsafe fn signed<const N: usize>(packed: [&PackedRows; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
         // SAFETY: as the caller promises.
         unsafe {
             for vector in at..at + 8 {
-                let raised = _mm512_xor_si512(weights(panels, vector), _mm512_set1_epi8(-128));
-                add_fours(raised, x, vector, whole);
+                let raised = _mm512_xor_si512(weights(packed, vector), _mm512_set1_epi8(-128));
+                add_dpbusd(raised, x, vector, whole);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn add_pairs(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    unsafe fn add_pair_products(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: the caller has AVX512_VNNI.
         unsafe { _mm512_dpwssd_epi32(sums, a, b) }
     }
@@ -318,22 +318,22 @@ impl Products for Fours {
 
 /// Adds the products of four columns with those of `N` activation rows.
 #[inline(always)]
-unsafe fn add_fours<const N: usize>(w: __m512i, x: Rows<'_>, vector: usize, sums: &mut [__m512i; N]) {
+unsafe fn add_dpbusd<const N: usize>(w: __m512i, x: Rows<'_>, vector: usize, sums: &mut [__m512i; N]) {
     for (row, sums) in sums.iter_mut().enumerate() {
         // SAFETY: the caller has AVX512_VNNI and the columns.
-        unsafe { *sums = _mm512_dpbusd_epi32(*sums, w, x.four(row, vector)) };
+        unsafe { *sums = _mm512_dpbusd_epi32(*sums, w, x.broadcast_four(row, vector)) };
     }
 }
 
 /// Four columns of all 16 weight rows.
 #[inline(always)]
-unsafe fn weights(panels: [&Panel; 2], vector: usize) -> __m512i {
+unsafe fn weights(packed: [&PackedRows; 2], vector: usize) -> __m512i {
     let at = 4 * ROWS * vector;
-    // SAFETY: the caller stays within the panels' columns.
-    unsafe { both(panels[0].q.as_ptr().add(at), panels[1].q.as_ptr().add(at)) }
+    // SAFETY: the caller stays within the packed columns.
+    unsafe { both(packed[0].q.as_ptr().add(at), packed[1].q.as_ptr().add(at)) }
 }
 
-/// 32 bytes from one panel and 32 from the other.
+/// 32 bytes of the first eight rows and 32 of the others.
 #[inline(always)]
 unsafe fn both<T>(a: *const T, b: *const T) -> __m512i {
     // SAFETY: the caller gives as many bytes and has AVX-512.
