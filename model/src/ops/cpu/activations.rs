@@ -3,7 +3,7 @@
 use super::blocks::Scaling;
 use super::math::ROUND;
 use super::vectorized::Vectorized;
-use super::{Cpu, SharedOut};
+use super::{Cpu, InstructionSet, Isa, SharedOut};
 
 /// The rows of one matrix product. `x = scale * q` within a group of 32 or 256.
 #[derive(Default)]
@@ -25,6 +25,15 @@ pub(super) struct Activations {
     pub(super) group: usize,
 }
 
+/// By how much a form raises signed bytes of weights to multiply them as unsigned ones.
+fn signed_bytes_are_raised_by(isa: Isa) -> i32 {
+    match isa.set() {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::AvxVnni | InstructionSet::Avx512Vnni => 128,
+        _ => 0,
+    }
+}
+
 impl Activations {
     /// Quantizes rows of `cols` numbers, a multiple of the format's block, in the place of what was there. A group with a
     /// number that is not finite gets a scale that is not finite, so that the fault shows in the result.
@@ -34,7 +43,7 @@ impl Activations {
             Scaling::Super { run, .. } => (run, None),
             Scaling::Offset(offset) => (32, Some(offset)),
             Scaling::Added => (32, Some(0)),
-            Scaling::Signed => (32, Some(cpu.isa.raises_signed_bytes())),
+            Scaling::Signed => (32, Some(signed_bytes_are_raised_by(cpu.isa))),
         };
         let groups = x.len() / group;
         (self.cols, self.run, self.group) = (cols, run, group);

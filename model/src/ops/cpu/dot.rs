@@ -6,12 +6,12 @@
 //! many activation rows are computed together and wherever the columns are cut into chunks, which is what makes the
 //! matrix product batch-invariant. All forms give the same bits.
 
-use super::Isa;
 use super::activations::Activations;
 use super::blocks::Scaling;
 use super::packed::{PackedRows, ROWS, Stored};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::wide;
+use super::{InstructionSet, Isa};
 use crate::container::Format;
 
 /// The same columns of 16 packed weight rows, in two eights, and the activation rows that they meet.
@@ -46,33 +46,33 @@ pub(super) fn gemm(isa: Isa, operands: &Operands<'_>, sums: [&mut [[f32; ROWS]];
         operands.fit(sums[0].len()) && sums[0].len() == sums[1].len(),
         "packed rows and activations that fit"
     );
-    match isa {
-        Isa::Portable => portable(operands, sums),
+    match isa.set() {
+        InstructionSet::Portable => portable(operands, sums),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
-        Isa::Avx2 => unsafe { wide::gemm::<wide::Maddubs>(operands, sums) },
+        InstructionSet::Avx2 => unsafe { wide::gemm::<wide::Maddubs>(operands, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::AvxVnni => unsafe { wide::gemm::<wide::Vnni<wide::Vex>>(operands, sums) },
+        InstructionSet::AvxVnni => unsafe { wide::gemm::<wide::Vnni<wide::Vex>>(operands, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx512 => unsafe { wide::gemm_avx512::gemm_maddubs(operands, sums) },
+        InstructionSet::Avx512 => unsafe { wide::gemm_avx512::gemm_maddubs(operands, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx512Vnni => unsafe { wide::gemm_avx512::gemm_vnni(operands, sums) },
+        InstructionSet::Avx512Vnni => unsafe { wide::gemm_avx512::gemm_vnni(operands, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
-        Isa::Neon => unsafe { wide::gemm::<wide::Widening>(operands, sums) },
+        InstructionSet::Neon => unsafe { wide::gemm::<wide::Widening>(operands, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
-        Isa::NeonDot => unsafe { wide::gemm::<wide::Sdot>(operands, sums) },
+        InstructionSet::NeonDot => unsafe { wide::gemm::<wide::Sdot>(operands, sums) },
     }
 }
 
 /// Whether [`gemv`] has a form for a format and so many activation rows.
 pub(super) fn has_gemv(isa: Isa, format: Format, rows: usize) -> bool {
     use Format::{Q4_0, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0};
-    isa != Isa::Portable && rows <= 8 && matches!(format, Q4_0 | Q5_0 | Q8_0 | Q4_K | Q5_K | Q6_K)
+    isa != Isa::PORTABLE && rows <= 8 && matches!(format, Q4_0 | Q5_0 | Q8_0 | Q4_K | Q5_K | Q6_K)
 }
 
 /// Adds the products of eight whole stored rows with a few activation rows to `sums`, without packing them first.
@@ -93,23 +93,25 @@ pub(super) fn gemv(
             && x.group == scaling.block(),
         "rows and activations that fit"
     );
-    match isa {
-        Isa::Portable => unreachable!("plain code has no such form"),
+    match isa.set() {
+        InstructionSet::Portable => unreachable!("plain code has no such form"),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
-        Isa::Avx2 | Isa::Avx512 => unsafe { wide::gemv::<wide::Maddubs>(format, stored, packed, x, sums) },
+        InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe {
+            wide::gemv::<wide::Maddubs>(format, stored, packed, x, sums)
+        },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::AvxVnni => unsafe { wide::gemv::<wide::Vnni<wide::Vex>>(format, stored, packed, x, sums) },
+        InstructionSet::AvxVnni => unsafe { wide::gemv::<wide::Vnni<wide::Vex>>(format, stored, packed, x, sums) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx512Vnni => unsafe { wide::gemv_avx512_vnni(format, stored, packed, x, sums) },
+        InstructionSet::Avx512Vnni => unsafe { wide::gemv_avx512_vnni(format, stored, packed, x, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
-        Isa::Neon => unsafe { wide::gemv::<wide::Widening>(format, stored, packed, x, sums) },
+        InstructionSet::Neon => unsafe { wide::gemv::<wide::Widening>(format, stored, packed, x, sums) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
-        Isa::NeonDot => unsafe { wide::gemv::<wide::Sdot>(format, stored, packed, x, sums) },
+        InstructionSet::NeonDot => unsafe { wide::gemv::<wide::Sdot>(format, stored, packed, x, sums) },
     }
 }
 
@@ -200,8 +202,8 @@ fn products<const SIGNED: bool>(weights: &[u8], x: &[i8]) -> [i32; ROWS] {
 /// The products of four rows of `f32` weights, one after the other, with one activation row.
 pub(super) fn floats(isa: Isa, w: &[f32], x: &[f32]) -> [f32; 4] {
     assert_eq!(w.len(), 4 * x.len(), "operands of one length");
-    match isa {
-        Isa::Portable => std::array::from_fn(|row| {
+    match isa.set() {
+        InstructionSet::Portable => std::array::from_fn(|row| {
             let mut lanes = [0.0; 8];
             let w = &w[row * x.len()..][..x.len()];
             let (w_chunks, w_rest) = w.as_chunks::<8>();

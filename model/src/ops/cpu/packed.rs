@@ -4,10 +4,10 @@
 //! columns of eight rows, and a multiplication by four activations, repeated eight times, gives a sum for each row.
 //! Nothing has to be added across a vector, and scales come as vectors too.
 
-use super::Isa;
 use super::blocks::{self, Scaling};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::wide;
+use super::{InstructionSet, Isa};
 use crate::container::Format;
 
 /// Weight rows that are packed together.
@@ -71,8 +71,8 @@ impl PackedRows {
             stored.blocks * scaling.block() <= CHUNK && stored.is_whole(format),
             "eight rows that fit"
         );
-        let done = match isa {
-            Isa::Portable => false,
+        let done = match isa.set() {
+            InstructionSet::Portable => false,
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             // SAFETY: every other form exists only where the processor has its instructions; the sizes were checked.
             _ => unsafe { wide::pack(self, format, stored) },

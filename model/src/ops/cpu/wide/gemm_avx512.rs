@@ -206,9 +206,8 @@ trait Products {
         whole: &mut [__m512i; N],
     );
 
-    /// Adds to `whole` the products of 32 signed columns. What [`Isa::raises_signed_bytes`] says is added to each weight.
-    ///
-    /// [`Isa::raises_signed_bytes`]: super::super::Isa
+    /// Adds to `whole` the products of 32 signed columns. A form may add the same number to each weight and
+    /// leave it to [`Activations::start`] that the sums come out right.
     unsafe fn signed<const N: usize>(packed: [&PackedRows; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]);
 
     /// `sums` and the products of numbers of two bytes, in each lane of two.

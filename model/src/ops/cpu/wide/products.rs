@@ -27,9 +27,8 @@ pub(in super::super) trait Products {
         whole: &mut [Ints; N],
     );
 
-    /// Adds to `whole` the products of 32 signed columns, without a scale. What [`Isa::raises_signed_bytes`] says is added to each weight.
-    ///
-    /// [`Isa::raises_signed_bytes`]: super::super::Isa
+    /// Adds to `whole` the products of 32 signed columns, without a scale. A form may add the same number to each weight
+    /// and leave it to [`Activations::start`] that the sums come out right.
     ///
     /// # Safety
     /// As for [`Products::unsigned`].
