@@ -108,7 +108,8 @@ impl AttentionOp<'_> {
             SCRATCH.with_borrow_mut(|scratch| {
                 scratch.queries.begin(width);
                 for query in task.clone() {
-                    // SAFETY: each query belongs to one task, and the borrow ends with this statement.
+                    // SAFETY: `Pool::run` runs each task once, `place` has another place for each query of each task, and the
+                    // borrow is not used after the next statement.
                     let q = unsafe { put.slice(place(query), width) };
                     scratch.queries.push(q, self.params.scale, self.sees(query / group));
                 }
@@ -120,10 +121,9 @@ impl AttentionOp<'_> {
                 };
                 attend(self.cpu.isa, &self.params, cached, scratch);
                 for query in task {
-                    // SAFETY: as above.
-                    scratch
-                        .queries
-                        .give(query - first, unsafe { put.slice(place(query), width) });
+                    // SAFETY: no other task has this query's place, and the earlier borrow of it has ended.
+                    let out = unsafe { put.slice(place(query), width) };
+                    scratch.queries.give(query - first, out);
                 }
             });
         });
@@ -139,12 +139,12 @@ impl AttentionOp<'_> {
 /// Attention of the queries in `scratch`.
 fn attend<E: Element>(isa: Isa, params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
     match isa.set() {
-        InstructionSet::Portable => blocks::attend::<E, plain::Plain, plain::Plain>(params, cached, scratch),
+        InstructionSet::Portable => blocks::attend(plain::Plain, plain::Plain, params, cached, scratch),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: these forms exist only where the processor has AVX-512 and what is beside it.
+        // SAFETY: `Isa::available` gives these only where the processor says that it has AVX-512, AVX2, FMA and F16C.
         InstructionSet::Avx512 | InstructionSet::Avx512Vnni => unsafe { avx512::attend(params, cached, scratch) },
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-        // SAFETY: every other form exists only where the processor has its instructions.
+        // SAFETY: `Isa::available` gives all others only where the processor says that it has the instruction set of `simd`.
         _ => unsafe { wide::attend(params, cached, scratch) },
     }
 }
