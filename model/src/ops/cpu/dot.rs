@@ -8,7 +8,7 @@
 
 use super::activations::Activations;
 use super::blocks::Scaling;
-use super::packed::{PackedRows, ROWS, Stored};
+use super::packed::{CHUNK, PackedRows, ROWS, Stored};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::wide;
 use super::{InstructionSet, Isa};
@@ -27,16 +27,14 @@ pub(super) struct Operands<'a> {
 
 impl Operands<'_> {
     /// Whether there are as many columns, whole blocks of the format, in the packed rows and in so many
-    /// activation rows.
+    /// activation rows. The kernels rely on it and check no access.
     fn fit(&self, rows: usize) -> bool {
         let Self { x, column, cols, .. } = *self;
-        let block = Scaling::of(self.format).map(Scaling::block);
-        block == Some(x.group)
+        Scaling::of(self.format).is_some_and(|scaling| x.hold(rows, scaling))
             && column.is_multiple_of(x.group)
             && cols.is_multiple_of(x.group)
-            && column + cols <= x.cols
-            && rows * x.cols <= x.q.len()
-            && self.packed.iter().all(|packed| ROWS * cols <= packed.q.len())
+            && column <= x.cols
+            && cols <= CHUNK.min(x.cols - column)
     }
 }
 
@@ -49,22 +47,28 @@ pub(super) fn gemm(isa: Isa, operands: &Operands<'_>, sums: [&mut [[f32; ROWS]];
     match isa.set() {
         InstructionSet::Portable => portable(operands, sums),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that the operands fit is
+        // asserted above.
         InstructionSet::Avx2 => unsafe { wide::gemm::<wide::Maddubs>(operands, sums) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that the operands fit is
+        // asserted above.
         InstructionSet::AvxVnni => unsafe { wide::gemm::<wide::Vnni<wide::Vex>>(operands, sums) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that the operands fit is
+        // asserted above.
         InstructionSet::Avx512 => unsafe { wide::gemm_avx512::gemm_maddubs(operands, sums) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that the operands fit is
+        // asserted above.
         InstructionSet::Avx512Vnni => unsafe { wide::gemm_avx512::gemm_vnni(operands, sums) },
         #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that the operands fit is
+        // asserted above.
         InstructionSet::Neon => unsafe { wide::gemm::<wide::Widening>(operands, sums) },
         #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that the operands fit is
+        // asserted above.
         InstructionSet::NeonDot => unsafe { wide::gemm::<wide::Sdot>(operands, sums) },
     }
 }
@@ -87,30 +91,32 @@ pub(super) fn gemv(
 ) {
     let scaling = Scaling::of(format).expect("a quantized format");
     assert!(
-        stored.is_whole(format)
-            && stored.blocks * scaling.block() == x.cols
-            && sums.len() * x.cols <= x.q.len()
-            && x.group == scaling.block(),
+        stored.is_whole(format) && stored.blocks * scaling.block() == x.cols && x.hold(sums.len(), scaling),
         "rows and activations that fit"
     );
     match isa.set() {
         InstructionSet::Portable => unreachable!("plain code has no such form"),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: this form exists only where the processor has its instructions; the sizes were checked above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that rows and activations fit
+        // is asserted above.
         InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe {
             wide::gemv::<wide::Maddubs>(format, stored, packed, x, sums)
         },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that rows and activations fit
+        // is asserted above.
         InstructionSet::AvxVnni => unsafe { wide::gemv::<wide::Vnni<wide::Vex>>(format, stored, packed, x, sums) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that rows and activations fit
+        // is asserted above.
         InstructionSet::Avx512Vnni => unsafe { wide::gemv_avx512_vnni(format, stored, packed, x, sums) },
         #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that rows and activations fit
+        // is asserted above.
         InstructionSet::Neon => unsafe { wide::gemv::<wide::Widening>(format, stored, packed, x, sums) },
         #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
+        // SAFETY: `Isa::available` gives this set only where the processor says that it has it; that rows and activations fit
+        // is asserted above.
         InstructionSet::NeonDot => unsafe { wide::gemv::<wide::Sdot>(format, stored, packed, x, sums) },
     }
 }
@@ -216,7 +222,7 @@ pub(super) fn floats(isa: Isa, w: &[f32], x: &[f32]) -> [f32; 4] {
             lanes.iter().sum::<f32>() + w_rest.iter().zip(x_rest).map(|(w, x)| w * x).sum::<f32>()
         }),
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-        // SAFETY: every other form exists only where the processor has its instructions; the lengths were checked.
+        // SAFETY: `Isa::available` gives all others only where the processor says that it has the instruction set of `simd`.
         _ => unsafe { wide::floats(w, x) },
     }
 }

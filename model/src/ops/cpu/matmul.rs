@@ -105,8 +105,8 @@ impl MatMul<'_> {
                 self.in_chunks(scaling, whole, packed, x, sums);
             }
             for row in 0..n {
-                // SAFETY: each weight row belongs to one task, so that no other thread touches these columns; the borrow
-                // ends with the loop's turn.
+                // SAFETY: `in_row_groups` gives each weight row to one part, once, so that no other thread borrows these
+                // columns; this borrow ends with the loop's turn. `slice` checks the bounds.
                 let out = unsafe { put.slice(row * w.rows() + start, rows) };
                 for (out, sums) in out.chunks_mut(packed::ROWS).zip(scratch.sums[row..].iter().step_by(n)) {
                     match out.as_mut_array() {
@@ -171,7 +171,7 @@ impl MatMul<'_> {
             }
             for (row, x) in x.chunks_exact(cols).enumerate() {
                 let products = dot::floats(self.cpu.isa, &scratch.floats, x);
-                // SAFETY: as above.
+                // SAFETY: `in_row_groups` gives each weight row to one part, once, and this borrow ends with the statement.
                 unsafe { put.slice(row * w.rows() + start, rows) }.copy_from_slice(&products[..rows]);
             }
         });

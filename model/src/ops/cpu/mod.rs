@@ -61,7 +61,7 @@ impl Cpu {
         })
     }
 
-    /// Calls `work(range)` for parts of `0..total` of at least `least` elements, in parallel.
+    /// Calls `work(range)` for parts of `0..total` of at least `least` elements, in parallel. Each element is in one part.
     fn split(&self, total: usize, least: usize, work: impl Fn(std::ops::Range<usize>) + Sync) {
         // More parts than threads, so that one that is held up does not hold up all.
         let parts = (total / least.max(1)).clamp(1, 4 * self.pool.threads());

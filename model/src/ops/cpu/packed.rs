@@ -16,28 +16,29 @@ pub(super) const ROWS: usize = 8;
 /// Columns that are packed at a time; a multiple of every block, small enough for the first-level cache.
 pub(super) const CHUNK: usize = 1024;
 
-/// Eight rows of up to [`CHUNK`] columns.
+/// Eight rows of up to [`CHUNK`] columns. The room for them is in the types, so that kernels that are given no more columns
+/// stay within it.
 pub(super) struct PackedRows {
     /// [columns / 4][8 rows][4]: bytes, unsigned unless the format's are signed.
-    pub(super) q: Vec<u8>,
+    pub(super) q: Box<[u8; ROWS * CHUNK]>,
     /// [blocks][8 rows]: scale of a plain block, `d` of a K block.
-    pub(super) scale: Vec<[f32; ROWS]>,
+    pub(super) scale: Box<[[f32; ROWS]; CHUNK / 32]>,
     /// [blocks][8 rows]: what a plain block adds, `d_min` of a K block.
-    pub(super) min: Vec<[f32; ROWS]>,
+    pub(super) min: Box<[[f32; ROWS]; CHUNK / 32]>,
     /// [runs][8 rows][2]: the scales of a K format's runs, each twice.
-    pub(super) run_scale: Vec<[[i16; 2]; ROWS]>,
+    pub(super) run_scale: Box<[[[i16; 2]; ROWS]; CHUNK / 16]>,
     /// [pairs of runs][8 rows][2]: the minima of two runs.
-    pub(super) run_min: Vec<[[i16; 2]; ROWS]>,
+    pub(super) run_min: Box<[[[i16; 2]; ROWS]; CHUNK / 32]>,
 }
 
 impl Default for PackedRows {
     fn default() -> Self {
         Self {
-            q: vec![0; ROWS * CHUNK],
-            scale: vec![[0.0; ROWS]; CHUNK / 32],
-            min: vec![[0.0; ROWS]; CHUNK / 32],
-            run_scale: vec![[[0; 2]; ROWS]; CHUNK / 16],
-            run_min: vec![[[0; 2]; ROWS]; CHUNK / 32],
+            q: Box::new([0; ROWS * CHUNK]),
+            scale: Box::new([[0.0; ROWS]; CHUNK / 32]),
+            min: Box::new([[0.0; ROWS]; CHUNK / 32]),
+            run_scale: Box::new([[[0; 2]; ROWS]; CHUNK / 16]),
+            run_min: Box::new([[[0; 2]; ROWS]; CHUNK / 32]),
         }
     }
 }
@@ -59,8 +60,9 @@ pub(super) struct Stored<'a> {
 impl Stored<'_> {
     /// Whether the bytes hold the blocks of eight rows.
     pub(super) fn is_whole(&self, format: Format) -> bool {
-        let end = (ROWS - 1) * self.stride + self.blocks * format.block_bytes();
-        end <= self.bytes.len()
+        let last = self.blocks * format.block_bytes();
+        let before = self.bytes.len().checked_sub(last);
+        before.is_some_and(|before| self.stride <= before / (ROWS - 1))
     }
 }
 
@@ -74,7 +76,8 @@ impl PackedRows {
         let done = match isa.set() {
             InstructionSet::Portable => false,
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-            // SAFETY: every other form exists only where the processor has its instructions; the sizes were checked.
+            // SAFETY: `Isa::available` gives all others only where the processor says that it has the instruction set of
+            // `simd`; that the rows hold their blocks and that these fit is asserted above.
             _ => unsafe { wide::pack(self, format, stored) },
         };
         if !done {

@@ -16,7 +16,7 @@ impl Isa {
         match self.set() {
             InstructionSet::Portable => work.run(),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: every other form exists only where the processor has AVX2 and FMA.
+            // SAFETY: `Isa::available` gives all others only where the processor says that it has AVX2 and FMA.
             _ => unsafe { avx2(work) },
             // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
             #[cfg(not(target_arch = "x86_64"))]

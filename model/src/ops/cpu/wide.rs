@@ -3,6 +3,13 @@
 //!
 //! On x86-64 every function that is not inlined enables the features of `simd` itself. No closures in these modules: one
 //! that the compiler does not inline would be compiled without them.
+//!
+//! # Safety
+//! The kernels check no access. They are entered only from `dot` and `packed`, where what they rely on is asserted: stored
+//! rows hold their blocks (`Stored::is_whole`), packed columns are within their room (`Operands::fit`), activations have as
+//! many rows and columns (`Activations::hold`). That the processor has the instruction set is proved by the
+//! [`Isa`](super::Isa) that chooses a kernel. A function that is called with a part of all that has the caller's promise
+//! that it is one.
 
 /// Calls `plain::<P, N, DEPTH, ADDED>` or `superblocks::<P, N, RUN, V, DEPTH, OFFSET>` as a format wants it. `DEPTH` says how
 /// many products of two fit 16 bits: 8 of 4-bit weights, 4 of 5-bit, 2 of 6-bit; runs of 16 have but 4. 0 stands for

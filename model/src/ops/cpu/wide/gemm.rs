@@ -26,7 +26,8 @@ pub(in super::super) unsafe fn gemm<P: Products>(operands: &Operands<'_>, sums: 
     let blocks = cols / format.block_len();
     for (packed, sums) in operands.packed.into_iter().zip(sums) {
         for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
-            // SAFETY: passed on to the caller.
+            // SAFETY: `dot::gemm` has asserted that the operands fit as many activation rows as there are sums, and each
+            // tile begins within those.
             unsafe {
                 match sums.len() {
                     1 => rows::<P, 1>(format, packed, Rows::new(x, TILE * tile, column), blocks, sums),
@@ -47,7 +48,8 @@ unsafe fn rows<P: Products, const N: usize>(
     blocks: usize,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: the depths and runs are those of the format, of which `dot::gemm` has asserted that there are whole
+    // blocks.
     unsafe {
         by_format!(format, P, N, (packed, x, blocks, sums));
     }
@@ -56,7 +58,8 @@ unsafe fn rows<P: Products, const N: usize>(
 /// `V` vectors of packed weights from vector `at` on.
 #[inline(always)]
 unsafe fn weights<const V: usize>(packed: &PackedRows, at: usize) -> [Ints; V] {
-    // SAFETY: the caller has the instruction set and stays within the packed columns.
+    // SAFETY: the caller promises the instruction set and stays within the packed columns, which `Operands::fit` bounds
+    // by the room.
     unsafe {
         let mut w = [simd::zero_ints(); V];
         for (step, w) in w.iter_mut().enumerate() {
@@ -74,7 +77,8 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
     blocks: usize,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: 32 columns and a scale for each block.
+    // SAFETY: `dot::gemm` has asserted that the operands fit: there are 32 columns of each block, and with them its
+    // scale.
     unsafe {
         let mut acc = load::<N>(sums);
         for block in 0..blocks {
@@ -110,7 +114,8 @@ unsafe fn superblocks<
     sums: &mut [[f32; ROWS]],
 ) {
     let runs = 256 / RUN;
-    // SAFETY: 256 columns, a scale for each run and minima for each two runs of a block.
+    // SAFETY: `dot::gemm` has asserted that the operands fit: there are 256 columns of each block, and with them its
+    // scales and minima.
     unsafe {
         let mut acc = load::<N>(sums);
         for block in 0..blocks {

@@ -20,7 +20,8 @@ use crate::container::Format;
 /// eight.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl")]
 pub(in super::super) unsafe fn gemm_maddubs(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: `gemm` needs what this function needs, which `dot::gemm` asserts; `Maddubs` needs what this function is
+    // compiled for.
     unsafe { gemm::<Maddubs>(operands, sums) };
 }
 
@@ -30,7 +31,8 @@ pub(in super::super) unsafe fn gemm_maddubs(operands: &Operands<'_>, sums: [&mut
 /// As for [`gemm_maddubs`], and needs AVX512_VNNI.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn gemm_vnni(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 2]) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: `gemm` needs what this function needs, which `dot::gemm` asserts; `Vnni` needs what this function is
+    // compiled for.
     unsafe { gemm::<Vnni>(operands, sums) };
 }
 
@@ -42,7 +44,8 @@ unsafe fn gemm<P: Products>(operands: &Operands<'_>, sums: [&mut [[f32; ROWS]]; 
     let mut row = 0;
     while row < first.len() {
         let sums = [&mut first[row..], &mut second[row..]];
-        // SAFETY: passed on to the caller; there are as many rows left.
+        // SAFETY: `dot::gemm` has asserted that there is an activation row for each sum, and both eights have as many;
+        // no tile takes more rows than there are left.
         row += unsafe {
             match sums[0].len() {
                 8.. => tile::<P, 8>(operands, row, sums),
@@ -63,7 +66,7 @@ unsafe fn tile<P: Products, const N: usize>(
 ) -> usize {
     let Operands { format, x, column, .. } = *operands;
     let (x, [first, second]) = (Rows { x, row, column }, sums);
-    // SAFETY: passed on to the caller; there are sums of `N` rows.
+    // SAFETY: there are `N` activation rows from `row` on, as the caller promises; the sums are indexed with checks.
     unsafe {
         let mut acc = [_mm512_setzero_ps(); N];
         for (row, acc) in acc.iter_mut().enumerate() {
@@ -87,7 +90,8 @@ unsafe fn plain<P: Products, const N: usize, const DEPTH: usize, const ADDED: bo
     acc: &mut [__m512; N],
 ) {
     let [a, b] = operands.packed;
-    // SAFETY: 32 columns and a scale for each block.
+    // SAFETY: `dot::gemm` has asserted that the operands fit: there are 32 columns of each block, and with them its
+    // scale.
     unsafe {
         for block in 0..operands.cols / 32 {
             let mut whole = [_mm512_setzero_si512(); N];
@@ -129,7 +133,8 @@ unsafe fn superblocks<
     acc: &mut [__m512; N],
 ) {
     let ([a, b], runs) = (operands.packed, 256 / RUN);
-    // SAFETY: 256 columns, a scale for each run and minima for each two runs of a block.
+    // SAFETY: `dot::gemm` has asserted that the operands fit: there are 256 columns of each block, and with them its
+    // scales and minima.
     unsafe {
         for block in 0..operands.cols / 256 {
             let mut products = [_mm512_setzero_si512(); N];
@@ -183,7 +188,8 @@ impl Rows<'_> {
     /// The activations that meet vector `vector`, in all lanes.
     #[inline(always)]
     unsafe fn broadcast_four(self, row: usize, vector: usize) -> __m512i {
-        // SAFETY: the columns are there, and the caller has the instructions.
+        // SAFETY: the caller stays within the rows and columns of which `Activations::hold` was asserted, and promises
+        // AVX-512.
         unsafe {
             let x = self.x.q.as_ptr().add(self.group(row, 1) + 4 * vector);
             _mm512_set1_epi32(x.cast::<i32>().read_unaligned())
@@ -226,7 +232,7 @@ impl Products for Maddubs {
         scale: Option<__m512i>,
         whole: &mut [__m512i; N],
     ) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises the vectors and activations that are multiplied, and AVX-512 with BW.
         unsafe {
             let scale = scale.unwrap_or(_mm512_set1_epi16(1));
             for first in (at..at + V).step_by(DEPTH) {
@@ -247,7 +253,7 @@ impl Products for Maddubs {
     /// The weights' signs go to the activations. Two products fit 16 bits, and no more.
     #[inline(always)]
     unsafe fn signed<const N: usize>(packed: [&PackedRows; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises the vectors and activations that are multiplied, and AVX-512 with BW.
         unsafe {
             for vector in at..at + 8 {
                 let w = weights(packed, vector);
@@ -263,7 +269,7 @@ impl Products for Maddubs {
 
     #[inline(always)]
     unsafe fn add_pair_products(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: the caller has AVX512BW.
+        // SAFETY: AVX-512 with BW is the caller's promise; no memory is read.
         unsafe { _mm512_add_epi32(sums, _mm512_madd_epi16(a, b)) }
     }
 }
@@ -280,7 +286,7 @@ impl Products for Vnni {
         scale: Option<__m512i>,
         whole: &mut [__m512i; N],
     ) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises the vectors and activations that are multiplied, and AVX512_VNNI.
         unsafe {
             let mut sums = [_mm512_setzero_si512(); N];
             let to = if scale.is_some() { &mut sums } else { &mut *whole };
@@ -299,7 +305,7 @@ impl Products for Vnni {
     /// Signed bytes are raised by 128.
     #[inline(always)]
     unsafe fn signed<const N: usize>(packed: [&PackedRows; 2], x: Rows<'_>, at: usize, whole: &mut [__m512i; N]) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises the vectors and activations that are multiplied, and AVX512_VNNI.
         unsafe {
             for vector in at..at + 8 {
                 let raised = _mm512_xor_si512(weights(packed, vector), _mm512_set1_epi8(-128));
@@ -310,7 +316,7 @@ impl Products for Vnni {
 
     #[inline(always)]
     unsafe fn add_pair_products(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: the caller has AVX512_VNNI.
+        // SAFETY: AVX512_VNNI is the caller's promise; no memory is read.
         unsafe { _mm512_dpwssd_epi32(sums, a, b) }
     }
 }
@@ -319,7 +325,7 @@ impl Products for Vnni {
 #[inline(always)]
 unsafe fn add_dpbusd<const N: usize>(w: __m512i, x: Rows<'_>, vector: usize, sums: &mut [__m512i; N]) {
     for (row, sums) in sums.iter_mut().enumerate() {
-        // SAFETY: the caller has AVX512_VNNI and the columns.
+        // SAFETY: the caller promises the activations that are multiplied, and AVX512_VNNI.
         unsafe { *sums = _mm512_dpbusd_epi32(*sums, w, x.broadcast_four(row, vector)) };
     }
 }
@@ -328,14 +334,14 @@ unsafe fn add_dpbusd<const N: usize>(w: __m512i, x: Rows<'_>, vector: usize, sum
 #[inline(always)]
 unsafe fn weights(packed: [&PackedRows; 2], vector: usize) -> __m512i {
     let at = 4 * ROWS * vector;
-    // SAFETY: the caller stays within the packed columns.
+    // SAFETY: the caller stays within the packed columns, which `Operands::fit` bounds by the room.
     unsafe { both(packed[0].q.as_ptr().add(at), packed[1].q.as_ptr().add(at)) }
 }
 
 /// 32 bytes of the first eight rows and 32 of the others.
 #[inline(always)]
 unsafe fn both<T>(a: *const T, b: *const T) -> __m512i {
-    // SAFETY: the caller gives as many bytes and has AVX-512.
+    // SAFETY: the caller promises 32 bytes at each place, and AVX-512.
     unsafe {
         let low = _mm512_castsi256_si512(_mm256_loadu_si256(a.cast()));
         _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(b.cast()))
@@ -344,6 +350,6 @@ unsafe fn both<T>(a: *const T, b: *const T) -> __m512i {
 
 #[inline(always)]
 unsafe fn both_floats(a: &[f32; ROWS], b: &[f32; ROWS]) -> __m512 {
-    // SAFETY: eight numbers each; the caller has AVX-512.
+    // SAFETY: the arrays have 32 bytes each; AVX-512 is the caller's promise.
     unsafe { _mm512_castsi512_ps(both(a, b)) }
 }

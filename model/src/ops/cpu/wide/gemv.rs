@@ -29,7 +29,7 @@ pub(in super::super) unsafe fn gemv<P: Products>(
     x: &Activations,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: `by_count` needs what this function needs, which `dot::gemv` asserts.
     unsafe { by_count::<P>(format, stored, packed, x, sums) }
 }
 
@@ -46,7 +46,8 @@ pub(in super::super) unsafe fn gemv_avx512_vnni(
     x: &Activations,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: `by_count` needs what this function needs, which `dot::gemv` asserts; `Vnni<Evex>` needs what this
+    // function is compiled for.
     unsafe { by_count::<Vnni<Evex>>(format, stored, packed, x, sums) }
 }
 
@@ -58,7 +59,7 @@ unsafe fn by_count<P: Products>(
     x: &Activations,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: passed on to the caller.
+    // SAFETY: `dot::gemv` has asserted that there are as many activation rows as sums.
     unsafe {
         match sums.len() {
             1 => rows::<P, 1>(format, stored, packed, Rows::new(x, 0, 0), sums),
@@ -82,7 +83,8 @@ unsafe fn rows<P: Products, const N: usize>(
     x: Rows<'_, N>,
     sums: &mut [[f32; ROWS]],
 ) {
-    // SAFETY: passed on to the caller; the depths are those of the widths of the weights, see `by_format`.
+    // SAFETY: each type is that of the format, whose blocks `dot::gemv` has asserted that the stored rows hold. The
+    // depths are those of the widths of the weights, see `by_format`.
     unsafe {
         match format {
             Format::Q4_0 => plain::<P, Q4_0, N, 8>(stored, x, sums),
@@ -105,7 +107,8 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
 ) {
     let bytes = F::FORMAT.block_bytes();
     let ahead = RowsAhead::new(stored);
-    // SAFETY: the blocks of the eight rows are there, and the activations' columns.
+    // SAFETY: `dot::gemv` has asserted that each of the eight rows holds all blocks, and that the activation rows have
+    // as many columns.
     unsafe {
         let mut acc = load::<N>(sums);
         for at in 0..stored.blocks {
@@ -136,7 +139,8 @@ unsafe fn runs_of_32<P: Products, F: Super, const N: usize, const DEPTH: usize>(
 ) {
     let bytes = F::FORMAT.block_bytes();
     let ahead = RowsAhead::new(stored);
-    // SAFETY: as above; `packed` has room for a block's runs.
+    // SAFETY: `dot::gemv` has asserted that each of the eight rows holds all blocks, and that the activation rows have
+    // as many columns; `packed` has room for a block's runs by its type.
     unsafe {
         let mut acc = load::<N>(sums);
         for at in 0..stored.blocks {
@@ -168,7 +172,8 @@ unsafe fn runs_of_16<P: Products, F: Super, const N: usize, const DEPTH: usize>(
 ) {
     let bytes = F::FORMAT.block_bytes();
     let ahead = RowsAhead::new(stored);
-    // SAFETY: as above.
+    // SAFETY: `dot::gemv` has asserted that each of the eight rows holds all blocks, and that the activation rows have
+    // as many columns; `packed` has room for a block's runs by its type.
     unsafe {
         let mut acc = load::<N>(sums);
         for at in 0..stored.blocks {

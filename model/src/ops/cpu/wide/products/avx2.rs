@@ -18,7 +18,7 @@ impl Products for Maddubs {
         scale: Option<Ints>,
         whole: &mut [Ints; N],
     ) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller promises the columns that are multiplied, and AVX2.
         unsafe {
             let by = match scale {
                 Some(scale) => scale,
@@ -41,7 +41,7 @@ impl Products for Maddubs {
 
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller promises the columns that are multiplied, and AVX2.
         unsafe {
             let ones = _mm256_set1_epi16(1);
             for (at, w) in w.iter().enumerate() {
@@ -60,6 +60,6 @@ impl Products for Maddubs {
 /// Four activations, eight times over.
 #[inline(always)]
 unsafe fn broadcast_four(x: *const i8) -> __m256i {
-    // SAFETY: the caller gives four bytes and has AVX2.
+    // SAFETY: the caller promises four bytes at `x`, and AVX2.
     unsafe { _mm256_set1_epi32(x.cast::<i32>().read_unaligned()) }
 }

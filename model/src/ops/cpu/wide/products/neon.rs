@@ -19,7 +19,7 @@ impl Products for Sdot {
         whole: &mut [Ints; N],
     ) {
         for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller promises the columns that are multiplied, and the extension.
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
@@ -32,7 +32,8 @@ impl Products for Sdot {
 
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
-        // SAFETY: passed on to the caller. The sums are exact whatever the bytes are, so that no depth counts.
+        // SAFETY: the caller promises the columns that are multiplied, and the extension. The sums are exact whatever
+        // the bytes are, so that no depth counts.
         unsafe { Self::unsigned::<8, 1, N>(x, w, column, None, whole) }
     }
 }
@@ -41,7 +42,7 @@ impl Products for Sdot {
 #[inline(always)]
 unsafe fn dot_columns<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
-        // SAFETY: the caller gives as many activations, and has the extension.
+        // SAFETY: the caller promises `4 * V` activations at `x`, of which each turn reads 16, and the extension.
         unsafe {
             let x = vld1q_s8(x.add(16 * part));
             sums = dot_four::<0>(x, w[0], sums);
@@ -56,15 +57,16 @@ unsafe fn dot_columns<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Int
 /// Adds the products of eight rows' four columns with the four activations of lane `LANE`.
 #[inline(always)]
 unsafe fn dot_four<const LANE: i32>(x: int8x16_t, w: Ints, sums: Ints) -> Ints {
-    // SAFETY: passed on to the caller.
+    // SAFETY: no memory is read; the extension is the caller's promise.
     unsafe { int32x4x2_t(sdot::<LANE>(x, w.0, sums.0), sdot::<LANE>(x, w.1, sums.1)) }
 }
 
 /// Adds to each lane of `sums` the products of its four bytes in `w` with the four in lane `LANE` of `x`.
 #[inline(always)]
 unsafe fn sdot<const LANE: i32>(x: int8x16_t, w: int32x4_t, mut sums: int32x4_t) -> int32x4_t {
-    // SAFETY: the instruction reads and writes the named registers only, and leaves flags and memory alone; the caller
-    // has the extension. It is named for the assembler only here, so that nothing else is compiled for it.
+    // SAFETY: the instruction reads and writes the named registers only, and leaves flags and memory alone; the
+    // extension is the caller's promise. It is named for the assembler only here, so that nothing else is compiled for
+    // it.
     unsafe {
         asm!(
             ".arch_extension dotprod",
@@ -93,7 +95,7 @@ impl Products for Widening {
     ) {
         const { assert!(V <= 2 * DEPTH, "the products of all vectors fit 16 bits") };
         for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller promises the columns that are multiplied; every aarch64 processor has NEON.
             unsafe {
                 let sums = widening(x.at(row, column), w);
                 *whole = match scale {
@@ -107,8 +109,8 @@ impl Products for Widening {
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
         for (part, w) in w.as_chunks::<2>().0.iter().enumerate() {
-            // SAFETY: passed on to the caller. A weight is at least -128 and an activation at most 127 either way: two
-            // products fit 16 bits.
+            // SAFETY: the caller promises the columns that are multiplied; every aarch64 processor has NEON. A weight is
+            // at least -128 and an activation at most 127 either way: two products fit 16 bits.
             unsafe { Self::unsigned::<2, 1, N>(x, w, column + 8 * part, None, whole) };
         }
     }
@@ -117,7 +119,8 @@ impl Products for Widening {
 /// The products of `4 * V` columns, which must fit 16 bits.
 #[inline(always)]
 unsafe fn widening<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
-    // SAFETY: the caller gives as many activations; NEON is always there.
+    // SAFETY: the caller promises `4 * V` activations at `x`, of which each turn reads four; every aarch64 processor has
+    // NEON.
     unsafe {
         // Four sums for each row, of two rows a vector.
         let mut sums = [vdupq_n_s16(0); 4];
@@ -142,7 +145,7 @@ unsafe fn widening<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
 /// `whole + sums * scale`; a lane of `scale` has the row's number twice, in 16 bits.
 #[inline(always)]
 fn scaled(sums: Ints, scale: Ints, whole: Ints) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         int32x4x2_t(
             vmlaq_s32(whole.0, sums.0, vshrq_n_s32::<16>(scale.0)),

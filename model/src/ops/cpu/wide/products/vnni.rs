@@ -39,7 +39,7 @@ impl Encoding for Evex {
     #[inline(always)]
     unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
         for (at, w) in w.iter().enumerate() {
-            // SAFETY: four of the 16 bytes are read here; the caller has the instruction.
+            // SAFETY: the caller promises 16 bytes at `x`, of which each turn reads four, and the instruction.
             unsafe {
                 let x = _mm256_set1_epi32(x.add(4 * at).cast::<i32>().read_unaligned());
                 sums = _mm256_dpbusd_epi32(sums, *w, x);
@@ -50,7 +50,7 @@ impl Encoding for Evex {
 
     #[inline(always)]
     unsafe fn dpwssd(sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: as above, for the four bytes at `x`.
+        // SAFETY: the caller promises two numbers at `x`, and the instruction.
         unsafe { _mm256_dpwssd_epi32(sums, w, _mm256_set1_epi32(x.cast::<i32>().read_unaligned())) }
     }
 }
@@ -60,7 +60,8 @@ impl Encoding for Vex {
     #[target_feature(enable = "avx2")]
     unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
         for (at, w) in w.iter().enumerate() {
-            // SAFETY: as above; four of the 16 bytes are read here.
+            // SAFETY: the caller promises 16 bytes at `x`, of which each turn reads four, and the instruction, which
+            // reads and writes the named registers only.
             unsafe {
                 let x = _mm256_set1_epi32(x.add(4 * at).cast::<i32>().read_unaligned());
                 asm!(
@@ -78,7 +79,8 @@ impl Encoding for Vex {
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn dpwssd(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: as above, for the four bytes at `x`.
+        // SAFETY: the caller promises two numbers at `x`, and the instruction, which reads and writes the named
+        // registers only.
         unsafe {
             let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
             asm!(
@@ -103,7 +105,8 @@ impl<E: Encoding> Products for Vnni<E> {
         whole: &mut [Ints; N],
     ) {
         for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: passed on to the caller. The sums are exact whatever the bytes are, so that no depth counts.
+            // SAFETY: the caller promises the columns that are multiplied, and the instruction. The sums are exact
+            // whatever the bytes are, so that no depth counts.
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
@@ -117,7 +120,7 @@ impl<E: Encoding> Products for Vnni<E> {
     /// Signed bytes are raised by 128.
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller promises the columns that are multiplied, and the instruction.
         unsafe {
             let mut raised = *w;
             for w in &mut raised {
@@ -131,7 +134,7 @@ impl<E: Encoding> Products for Vnni<E> {
 
     #[inline(always)]
     unsafe fn add_pair_products(sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller promises two numbers at `x`, and the instruction.
         unsafe { E::dpwssd(sums, w, x) }
     }
 }
@@ -145,7 +148,7 @@ unsafe fn dot_columns<E: Encoding, const V: usize, const N: usize>(
     mut sums: Ints,
 ) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
-        // SAFETY: the caller gives as many activations, and has the instruction.
+        // SAFETY: the caller promises `4 * V` activations at `x`, of which each turn takes 16, and the instruction.
         unsafe {
             let x = x.add(16 * part);
             sums = if part > 0 && N <= 2 {
@@ -161,7 +164,7 @@ unsafe fn dot_columns<E: Encoding, const V: usize, const N: usize>(
 /// `whole + sums * scale`; a lane of `scale` has the row's number twice, in 16 bits.
 #[inline(always)]
 unsafe fn scaled(sums: Ints, scale: Ints, whole: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe {
         let scale = _mm256_srai_epi32::<16>(scale);
         _mm256_add_epi32(whole, _mm256_mullo_epi32(sums, scale))
