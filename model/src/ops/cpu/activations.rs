@@ -3,7 +3,7 @@
 use super::blocks::Scaling;
 use super::math::ROUND;
 use super::vectorized::Vectorized;
-use super::{Cpu, InstructionSet, Isa, SharedOut};
+use super::{Cpu, Isa, SharedOut};
 
 /// The rows of one matrix product. `x = scale * q` within a group of 32 or 256.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub(super) struct Activations {
 fn signed_bytes_are_raised_by(isa: Isa) -> i32 {
     match isa.set() {
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::AvxVnni | InstructionSet::Avx512Vnni => 128,
+        super::InstructionSet::AvxVnni | super::InstructionSet::Avx512Vnni => 128,
         _ => 0,
     }
 }
