@@ -69,6 +69,13 @@ struct State {
     stopped: bool,
 }
 
+impl State {
+    /// Whether what nobody waits for is to make a pause.
+    fn interrupts(&self) -> bool {
+        self.stopped || self.waiting.is_some()
+    }
+}
+
 struct Job {
     work: Work,
     submitted: Instant,
@@ -333,14 +340,17 @@ fn serve<M: LanguageModel>(
                 continue;
             }
             Next::Grow => {
-                grow(mailbox, sequences, &mut windows, &mut encoder);
+                let pause = || mailbox.lock().interrupts();
+                grow(&pause, sequences, &mut windows, &mut encoder);
                 mailbox.reading().next = sequences.growth();
                 continue;
             }
             Next::Job(job) => *job,
         };
         if job.idle.is_none() && sequences.owes_growth() {
-            grow(mailbox, sequences, &mut windows, &mut encoder);
+            let began = Instant::now();
+            let pause = || began.elapsed() >= generate::SLICE;
+            grow(&pause, sequences, &mut windows, &mut encoder);
         }
         let queued = job.submitted.elapsed();
         let superseded = &job.superseded;
@@ -404,14 +414,14 @@ fn serve<M: LanguageModel>(
 
 /// Reads a little of what requests will use, and goes on with the next when that is read; no more of it where that fails.
 fn grow<M: LanguageModel>(
-    mailbox: &Mailbox,
+    pause: &dyn Fn() -> bool,
     sequences: &mut Sequences<M>,
     windows: &mut Windows,
     encoder: &mut Encoder<'_>,
 ) {
     let grown = fenced(sequences, |sequences| {
-        let most = generate::chunk(sequences, true);
-        let read = sequences.grow(most, &|| mailbox.lock().stopped);
+        let most = generate::chunk(sequences, false);
+        let read = sequences.grow(most, pause);
         let read = read.map_err(RequestError::Failed)?;
         match read || sequences.growth().is_none() {
             true => windows.grown(sequences, encoder).map_err(RequestError::Failed),

@@ -30,13 +30,25 @@ const IDLE_CHUNK: usize = 16;
 /// The least: fewer take no less time.
 const LEAST_CHUNK: usize = 4;
 
-/// How long a pass over a prompt takes, about: so long a newer request waits at the most, or one that comes while nobody
-/// waited.
-const CHUNK_TIME: Duration = Duration::from_millis(200);
+/// How long a pass over a prompt takes, about. A newer request waits for one at the most, as what it reads is what that one
+/// needs, too. Shorter ones would take longer in all: a pass over few tokens takes as long as one over a single token.
+const CHUNK_TIME: Duration = Duration::from_millis(700);
 const IDLE_CHUNK_TIME: Duration = Duration::from_millis(50);
+
+/// So long what grows beside a request may hold it up at once.
+pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// So long after a cancel a pass goes on: a newer request, which comes at once where the user types on, uses what it reads.
 const GRACE: Duration = Duration::from_millis(25);
+
+/// Has what grows beside a request go on for a moment.
+pub(crate) fn grow<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<bool, RequestError> {
+    let began = Instant::now();
+    let most = chunk(sequences, false);
+    sequences
+        .grow(most, &|| began.elapsed() >= SLICE)
+        .map_err(RequestError::Failed)
+}
 
 /// How many prompt tokens go through the model in the next pass.
 pub(crate) fn chunk<M: LanguageModel>(sequences: &Sequences<M>, idle: bool) -> usize {
@@ -133,9 +145,7 @@ pub(crate) fn generate<M: LanguageModel>(
             return Ok(Completion::cancelled());
         };
         if !idle {
-            windows
-                .grow(sequences, encoder, tokens.len())
-                .map_err(RequestError::Failed)?;
+            windows.grow(sequences, encoder).map_err(RequestError::Failed)?;
         }
         let Rendered {
             tokens,
@@ -303,10 +313,7 @@ impl Run {
             }
             // Somebody may look at the first token by now.
             if !tools.interrupt.idle && !self.completion.pieces.is_empty() && sequences.owes_growth() {
-                let most = chunk(sequences, true);
-                sequences
-                    .grow(most, &tools.interrupt.stops())
-                    .map_err(RequestError::Failed)?;
+                grow(sequences)?;
             }
             let row = logits.row(newest).map_err(RequestError::Failed)?;
             let token = match self.step(row, tools)? {

@@ -93,15 +93,18 @@ fn start(before: &str, room: usize, tokenizer: &Tokenizer) -> usize {
             (best, least) = (Some(start), indentation);
         }
     }
-    if start < before.len() {
+    if used > room / 2 || start == 0 {
         return best.unwrap_or(start);
     }
-    // Not even the cursor's line fits.
-    let line = before.rfind('\n').map_or(0, |end| end + 1);
-    let tokens = tokenizer.encode(&before[line..]);
-    let shown = &tokens[tokens.len().saturating_sub(room)..];
+    // A line is cut that is longer than the rest of the room.
+    let line = before[..start]
+        .trim_end_matches('\n')
+        .rfind('\n')
+        .map_or(0, |end| end + 1);
+    let tokens = tokenizer.encode(&before[line..start]);
+    let shown = &tokens[tokens.len().saturating_sub(room - used)..];
     let bytes: usize = shown.iter().map(|token| tokenizer.bytes(*token).len()).sum();
-    before.ceil_char_boundary(before.len().saturating_sub(bytes))
+    before.ceil_char_boundary(start.saturating_sub(bytes))
 }
 
 /// The lines after a cursor in at most `room` tokens, and how many they are.
