@@ -136,7 +136,7 @@ impl Engine {
         let (info, tokenizer) = (model.info().clone(), Arc::clone(model.tokenizer()));
         let cache_bytes = options.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
         let (files, kept) = (model.files().clone(), options.keep_sequences.clone());
-        let mut engine = Self::start(info, tokenizer, model, cache_bytes, kept).map_err(|error| {
+        let mut engine = Self::begin(info, tokenizer, model, cache_bytes, kept, true).map_err(|error| {
             let what = format!("there is no thread to run it in ({error})");
             source.failed(what, "close other programs, or allow this one more memory or threads")
         })?;
@@ -176,7 +176,7 @@ impl Engine {
             let (mailbox, tokenizer) = (Arc::clone(&mailbox), Arc::clone(&tokenizer));
             let run = move || {
                 let mut sequences = Sequences::new(model, cache_bytes);
-                if measured && let Err(error) = sequences.measure() {
+                if measured && let Err(error) = sequences.measure(&|| mailbox.lock().interrupts()) {
                     tracing::warn!("how fast the model reads is not known yet: {error}");
                 }
                 let mut store = kept.and_then(|path| Store::open(&path, &mut sequences));
@@ -342,7 +342,7 @@ fn serve<M: LanguageModel>(
             Next::Grow => {
                 let pause = || mailbox.lock().interrupts();
                 grow(&pause, sequences, &mut windows, &mut encoder);
-                mailbox.reading().next = sequences.growth();
+                *mailbox.reading() = windows.progress(sequences);
                 continue;
             }
             Next::Job(job) => *job,
@@ -390,8 +390,8 @@ fn serve<M: LanguageModel>(
                 });
                 if idle {
                     allowance.spend(began.elapsed());
-                } else if let Ok(completion) = &answer {
-                    *mailbox.reading() = completion.stats.reading;
+                } else {
+                    *mailbox.reading() = windows.progress(sequences);
                 }
                 mailbox.lock().running = None;
                 answer_with(reply, answer);

@@ -12,9 +12,7 @@ use crate::draft::Drafter;
 use crate::encoded::Encoder;
 use crate::logits::Logits;
 use crate::prompt::{self, Rendered};
-use crate::request::{
-    Completion, CompletionRequest, Finish, Piece, Progress, PromptBudget, PromptProgress, Stats, StopWhen,
-};
+use crate::request::{Completion, CompletionRequest, Finish, Piece, Progress, PromptBudget, Stats, StopWhen};
 use crate::sampler::{self, Sampler};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::{StreamDecoder, Tokenizer};
@@ -147,6 +145,7 @@ pub(crate) fn generate<M: LanguageModel>(
         if !idle {
             windows.grow(sequences, encoder).map_err(RequestError::Failed)?;
         }
+        let progress = chosen.progress();
         let Rendered {
             tokens,
             healed,
@@ -155,12 +154,7 @@ pub(crate) fn generate<M: LanguageModel>(
         let mut run = Run::new(healed.clone(), tokens);
         run.completion.truncated_tokens = truncated;
         run.completion.stats.reused_tokens = reused;
-        run.completion.stats.reading = PromptProgress {
-            window: chosen.window,
-            window_tokens: run.completion.stats.prompt_tokens,
-            whole_tokens: chosen.whole_tokens,
-            next: None,
-        };
+        run.completion.stats.reading = progress;
         tools.show(&run.completion);
         let mut logits = Logits::default();
         match (

@@ -104,7 +104,7 @@ const IDLE_LITTLE: usize = 16;
 /// The steps, in tokens, in which the room of a sequence grows, so that typing seldom copies it.
 const STEP: usize = 256;
 
-/// A measurement in which fewer tokens are read is long enough.
+/// A measurement that takes longer is long enough.
 const MEASURED: Duration = Duration::from_millis(30);
 
 /// How many more tokens a completion may take than were asked for: those that spell again what was typed.
@@ -272,21 +272,19 @@ impl<M: LanguageModel> Sequences<M> {
         self.rate
     }
 
-    /// Learns how fast prompts are read, where nothing is known: it reads some tokens into no sequence that is held.
-    pub(crate) fn measure(&mut self) -> Result<(), String> {
+    /// Learns how fast prompts are read, where nothing is known: it reads some tokens into no sequence that is held. The first
+    /// pass may have to wait for a disk and is short, so that it says too little rather than too much; `enough` says whether
+    /// somebody waits for more than that.
+    pub(crate) fn measure(&mut self, enough: &dyn Fn() -> bool) -> Result<(), String> {
         let tokens: Vec<u32> = (1..65).collect();
         let mut cache = self.model.new_cache(tokens.len().min(self.capacity()))?;
-        // The first pass may read the weights from a disk. The last is for models that are too fast for the second.
         for len in [8, 16, 64].map(|len: usize| len.min(self.capacity())) {
             self.model.truncate(&mut cache, 0);
             let began = Instant::now();
             self.model
                 .forward(&mut cache, &tokens[..len], 1, &mut Logits::default())?;
-            match len {
-                8 => continue,
-                _ => self.rate.learn(len, began.elapsed()),
-            }
-            if self.rate.tokens_in(MEASURED) < 16 {
+            self.rate.learn(len, began.elapsed());
+            if enough() || (len > 8 && began.elapsed() > MEASURED) {
                 break;
             }
         }

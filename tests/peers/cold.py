@@ -60,6 +60,29 @@ class Server(measure.Client):
         self.notify("initialized", {})
         self.wait_for(lambda params: params["state"] == "ready")
 
+    def read(self):
+        out = self.process.stdout
+        while line := out.readline():
+            length = int(line.split(b":")[1])
+            out.readline()
+            message = json.loads(out.read(length))
+            with self.changed:
+                if "method" not in message:
+                    self.results[message["id"]] = message.get("result")
+                    self.answers[message["id"]] = time.perf_counter()
+                    self.changed.notify_all()
+                elif "id" in message:
+                    self.send({"jsonrpc": "2.0", "id": message["id"], "result": None})
+                else:
+                    self.notes.put(message)
+
+    def reading(self, line, column):
+        """How far the reading of what stands around the cursor is."""
+        place = {"uri": self.uri, "position": measure.at(line, column)}
+        number = self.request("workspace/executeCommand", {"command": "codegemma.explain", "arguments": [place]})
+        self.when(number)
+        return self.results[number].get("reading") or {}
+
     def wait_for(self, wanted):
         while True:
             note = self.notes.get(timeout=120)
@@ -150,18 +173,19 @@ def typing(model, threads, seconds):
         typed += 1
         server.ask(line, column)
         time.sleep(KEY if typed % 40 else 1.0)
-        while not server.notes.empty():
-            note = server.notes.get()
-            told = note["params"].get("lastRequest") if note["method"] == "codegemma/status" else None
-            if told and told["source"] == "model":
-                answered += 1
-                late += told["reason"] == "deadline"
-                now = time.perf_counter() - begin
-                for mark in (5, 10):
-                    if now >= mark:
-                        shown.setdefault(mark, told["prompt_tokens"])
-                if told.get("window") == "whole" and current is None:
-                    current = now
+        told = server.reading(line, column)
+        now = time.perf_counter() - begin
+        for mark in (5, 10):
+            if now >= mark:
+                shown.setdefault(mark, told.get("window_tokens"))
+        if told.get("window") == "whole" and current is None:
+            current = now
+    while not server.notes.empty():
+        note = server.notes.get()
+        told = note["params"].get("lastRequest") if note["method"] == "codegemma/status" else None
+        if told and told["source"] == "model":
+            answered += 1
+            late += told["reason"] == "deadline"
     server.end()
     print(f"{typed} keys, {answered} answered by the model, {late} of them with nothing at the deadline")
     print(f"shown after 5 s: {shown.get(5)} tokens, after 10 s: {shown.get(10)}")

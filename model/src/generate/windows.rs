@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::encoded::Encoder;
 use crate::prompt::{self, Rendered};
-use crate::request::{FimPrompt, Prompt, PromptBudget, PromptWindow};
+use crate::request::{FimPrompt, Prompt, PromptBudget, PromptProgress, PromptWindow};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::window::Window;
 
@@ -41,6 +41,8 @@ pub(crate) struct Windows {
     newest: Option<(FimPrompt, usize)>,
     /// The most tokens of a whole prompt; it stays until the rate is quite another one.
     whole: usize,
+    /// What the last request was served with.
+    used: PromptProgress,
 }
 
 /// What a request is served with.
@@ -51,6 +53,18 @@ pub(crate) struct Chosen {
     pub(crate) whole_tokens: usize,
 }
 
+impl Chosen {
+    /// As nothing more is read of it.
+    pub(crate) fn progress(&self) -> PromptProgress {
+        PromptProgress {
+            window: self.window,
+            window_tokens: self.rendered.tokens.len(),
+            whole_tokens: self.whole_tokens,
+            next: None,
+        }
+    }
+}
+
 impl Windows {
     pub(crate) fn new() -> Self {
         Self {
@@ -59,6 +73,7 @@ impl Windows {
             next: Next::Nothing,
             newest: None,
             whole: usize::MAX,
+            used: PromptProgress::default(),
         }
     }
 
@@ -74,6 +89,22 @@ impl Windows {
     /// What a request is served with that asks for at most `reserved` tokens; `None` where nobody waits for it and what
     /// it needs is not read.
     pub(crate) fn choose<M: LanguageModel>(
+        &mut self,
+        sequences: &Sequences<M>,
+        encoder: &mut Encoder<'_>,
+        prompt: &Prompt,
+        budget: PromptBudget,
+        reserved: usize,
+        idle: bool,
+    ) -> Option<Chosen> {
+        let chosen = self.fitting(sequences, encoder, prompt, budget, reserved, idle)?;
+        if !idle {
+            self.used = chosen.progress();
+        }
+        Some(chosen)
+    }
+
+    fn fitting<M: LanguageModel>(
         &mut self,
         sequences: &Sequences<M>,
         encoder: &mut Encoder<'_>,
@@ -177,6 +208,14 @@ impl Windows {
             self.newest = None;
         }
         Ok(())
+    }
+
+    /// How far the reading of what stands around the cursor is.
+    pub(crate) fn progress<M: LanguageModel>(&self, sequences: &Sequences<M>) -> PromptProgress {
+        PromptProgress {
+            next: sequences.growth(),
+            ..self.used
+        }
     }
 
     /// Whether something is to be read beside what requests use.

@@ -7,7 +7,7 @@ use super::{Held, LanguageModel, Paused, Sequences, common};
 use crate::logits::Logits;
 
 /// The share of the engine's time that it takes while requests are served.
-const SHARE: f64 = 0.6;
+const SHARE: f64 = 0.7;
 
 /// The sequence and what it is to become.
 pub(super) struct Growing<C> {

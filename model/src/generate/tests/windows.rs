@@ -43,7 +43,7 @@ impl Slow {
             std::thread::sleep(Duration::from_micros(tokens * takes.load(Ordering::Relaxed)));
         });
         let mut fixture = Fixture::within(budget, model);
-        fixture.sequences.measure().unwrap();
+        fixture.sequences.measure(&|| false).unwrap();
         fixture.forwards();
         Self { fixture, token }
     }
