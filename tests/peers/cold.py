@@ -178,7 +178,7 @@ def typing(model, threads, seconds):
         for mark in (5, 10):
             if now >= mark:
                 shown.setdefault(mark, told.get("window_tokens"))
-        if told.get("window") == "whole" and current is None:
+        if told.get("window") == "whole" and told["whole_tokens"] > 0 and current is None:
             current = now
     while not server.notes.empty():
         note = server.notes.get()
