@@ -56,9 +56,13 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE")]
     completions: Option<PathBuf>,
 
+    /// Write what the model wrote into a file, which --completions judges again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["completions", "export"])]
+    record: Option<PathBuf>,
+
     /// Complete HumanEval-Infilling's tasks in DIR, lines of JSON, into a file of samples that its own scorer takes
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "json"])]
+    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "record", "json"])]
     samples: Option<PathBuf>,
 
     /// With --samples, take what the model writes as it is, not what would be suggested
@@ -129,7 +133,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         return output::write_file(path, &exchange::export(&tasks)?);
     }
     // What is wrong with the files is said before the long run.
-    if let Some(path) = &flags.csv {
+    for path in flags.csv.iter().chain(&flags.record) {
         output::check_writable(path)?;
     }
     let baseline = flags
@@ -138,12 +142,15 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         .map(|path| baseline(path, &holes))
         .transpose()?;
     let (model, judged) = match &flags.completions {
-        Some(path) => (None, exchange::judge(path, &tasks)?),
+        Some(path) => exchange::judge(path, &tasks)?,
         None => {
             let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence, flags.json)?;
             (Some(model), judged)
         }
     };
+    if let (Some(path), Some(model)) = (&flags.record, &model) {
+        output::write_file(path, &exchange::record(model, &tasks, &judged)?)?;
+    }
     let outcomes: Vec<Outcome> = judged.iter().map(|judged| judged.outcome.clone()).collect();
     let rows = eval::rows(&outcomes);
     if let Some(path) = &flags.csv {

@@ -22,6 +22,8 @@ pub(super) struct Judged {
     pub(super) outcome: Outcome,
     /// What was suggested, and how many bytes after the hole it takes the place of.
     pub(super) suggestion: (String, usize),
+    /// What the model wrote, and why it ended.
+    pub(super) written: (Written, Finish),
 }
 
 /// What to ask `model` between two texts of a file, as the product does where the user asks for a completion.
@@ -51,11 +53,13 @@ impl Judged {
         Self {
             outcome: Outcome::new(task.hole),
             suggestion: (String::new(), 0),
+            written: (Written::default(), Finish::Stop),
         }
     }
 
     /// Judges what a model wrote, as it would be suggested.
     pub(super) fn suggest(&mut self, task: &Task<'_>, plan: Result<&Plan, Reason>, written: &Written, finish: Finish) {
+        self.written = (written.clone(), finish);
         let said = !written.pieces.is_empty();
         self.outcome.confidence = said.then(|| confidence::first_line(&written.text, &written.pieces));
         match plan.and_then(|plan| plan.suggest(written, finish)) {

@@ -28,11 +28,15 @@ pub(super) fn run(
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
     let engine = load(flags, json)?;
     let progress = Progress::new(tasks.len());
-    let mut judged = Vec::with_capacity(tasks.len());
-    for (at, task) in tasks.iter().enumerate() {
-        progress.show(at);
+    // Holes of a file one after the other, so that what stands above both is read once.
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    order.sort_by_key(|at| (tasks[*at].hole.file, tasks[*at].hole.range.start));
+    let mut judged: Vec<Judged> = tasks.iter().map(Judged::new).collect();
+    for (done, at) in order.into_iter().enumerate() {
+        progress.show(done);
+        let task = &tasks[at];
         let outcome = one(&engine, task, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
-        judged.push(outcome?);
+        judged[at] = outcome?;
     }
     Ok((engine.info().clone(), judged))
 }
