@@ -150,7 +150,7 @@ impl Session {
                 .context_job(documents, visible, self.settings.context, &self.policy, context_tokens)
         })??;
         let above = self.above(context_job.document());
-        Some(context_job.below(&above))
+        Some(context_job.below(above))
     }
 
     /// A context job was done, or could not be. Gives the document that is to be read now.

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::source::{self, Source};
 use super::target::{self, Target};
 use super::{model, output};
-use crate::completion::plan::Snapshot;
+use crate::completion::snapshot::Snapshot;
 use crate::config::settings::ContextSources;
 use crate::config::{Effective, EngineFlags};
 use crate::context::gather::Search;
@@ -42,7 +42,7 @@ pub(super) struct PlaceFlags {
 /// A place in a text that was read.
 pub(super) struct Place {
     /// What is completed.
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
     /// The byte order mark that the file begins with, or nothing.
     pub(super) mark: &'static str,
     file: Option<PathBuf>,
@@ -85,15 +85,14 @@ impl Place {
             )));
         }
         Ok(Self {
-            snapshot: Snapshot {
+            snapshot: Arc::new(Snapshot {
                 language,
                 parsed: language.and_then(|language| Parsed::new(language, &text)),
                 text,
                 offset,
                 path,
-                above: Arc::default(),
-                files: Vec::new(),
-            },
+                ..Snapshot::default()
+            }),
             mark,
             named: known.iter().map(|_| file.clone()).chain(said).collect(),
             file: known,
@@ -151,7 +150,7 @@ impl Place {
         let line = self.snapshot.text.byte_to_line(self.snapshot.offset);
         let budget = context::budget(model.context_tokens);
         let choice = context::choose(&self.snapshot.text, line, &search.candidates(), budget, None);
-        self.snapshot.files = choice.files();
+        Arc::make_mut(&mut self.snapshot).files = choice.files();
         choice
     }
 
@@ -168,7 +167,7 @@ impl Place {
                 ));
                 continue;
             }
-            self.snapshot.files.push(PromptFile {
+            Arc::make_mut(&mut self.snapshot).files.push(PromptFile {
                 path: prompt_path::name(&known, source::repository(&known).as_deref()).unwrap_or_default(),
                 text: sanitized(source.text),
             });

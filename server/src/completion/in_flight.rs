@@ -15,7 +15,7 @@ use ropey::Rope;
 use tokio::sync::oneshot;
 
 use crate::completion::anchor::{follows, may_follow};
-use crate::completion::plan::Suggestion;
+use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::Extent;
 use crate::policy::sanitize::unix_lines;
 
@@ -25,15 +25,13 @@ pub(crate) type Answer = Result<Arc<Completion>, RequestError>;
 /// Takes the engine's answer.
 pub(crate) type Reply = Box<dyn FnOnce(Result<Completion, RequestError>) + Send>;
 
-/// The place that a run completes. Requests for the same place get the same answer.
+/// What a run was asked for, beside the cursor. Requests for the same at the same cursor get the same answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunKey {
     /// The document's name.
     pub document: String,
     /// Its version.
     pub version: i32,
-    /// The cursor, in bytes.
-    pub offset: usize,
     /// The entry of a popup that stands before the cursor as if it had been accepted.
     pub entry: Option<Suggestion>,
     /// How much to complete.
@@ -46,7 +44,7 @@ pub(crate) struct RunKey {
 pub(crate) struct Run {
     key: RunKey,
     /// The document when it began.
-    text: Rope,
+    snapshot: Arc<Snapshot>,
     cancel: CancelToken,
     progress: Arc<Mutex<Progress>>,
     answer: WeakShared<BoxFuture<'static, Answer>>,
@@ -122,7 +120,7 @@ impl Run {
     /// Hands a request to the engine, which is what `submit` does.
     pub(crate) fn start(
         key: RunKey,
-        text: Rope,
+        snapshot: Arc<Snapshot>,
         mut request: CompletionRequest,
         submit: impl FnOnce(CompletionRequest, Reply),
     ) -> (Self, Waiter) {
@@ -158,7 +156,7 @@ impl Run {
         .shared();
         let run = Self {
             key,
-            text,
+            snapshot,
             cancel,
             progress: progress.clone(),
             answer: answer.downgrade().expect("it has not been polled to its end"),
@@ -167,8 +165,8 @@ impl Run {
     }
 
     /// Waits for this run too, if it completes the same place and is not over.
-    pub(crate) fn join(&self, key: &RunKey) -> Option<Waiter> {
-        if self.key != *key || self.cancel.is_cancelled() {
+    pub(crate) fn join(&self, key: &RunKey, snapshot: &Snapshot) -> Option<Waiter> {
+        if self.key != *key || self.snapshot.offset != snapshot.offset || self.cancel.is_cancelled() {
             return None;
         }
         Some(Waiter {
@@ -179,11 +177,17 @@ impl Run {
 
     /// Shares this run with a place further on, if what was typed since it began is how its text begins and there is
     /// more of it. Gives how many bytes of the text are typed already.
-    pub(crate) fn continuation(&self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
+    pub(crate) fn continuation(&self, key: &RunKey, snapshot: &Snapshot) -> Option<(Waiter, Continuation)> {
         if self.key.document != key.document || self.key.alternatives < key.alternatives {
             return None;
         }
-        let typed = unix_lines(follows(&self.text, self.key.offset, text, key.offset)?.into());
+        let typed = follows(
+            &self.snapshot.text,
+            self.snapshot.offset,
+            &snapshot.text,
+            snapshot.offset,
+        )?;
+        let typed = unix_lines(typed.into());
         let progress = lock(&self.progress);
         let answer = match &progress.finished {
             Some(finished) => {
@@ -209,7 +213,7 @@ impl Run {
     /// The document was changed: a run whose text cannot be used any more is stopped.
     pub(crate) fn changed(&self, text: &Rope) {
         let mut progress = lock(&self.progress);
-        progress.typed = typed_since(&self.text, self.key.offset, text).map(unix_lines).collect();
+        progress.typed = typed_since(&self.snapshot, text).map(unix_lines).collect();
         if self.leads_to_entry(text) {
             progress.typed.push(String::new());
         }
@@ -221,11 +225,14 @@ impl Run {
     /// Whether a text lacks nothing but the end of the popup's entry, which the user may go on to type or accept.
     fn leads_to_entry(&self, text: &Rope) -> bool {
         let Some(entry) = &self.key.entry else { return false };
-        let lacks = self.text.len_bytes().checked_sub(text.len_bytes());
+        let Snapshot {
+            text: begun, offset, ..
+        } = &*self.snapshot;
+        let lacks = begun.len_bytes().checked_sub(text.len_bytes());
         lacks.filter(|lacks| *lacks <= entry.text.len()).is_some_and(|lacks| {
-            let cursor = self.key.offset - lacks;
-            text.get_byte_slice(..cursor) == self.text.get_byte_slice(..cursor)
-                && text.get_byte_slice(cursor..) == self.text.get_byte_slice(self.key.offset..)
+            let cursor = offset - lacks;
+            text.get_byte_slice(..cursor) == begun.get_byte_slice(..cursor)
+                && text.get_byte_slice(cursor..) == begun.get_byte_slice(*offset..)
         })
     }
 
@@ -236,7 +243,7 @@ impl Run {
 
     /// Whether it began with this text.
     pub(crate) fn began_with(&self, text: &Rope) -> bool {
-        self.text == *text
+        self.snapshot.text == *text
     }
 
     /// Whether it completes something in this document.
@@ -259,10 +266,10 @@ impl Waiter {
     }
 }
 
-/// What may have been typed at a cursor since, the longest first. An editor may have paired closers in behind the cursor,
-/// wherever that is now.
-pub(crate) fn typed_since(earlier: &Rope, cursor: usize, text: &Rope) -> impl Iterator<Item = String> {
-    may_follow(earlier, cursor, text).map(String::from)
+/// What may have been typed at a snapshot's cursor since, the longest first. An editor may have paired closers in behind the
+/// cursor, wherever that is now.
+pub(crate) fn typed_since(earlier: &Snapshot, text: &Rope) -> impl Iterator<Item = String> {
+    may_follow(&earlier.text, earlier.offset, text).map(String::from)
 }
 
 /// Nothing that can panic happens under the lock.

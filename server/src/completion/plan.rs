@@ -3,10 +3,9 @@
 //! The language server and the command line share it. It runs nothing itself, and must not know the protocol, files on
 //! disk or who waits for the answer.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt, PromptFile};
+use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt};
 use ropey::Rope;
 
 use crate::completion::anchor::Anchor;
@@ -14,32 +13,13 @@ use crate::completion::confidence::{self, Written};
 use crate::completion::reason::Reason;
 use crate::completion::refinement::{self, Refined, Surroundings};
 use crate::completion::shown::Near;
+use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::{self, Cursor, Extent, Multiline, Trigger};
-use crate::documents::language::Language;
 use crate::documents::position;
-use crate::documents::syntax::{Inside, Parsed};
+use crate::documents::syntax::Inside;
 use crate::policy::sanitize::{unix_lines, without_mark};
 use crate::policy::secrets;
 use crate::process::panics::fault;
-
-/// A document as it was when the request came.
-#[derive(Debug, Clone)]
-pub(crate) struct Snapshot {
-    /// The text.
-    pub text: Rope,
-    /// The cursor: a byte offset on a character boundary.
-    pub offset: usize,
-    /// The language, where it is known.
-    pub language: Option<&'static Language>,
-    /// The syntax tree of the text, where there is one.
-    pub parsed: Option<Parsed>,
-    /// The path as the model should see it.
-    pub path: Option<String>,
-    /// What stands above the text and is no part of it, as the model may see it.
-    pub above: Arc<str>,
-    /// Other files for context, as the model may see them, most important last.
-    pub files: Vec<PromptFile>,
-}
 
 /// What to ask the model, and what is needed to judge its answer.
 #[derive(Debug, Clone)]
@@ -47,42 +27,6 @@ pub(crate) struct Plan {
     prompt: FimPrompt,
     place: Surroundings,
     confidence: f64,
-}
-
-/// A change to the document that the user may accept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Suggestion {
-    /// The new text.
-    pub text: String,
-    /// The bytes of the document that it replaces: on the cursor's line, and from the cursor on where it is the model's.
-    pub range: Range<usize>,
-}
-
-impl Snapshot {
-    /// The document as it is when a suggestion has been accepted.
-    pub(crate) fn with(self, suggestion: &Suggestion) -> Self {
-        let (text, offset) = suggestion.accepted(&self.text);
-        let parsed = self
-            .parsed
-            .and_then(|parsed| parsed.with(&self.text, suggestion.range.clone(), &suggestion.text, &text));
-        Self {
-            text,
-            offset,
-            parsed,
-            ..self
-        }
-    }
-}
-
-impl Suggestion {
-    /// The document with the suggestion in it, and the cursor after it.
-    pub(crate) fn accepted(&self, text: &Rope) -> (Rope, usize) {
-        let mut text = text.clone();
-        let (start, end) = (text.byte_to_char(self.range.start), text.byte_to_char(self.range.end));
-        text.remove(start..end);
-        text.insert(start, &self.text);
-        (text, self.range.start + self.text.len())
-    }
 }
 
 /// How a completion is wanted.
@@ -99,7 +43,7 @@ pub(crate) struct Wanted {
 /// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
 /// place there is a new one.
 pub(crate) fn plan(
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     anchor: Option<&Anchor>,
     model: &ModelInfo,
     wanted: Wanted,
@@ -140,9 +84,7 @@ pub(crate) fn plan(
         newline: newline(text),
         extent,
         runs_on: !model.fill_in_the_middle,
-        text: text.clone(),
-        offset,
-        parsed: snapshot.parsed.clone(),
+        snapshot: snapshot.clone(),
     };
     Ok(Plan {
         prompt: prompt_of(snapshot, &anchor, model.context_tokens, &near),
@@ -211,6 +153,7 @@ impl Plan {
         // Whoever asks for a few tokens wants those, however they end.
         let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
         let text = if as_it_is { text } else { closed };
+        let offset = self.place.snapshot.offset;
         let refine = |fits| refinement::refine(text, &self.place, fits);
         // Half a line is not always the beginning of one that fits; it is not shown as a whole one either.
         let half_a_line = !whole && !text.trim().contains('\n');
@@ -222,7 +165,7 @@ impl Plan {
             Ok(edit) if self.is_secret(&edit) => Err(Reason::Secret),
             Ok(edit) => Ok(Suggestion {
                 text: edit.text,
-                range: self.place.offset..self.place.offset + edit.replaces,
+                range: offset..offset + edit.replaces,
             }),
             Err(Reason::Blank) if !rest.trim().is_empty() => Err(Reason::Unsure),
             Err(Reason::Blank) if finish == Finish::Deadline => Err(Reason::Deadline),
@@ -234,7 +177,7 @@ impl Plan {
     /// Whether a suggestion has a key or a password in it, or the stand-in of one, going by what would stand around it.
     fn is_secret(&self, edit: &Refined) -> bool {
         const AROUND: usize = 1024;
-        let (text, offset) = (&self.place.text, self.place.offset);
+        let (text, offset) = (&self.place.snapshot.text, self.place.snapshot.offset);
         let part = |from: usize, to: usize| text.slice(text.byte_to_char(from)..text.byte_to_char(to)).to_string();
         let end = offset + edit.replaces;
         let before = unix_lines(part(offset.saturating_sub(AROUND), offset));

@@ -7,12 +7,12 @@
 mod ends;
 mod overlap;
 
-use ropey::Rope;
+use std::sync::Arc;
 
 use crate::completion::reason::Reason;
+use crate::completion::snapshot::Snapshot;
 use crate::completion::syntax_check::Fit;
 use crate::completion::trigger::Extent;
-use crate::documents::syntax::Parsed;
 pub(crate) use ends::closed;
 use ends::{end, loops};
 use overlap::{covered, unmatched_closers, without_what_stands_below};
@@ -34,12 +34,8 @@ pub(crate) struct Surroundings {
     pub extent: Extent,
     /// The model does not end a completion by itself, so that the end of the block has to be guessed.
     pub runs_on: bool,
-    /// The document.
-    pub text: Rope,
-    /// The cursor in it, in bytes.
-    pub offset: usize,
-    /// Its syntax, where that is known.
-    pub parsed: Option<Parsed>,
+    /// The document and the cursor in it.
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// What to insert, and how much of the line right of the cursor it takes the place of.
@@ -63,10 +59,9 @@ pub(crate) fn steps_out(text: &str, place: &Surroundings) -> bool {
     let Some(lines) = text.rfind('\n').map(|end| &text[..end]) else {
         return false;
     };
-    let Some(parsed) = place.parsed.as_ref().filter(|_| !unmatched_closers(lines).is_empty()) else {
+    let Some(fit) = Fit::new(&place.snapshot).filter(|_| !unmatched_closers(lines).is_empty()) else {
         return false;
     };
-    let fit = Fit::new(parsed, &place.text, place.offset);
     let verdict = fit.judge(lines, covered(lines, place.after.trim_end()));
     verdict.is_some_and(|verdict| verdict.unmatched.is_some())
 }
@@ -109,8 +104,7 @@ pub(crate) fn refine(text: &str, place: &Surroundings, fits: bool) -> Result<Ref
 fn fitting<'a>(text: &'a str, place: &Surroundings, fits: bool) -> Result<(&'a str, usize), Reason> {
     /// Each takes a parse.
     const TRIES: usize = 12;
-    let parsed = place.parsed.as_ref();
-    let fit = parsed.map(|parsed| Fit::new(parsed, &place.text, place.offset));
+    let fit = Fit::new(&place.snapshot);
     let mut text = text;
     for _ in 0..TRIES {
         let replaces = covered(text, place.after.trim_end());

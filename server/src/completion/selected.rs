@@ -5,7 +5,7 @@
 
 use ropey::Rope;
 
-use crate::completion::plan::Suggestion;
+use crate::completion::snapshot::Suggestion;
 use crate::documents::document::Change;
 use crate::documents::position::{self, Encoding, LineColumn};
 

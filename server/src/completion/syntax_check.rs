@@ -6,16 +6,14 @@
 
 use std::ops::Range;
 
-use ropey::Rope;
-
+use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::documents::syntax::Parsed;
 
 /// A place in a document, with its syntax.
 #[derive(Debug)]
 pub(crate) struct Fit<'a> {
     parsed: &'a Parsed,
-    text: &'a Rope,
-    offset: usize,
+    snapshot: &'a Snapshot,
     /// How many errors the document has without a text at the place, as one that is being written does.
     errors: usize,
     /// The top level piece of the document that the place is in, or the part of it that is near.
@@ -40,28 +38,32 @@ pub(crate) struct Verdict {
 const REACH: usize = 32 << 10;
 
 impl<'a> Fit<'a> {
-    /// A place at a byte offset of a text with its tree.
-    pub(crate) fn new(parsed: &'a Parsed, text: &'a Rope, offset: usize) -> Self {
+    /// The place of a snapshot, where that has a tree.
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Option<Self> {
+        let Snapshot {
+            parsed, text, offset, ..
+        } = snapshot;
+        let (parsed, offset) = (parsed.as_ref()?, *offset);
         // In a document with errors the piece may end too early.
         let near = match parsed.errors() {
             0 => parsed.outermost(offset),
             _ => 0..text.len_bytes(),
         };
         let near = near.start.max(offset.saturating_sub(REACH))..near.end.min(offset + REACH);
-        Self {
+        Some(Self {
             errors: parsed.errors(),
             orphans: parsed.brackets(near.clone()).orphans.len(),
             near,
             parsed,
-            text,
-            offset,
-        }
+            snapshot,
+        })
     }
 
     /// How `text` fits in the place of the `replaces` bytes right of the cursor; `None` where parsing takes too long.
     pub(crate) fn judge(&self, text: &str, replaces: usize) -> Option<Verdict> {
         let parsed = self.with(text, replaces)?;
-        let inserted = self.offset..self.offset + text.len();
+        let offset = self.snapshot.offset;
+        let inserted = offset..offset + text.len();
         let own = parsed.brackets(inserted.clone());
         let mut errors = parsed.errors();
         // What closes it may stand below already.
@@ -71,7 +73,7 @@ impl<'a> Fit<'a> {
         }
         let near = self.near.start..(self.near.end + text.len()).saturating_sub(replaces);
         let more_orphans = parsed.brackets(near).orphans.len() > self.orphans;
-        let in_text = |at: usize| at - self.offset;
+        let in_text = |at: usize| at - offset;
         Some(Verdict {
             errors_added: errors.saturating_sub(self.errors),
             first_error: parsed.first_error(inserted).map(in_text),
@@ -80,18 +82,21 @@ impl<'a> Fit<'a> {
     }
 
     fn with(&self, text: &str, replaces: usize) -> Option<Parsed> {
-        let replaced = self.offset..self.offset + replaces;
-        let mut after = self.text.clone();
-        let chars = after.byte_to_char(replaced.start)..after.byte_to_char(replaced.end);
-        after.remove(chars.clone());
-        after.insert(chars.start, text);
-        self.parsed.with(self.text, replaced, text, &after)
+        let offset = self.snapshot.offset;
+        let suggestion = Suggestion {
+            text: text.to_owned(),
+            range: offset..offset + replaces,
+        };
+        let (after, _) = suggestion.accepted(&self.snapshot.text);
+        self.parsed.with(&self.snapshot.text, suggestion.range, text, &after)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ropey::Rope;
+
     use crate::documents::language;
 
     /// What a text adds to a document at the cursor: errors, and where it closes what is not its own.
@@ -99,8 +104,13 @@ mod tests {
     fn check(language: &str, marked: &str, text: &str, errors: usize, unmatched: Option<usize>) {
         let (before, after) = marked.split_once("$0").unwrap();
         let document = Rope::from_str(&format!("{before}{after}"));
-        let parsed = Parsed::new(language::of_id(language).unwrap(), &document).unwrap();
-        let verdict = Fit::new(&parsed, &document, before.len()).judge(text, 0).unwrap();
+        let snapshot = Snapshot {
+            parsed: Parsed::new(language::of_id(language).unwrap(), &document),
+            text: document,
+            offset: before.len(),
+            ..Snapshot::default()
+        };
+        let verdict = Fit::new(&snapshot).unwrap().judge(text, 0).unwrap();
         let found = (verdict.errors_added, verdict.unmatched);
         assert_eq!(found, (errors, unmatched), "{marked:?} + {text:?}");
     }

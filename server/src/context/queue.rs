@@ -15,6 +15,7 @@ use crate::context::gather::{Open, Search};
 use crate::context::recent::{Recent, RecentEdit};
 use crate::context::{self, Choice};
 use crate::documents::document::{Change, Document};
+use crate::documents::notebook::Above;
 use crate::policy::files::FilePolicy;
 use crate::process::panics::fault;
 
@@ -54,6 +55,8 @@ pub(crate) struct ContextJob {
     line: usize,
     budget: usize,
     previous: Arc<Choice>,
+    /// What stands above the document and is no part of it.
+    above: Arc<Above>,
 }
 
 /// A choice that was made.
@@ -82,22 +85,24 @@ impl ContextJob {
         &self.document
     }
 
-    /// The job for a document that a text stands above, as the cells of a notebook do.
-    pub(crate) fn below(mut self, above: &str) -> Self {
-        self.search.text.insert(0, above);
-        self.line += above.lines().count();
+    /// The job for a document that cells of a notebook stand above.
+    pub(crate) fn below(mut self, above: Arc<Above>) -> Self {
+        self.above = above;
         self
     }
 
     /// Makes the choice. It reads files.
-    pub(crate) fn run(&self) -> ContextResult {
+    pub(crate) fn run(mut self) -> ContextResult {
         fault("context");
+        let above = self.above.text();
+        self.search.text.insert(0, &above);
+        self.line += above.lines().count();
         let candidates = self.search.candidates();
         let previous = Some(&*self.previous);
         ContextResult {
-            document: self.document.clone(),
-            policy: self.search.policy.clone(),
             choice: context::choose(&self.search.text, self.line, &candidates, self.budget, previous),
+            document: self.document,
+            policy: self.search.policy,
         }
     }
 }
@@ -271,6 +276,7 @@ impl ContextQueue {
             budget: context::budget(context_tokens),
             previous: known.choice.clone(),
             document: name,
+            above: Arc::default(),
         };
         self.forget_old_choices();
         if let Some(known) = self.known.get_mut(&context_job.document) {

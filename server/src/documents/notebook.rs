@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use codegemma_model::near_end;
 use ropey::Rope;
@@ -20,16 +20,16 @@ pub struct Notebook {
     /// The documents of its cells, from the top.
     cells: Vec<String>,
     /// What stands above the cell that was asked about last.
-    above: Option<(String, Arc<str>)>,
+    above: Option<(String, Arc<Above>)>,
 }
 
 /// A cell, as its document has it.
-#[derive(Debug, Clone, Copy)]
-pub struct Cell<'a> {
+#[derive(Debug, Clone)]
+pub struct Cell {
     /// The client's name for its language, such as `python`, or `markdown` where it is text.
-    pub language: &'a str,
+    pub language: Arc<str>,
     /// Its text.
-    pub text: &'a Rope,
+    pub text: Rope,
 }
 
 impl Notebook {
@@ -60,38 +60,52 @@ impl Notebook {
         self.above.take_if(|(of, _)| of != document);
     }
 
-    /// What a model with a context of `context_tokens` is shown before the text of a cell: the cells above it that are in
-    /// its language, and the others as comments.
-    pub fn above<'a>(
-        &mut self,
-        document: &str,
-        context_tokens: usize,
-        cell: impl Fn(&str) -> Option<Cell<'a>>,
-    ) -> Arc<str> {
+    /// What a model with a context of `context_tokens` is shown before the text of a cell.
+    pub fn above(&mut self, document: &str, context_tokens: usize, cell: impl Fn(&str) -> Option<Cell>) -> Arc<Above> {
         if let Some((_, above)) = self.above.as_ref().filter(|(of, _)| of == document) {
             return above.clone();
         }
-        let texts = |above: &[String], language: &str| {
+        let at = self.cells.iter().position(|cell| cell == document);
+        let above = at.zip(cell(document)).map(|(at, below)| Above {
+            cells: self.cells[..at].iter().filter_map(|name| cell(name)).collect(),
+            language: below.language,
+            context_tokens,
+            text: OnceLock::new(),
+        });
+        let above = Arc::new(above.unwrap_or_default());
+        self.above = Some((document.to_owned(), above.clone()));
+        above
+    }
+}
+
+/// The cells above one, as they were when it was asked for.
+#[derive(Debug, Default)]
+pub struct Above {
+    cells: Vec<Cell>,
+    language: Arc<str>,
+    context_tokens: usize,
+    text: OnceLock<Arc<str>>,
+}
+
+impl Above {
+    /// What the model is shown of them: those that are in the cell's language, and the others as comments. It is made when it
+    /// is first asked for, and takes a while where there is much.
+    pub fn text(&self) -> Arc<str> {
+        let made = self.text.get_or_init(|| {
             let mut texts = VecDeque::new();
             let mut length = 0;
-            for cell in above.iter().rev().filter_map(|name| cell(name)) {
-                let text = part(cell, language);
+            for cell in self.cells.iter().rev() {
+                let text = part(cell, &self.language);
                 length += text.len();
                 texts.push_front(text);
                 if length > MOST_BYTES {
                     break;
                 }
             }
-            texts.into_iter().collect::<String>()
-        };
-        let at = self.cells.iter().position(|cell| cell == document);
-        let above = at
-            .zip(cell(document))
-            .map(|(at, cell)| texts(&self.cells[..at], cell.language));
-        let above = above.unwrap_or_default();
-        let above: Arc<str> = near_end(&sanitized(above), context_tokens).into();
-        self.above = Some((document.to_owned(), above.clone()));
-        above
+            let text = sanitized(texts.into_iter().collect());
+            near_end(&text, self.context_tokens).into()
+        });
+        made.clone()
     }
 }
 
@@ -99,13 +113,13 @@ impl Notebook {
 const MOST_BYTES: usize = 1 << 20;
 
 /// What stands for a cell in a text of another language, with a blank line below it.
-fn part(cell: Cell<'_>, language: &str) -> String {
+fn part(cell: &Cell, language: &str) -> String {
     let text = cell.text.to_string();
     let text = text.trim_end();
     if text.is_empty() {
         return String::new();
     }
-    if cell.language == language {
+    if *cell.language == *language {
         return format!("{text}\n\n");
     }
     let Some(comment) = line_comment(language) else {
@@ -171,9 +185,12 @@ mod tests {
             let cells = &self.cells;
             let found = |name: &str| {
                 let (language, text) = cells.get(name)?;
-                Some(Cell { language, text })
+                Some(Cell {
+                    language: (*language).into(),
+                    text: text.clone(),
+                })
             };
-            self.notebook.above(cell, 100, found).to_string()
+            self.notebook.above(cell, 100, found).text().to_string()
         }
     }
 

@@ -16,7 +16,7 @@ use tower_lsp::ls_types::{
 
 use super::capabilities::ACCEPTED;
 use super::uri;
-use crate::completion::plan::Suggestion;
+use crate::completion::snapshot::Suggestion;
 use crate::completion::trigger::Trigger;
 use crate::documents::document::Change;
 use crate::documents::position::{self, Encoding, LineColumn};

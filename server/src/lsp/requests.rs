@@ -15,8 +15,8 @@ use super::shared::Shared;
 use super::status::LastRequest;
 use crate::completion::confidence::Written;
 use crate::completion::in_flight::{self, Awaited, Waiter};
-use crate::completion::plan::Suggestion;
 use crate::completion::reason::Reason;
+use crate::completion::snapshot::Suggestion;
 use crate::completion::trigger::Trigger;
 use crate::context::explain::Explanation;
 use crate::documents::document::Change;
@@ -275,7 +275,7 @@ impl Shared {
 fn typed_since(begun: &Begun, now: &Rope, suggestion: &Suggestion) -> Option<String> {
     let snapshot = &begun.snapshot;
     let begins = |since: &String| suggestion.text.len() > since.len() && suggestion.text.starts_with(since);
-    in_flight::typed_since(&snapshot.text, snapshot.offset, now).find(begins)
+    in_flight::typed_since(snapshot, now).find(begins)
 }
 
 impl Waiting {

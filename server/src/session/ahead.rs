@@ -13,11 +13,13 @@ use ropey::Rope;
 use super::Session;
 use crate::completion::anchor::{Anchor, Moved};
 use crate::completion::in_flight::{Run, RunKey};
-use crate::completion::plan::{self, Snapshot, Suggestion, Wanted};
+use crate::completion::plan::{self, Wanted};
+use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::{Multiline, Trigger};
 use crate::config::settings::LanguageSettings;
 use crate::context::Choice;
 use crate::documents::language;
+use crate::documents::notebook::Above;
 use crate::process::panics::fault;
 use crate::process::power;
 
@@ -97,7 +99,7 @@ pub(crate) struct Reading {
     text: Rope,
     language: Arc<str>,
     path: Option<Arc<str>>,
-    above: Arc<str>,
+    above: Arc<Above>,
     choice: Arc<Choice>,
     anchor: Option<Anchor>,
     settings: LanguageSettings,
@@ -130,7 +132,7 @@ impl Reading {
             language: language::of_id(&self.language),
             parsed: None,
             path: self.path.as_deref().map(str::to_owned),
-            above: self.above.clone(),
+            above: self.above.text(),
             files: self.choice.files(),
         };
         Some(CompletionRequest {
@@ -155,8 +157,8 @@ pub(crate) struct Prospect {
 pub(crate) enum Step {
     /// It reads what stands around an anchor that takes the place of a document's.
     Read(NextAnchor, CompletionRequest),
-    /// It goes on in this text.
-    Run(RunKey, Rope, CompletionRequest),
+    /// It goes on in this document.
+    Run(RunKey, Arc<Snapshot>, CompletionRequest),
 }
 
 impl Prospect {
@@ -190,10 +192,9 @@ impl Prospect {
     /// The run for the document as it will be when a suggestion is accepted.
     fn run(&self, snapshot: &Snapshot, suggestion: &Suggestion) -> Option<Step> {
         let info = self.idle.engine.info();
-        let snapshot = snapshot.clone().with(suggestion);
-        let (text, offset) = (snapshot.text.clone(), snapshot.offset);
+        let snapshot = Arc::new(snapshot.with(suggestion));
         let anchor = self.anchor.as_ref();
-        let anchor = anchor.map(|anchor| anchor.follow(&text, offset, info.context_tokens).0);
+        let anchor = anchor.map(|anchor| anchor.follow(&snapshot.text, snapshot.offset, info.context_tokens).0);
         // The line is done; what comes next begins with a line break.
         let wanted = Wanted {
             multiline: match self.settings.multiline {
@@ -207,12 +208,11 @@ impl Prospect {
         let key = RunKey {
             document: self.document.clone(),
             version: 0,
-            offset,
             entry: None,
             extent: plan.extent(),
             alternatives: 0,
         };
-        Some(Step::Run(key, text, plan.request(self.settings.max_tokens)))
+        Some(Step::Run(key, snapshot, plan.request(self.settings.max_tokens)))
     }
 }
 
@@ -282,11 +282,11 @@ impl Session {
                 prospect.idle.read(request, next.read.clone());
                 self.completions.next_anchor = Some(next);
             }
-            Step::Run(_, text, _) if self.completions.is_ahead(&text) => {}
-            Step::Run(key, text, request) => {
+            Step::Run(_, snapshot, _) if self.completions.is_ahead(&snapshot.text) => {}
+            Step::Run(key, snapshot, request) => {
                 let idle = &prospect.idle;
                 let submit = |request, reply| idle.engine.submit_idle(request, idle.share(), reply);
-                self.completions.goes_ahead(Run::start(key, text, request, submit));
+                self.completions.goes_ahead(Run::start(key, snapshot, request, submit));
             }
         }
     }

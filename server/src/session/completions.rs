@@ -4,6 +4,7 @@
 //! It must not know documents as they are now, or the protocol.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, Engine};
 use ropey::Rope;
@@ -11,6 +12,7 @@ use ropey::Rope;
 use super::ahead::NextAnchor;
 use crate::completion::anchor::Anchor;
 use crate::completion::in_flight::{Continuation, Run, RunKey, Waiter};
+use crate::completion::snapshot::Snapshot;
 
 /// The state of all completions.
 #[derive(Default)]
@@ -79,18 +81,18 @@ impl Completions {
     }
 
     /// A wait for a run that began before and is good for this place, too.
-    pub(super) fn join(&mut self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
+    pub(super) fn join(&mut self, key: &RunKey, snapshot: &Snapshot) -> Option<(Waiter, Continuation)> {
         let whole = Continuation::whole(key.extent);
         let run = self.run.as_ref();
-        let joined = run.and_then(|run| Some((run.join(key)?, whole)));
-        let joined = joined.or_else(|| run?.continuation(key, text));
-        joined.or_else(|| self.join_ahead(key, text))
+        let joined = run.and_then(|run| Some((run.join(key, snapshot)?, whole)));
+        let joined = joined.or_else(|| run?.continuation(key, snapshot));
+        joined.or_else(|| self.join_ahead(key, snapshot))
     }
 
     /// Goes on with the run that was begun for the text that the user has accepted.
-    fn join_ahead(&mut self, key: &RunKey, text: &Rope) -> Option<(Waiter, Continuation)> {
+    fn join_ahead(&mut self, key: &RunKey, snapshot: &Snapshot) -> Option<(Waiter, Continuation)> {
         let (run, waiter) = self.ahead.take()?;
-        let joined = run.continuation(key, text);
+        let joined = run.continuation(key, snapshot);
         match joined.is_some() {
             true => self.run = Some(run),
             false => self.ahead = Some((run, waiter)),
@@ -104,7 +106,7 @@ impl Completions {
         number: u64,
         engine: &Engine,
         key: RunKey,
-        text: Rope,
+        snapshot: Arc<Snapshot>,
         request: CompletionRequest,
     ) -> Option<Waiter> {
         if number < self.newest {
@@ -113,7 +115,7 @@ impl Completions {
         self.newest = number;
         self.ahead = None;
         let submit = |request, reply| engine.submit(request, reply);
-        let (run, waiter) = Run::start(key, text, request, submit);
+        let (run, waiter) = Run::start(key, snapshot, request, submit);
         self.run = Some(run);
         Some(waiter)
     }

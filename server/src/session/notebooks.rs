@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Session;
-use crate::documents::notebook::{self, Cell, Notebook};
+use crate::documents::notebook::{self, Above, Cell, Notebook};
 
 impl Session {
     /// A notebook was opened, or opened again, with the documents of these cells.
@@ -47,8 +47,8 @@ impl Session {
         }
     }
 
-    /// What the model is shown above a document, which is something where that is a cell.
-    pub(super) fn above(&mut self, name: &str) -> Arc<str> {
+    /// What stands above a document, which is something where that is a cell.
+    pub(super) fn above(&mut self, name: &str) -> Arc<Above> {
         let Some(engine) = self.engine.ready() else {
             return Arc::default();
         };
@@ -57,8 +57,8 @@ impl Session {
         let cell = |name: &str| {
             let document = documents.get(name).filter(|document| document.is_current())?;
             Some(Cell {
-                language: &document.language,
-                text: &document.text,
+                language: document.language.clone(),
+                text: document.text.clone(),
             })
         };
         let notebook = self.notebooks.values_mut().find(|notebook| notebook.has(name));

@@ -11,14 +11,16 @@ use super::ahead::NextAnchor;
 use super::{EngineState, Session};
 use crate::completion::anchor::{Anchor, Moved};
 use crate::completion::in_flight::{Continuation, RunKey, Waiter};
-use crate::completion::plan::{self, Plan, Snapshot, Wanted};
+use crate::completion::plan::{self, Plan, Wanted};
 use crate::completion::reason::Reason;
 use crate::completion::selected::Selected;
+use crate::completion::snapshot::Snapshot;
 use crate::completion::trigger::Trigger;
 use crate::config::settings::LanguageSettings;
 use crate::context::Choice;
 use crate::documents::document::Change;
 use crate::documents::language;
+use crate::documents::notebook::Above;
 use crate::documents::position::{self, Encoding, LineColumn};
 use crate::documents::syntax::{Basis, Parsed};
 use crate::process::panics::fault;
@@ -50,7 +52,7 @@ pub(crate) struct Planning {
     engine: Arc<Engine>,
     settings: LanguageSettings,
     choice: Arc<Choice>,
-    above: Arc<str>,
+    above: Arc<Above>,
     anchor: Option<Anchor>,
     next_anchor: Option<NextAnchor>,
     revision: u64,
@@ -61,7 +63,7 @@ pub(crate) struct Planned {
     /// The engine that is to be asked.
     pub engine: Arc<Engine>,
     /// What is completed, with the popup's entry in it.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// The popup's entry.
     pub selected: Option<Selected>,
     /// What the model is shown besides.
@@ -87,7 +89,7 @@ pub(crate) struct Unplanned {
 /// A request that waits for the engine.
 pub(crate) struct Begun {
     /// What it completes, with the popup's entry in it.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// The popup's entry.
     pub selected: Option<Selected>,
     /// The document that it completes.
@@ -120,7 +122,7 @@ impl Request {
             language: language::of_id(&self.language),
             parsed: self.parsed.clone(),
             path: self.path.as_deref().map(str::to_owned),
-            above: with.above,
+            above: with.above.text(),
             files: with.choice.files(),
         };
         let entry = self.entry.as_ref();
@@ -128,6 +130,7 @@ impl Request {
         if let Some(selected) = &selected {
             snapshot = snapshot.with(selected.entry());
         }
+        let snapshot = Arc::new(snapshot);
         let (text, offset) = (&snapshot.text, snapshot.offset);
         let context_tokens = with.engine.info().context_tokens;
         let (anchor, moved) = match with.anchor {
@@ -286,7 +289,6 @@ impl Session {
         let key = RunKey {
             document: name.clone(),
             version: request.version,
-            offset: snapshot.offset,
             entry: selected.as_ref().map(|selected| selected.entry().clone()),
             extent: plan.extent(),
             alternatives: match request.trigger {
@@ -294,8 +296,7 @@ impl Session {
                 Trigger::Invoked => ALTERNATIVES,
             },
         };
-        let text = &snapshot.text;
-        let (waiter, continuation) = match completions.join(&key, text) {
+        let (waiter, continuation) = match completions.join(&key, &snapshot) {
             Some(joined) => joined,
             None => {
                 let whole = Continuation::whole(plan.extent());
@@ -303,7 +304,7 @@ impl Session {
                     alternatives: key.alternatives,
                     ..plan.request(planned.max_tokens)
                 };
-                let waiter = completions.start(request.number, &engine, key, text.clone(), asked);
+                let waiter = completions.start(request.number, &engine, key, snapshot.clone(), asked);
                 let waiter = waiter.ok_or(Reason::Superseded)?;
                 if !now.is_instance(&request.text) {
                     // It was edited while this was planned.

@@ -10,8 +10,9 @@ use ropey::Rope;
 
 use super::Task;
 use crate::completion::confidence::{self, Written};
-use crate::completion::plan::{self, Plan, Snapshot, Wanted};
+use crate::completion::plan::{self, Plan, Wanted};
 use crate::completion::reason::Reason;
+use crate::completion::snapshot::Snapshot;
 use crate::completion::trigger::{Multiline, Trigger};
 use crate::documents::language;
 use crate::documents::syntax::Parsed;
@@ -30,15 +31,14 @@ pub(super) struct Judged {
 pub(super) fn plan(path: &str, before: &str, after: &str, model: &ModelInfo, confidence: f64) -> Result<Plan, Reason> {
     let text = Rope::from_str(&format!("{before}{after}"));
     let language = language::of_path(Path::new(path));
-    let snapshot = Snapshot {
+    let snapshot = Arc::new(Snapshot {
         language,
         parsed: language.and_then(|language| Parsed::new(language, &text)),
         text,
         offset: before.len(),
         path: Some(path.to_owned()),
-        above: Arc::default(),
-        files: Vec::new(),
-    };
+        ..Snapshot::default()
+    });
     let wanted = Wanted {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,

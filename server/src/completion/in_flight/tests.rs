@@ -2,22 +2,29 @@ use codegemma_model::Prompt;
 
 use super::*;
 
-fn key(offset: usize) -> RunKey {
+fn key() -> RunKey {
     RunKey {
         document: "a".to_owned(),
         version: 1,
-        offset,
         entry: None,
         extent: Extent::Line,
         alternatives: 0,
     }
 }
 
+fn snapshot(text: &str, offset: usize) -> Arc<Snapshot> {
+    Arc::new(Snapshot {
+        text: Rope::from_str(text),
+        offset,
+        ..Snapshot::default()
+    })
+}
+
 /// A run, one who waits for it, and what the engine got.
 fn start() -> (Run, Waiter, CompletionRequest, Reply) {
     let mut submitted = None;
     let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
-    let (run, waiter) = Run::start(key(1), Rope::from_str("f;"), request, |request, reply| {
+    let (run, waiter) = Run::start(key(), snapshot("f;", 1), request, |request, reply| {
         submitted = Some((request, reply))
     });
     let (request, reply) = submitted.unwrap();
@@ -43,23 +50,26 @@ async fn answer(waiter: Waiter) -> Answer {
 #[tokio::test]
 async fn requests_for_one_place_share_the_answer() {
     let (run, first, _, reply) = start();
-    let second = run.join(&key(1)).expect("it is the same place");
-    assert!(run.join(&key(0)).is_none());
+    let second = run.join(&key(), &snapshot("f;", 1)).expect("it is the same place");
+    assert!(run.join(&key(), &snapshot("f;", 0)).is_none());
     reply(Ok(completion("done")));
     assert_eq!(answer(first).await.unwrap().text, "done");
     assert_eq!(answer(second).await.unwrap().text, "done");
-    assert!(run.join(&key(1)).is_none(), "a run that is over is not waited for");
+    assert!(
+        run.join(&key(), &snapshot("f;", 1)).is_none(),
+        "a run that is over is not waited for"
+    );
 }
 
 #[test]
 fn the_run_is_cancelled_when_the_last_one_is_gone() {
     let (run, first, request, _reply) = start();
-    let second = run.join(&key(1)).unwrap();
+    let second = run.join(&key(), &snapshot("f;", 1)).unwrap();
     drop(first);
     assert!(!request.cancel.is_cancelled());
     drop(second);
     assert!(request.cancel.is_cancelled());
-    assert!(run.join(&key(0)).is_none());
+    assert!(run.join(&key(), &snapshot("f;", 0)).is_none());
 }
 
 #[tokio::test]
@@ -78,7 +88,7 @@ async fn the_impatient_get_what_there_is_and_the_run_goes_on() {
         Awaited::Finished(answer) => panic!("nothing was answered, but {answer:?} finished"),
     }
     assert!(!request.cancel.is_cancelled());
-    let next = run.join(&key(1)).expect("it is under way");
+    let next = run.join(&key(), &snapshot("f;", 1)).expect("it is under way");
     reply(Ok(completion("done")));
     assert_eq!(answer(next).await.unwrap().text, "done");
 }
@@ -91,10 +101,9 @@ fn continuation(written: &str, done: bool, marked: &str) -> Option<Continuation>
         reply(Ok(completion(written)));
     }
     let (before, after) = marked.split_once("$0").unwrap();
-    let text = Rope::from_str(&format!("{before}{after}"));
-    run.changed(&text);
-    run.continuation(&key(before.len()), &text)
-        .map(|(_, continuation)| continuation)
+    let now = snapshot(&format!("{before}{after}"), before.len());
+    run.changed(&now.text);
+    run.continuation(&key(), &now).map(|(_, continuation)| continuation)
 }
 
 #[test]
@@ -156,7 +165,7 @@ fn a_run_for_a_popup_s_entry_goes_on_while_that_is_typed() {
         ("f(ar", true),
         ("g(ar;", true),
     ] {
-        let mut key = key(6);
+        let mut key = key();
         key.entry = Some(Suggestion {
             text: "area".to_owned(),
             range: 2..3,
@@ -164,7 +173,7 @@ fn a_run_for_a_popup_s_entry_goes_on_while_that_is_typed() {
         let mut submitted = None;
         let request = CompletionRequest::new(Prompt::Plain("x".to_owned()), 8);
         let submit = |request, reply| submitted = Some((request, reply));
-        let (run, _passenger) = Run::start(key, Rope::from_str("f(area;"), request, submit);
+        let (run, _passenger) = Run::start(key, snapshot("f(area;", 6), request, submit);
         let (mut request, _reply): (CompletionRequest, Reply) = submitted.unwrap();
         request.progress.as_mut().unwrap()(&completion("("));
         run.changed(&Rope::from_str(text));

@@ -1,5 +1,6 @@
 use super::*;
 use crate::documents::language;
+use crate::documents::syntax::Parsed;
 
 fn model(fill_in_the_middle: bool) -> ModelInfo {
     ModelInfo {
@@ -20,15 +21,12 @@ fn wrote(text: &str) -> Written {
 
 fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
     let (before, after) = marked.split_once("$0").unwrap();
-    let snapshot = Snapshot {
+    let snapshot = Arc::new(Snapshot {
         text: Rope::from_str(&format!("{before}{after}")),
         offset: before.len(),
-        language: None,
-        parsed: None,
         path: Some("src/a.rs".to_owned()),
-        above: Arc::default(),
-        files: Vec::new(),
-    };
+        ..Snapshot::default()
+    });
     let model = model(fill_in_the_middle);
     let wanted = Wanted {
         multiline: Multiline::Auto,
@@ -114,7 +112,8 @@ fn what_the_deadline_cut_off_ends_well() {
 fn what_was_cut_off_within_its_first_line_need_not_fit() {
     let mut plan = plan_of("fn f() {\n    $0\n}\n", true);
     let rust = language::of_id("rust").unwrap();
-    plan.place.parsed = Some(Parsed::new(rust, &plan.place.text).unwrap());
+    let snapshot = Arc::make_mut(&mut plan.place.snapshot);
+    snapshot.parsed = Parsed::new(rust, &snapshot.text);
     let suggested = |text, finish| plan.suggest(&wrote(text), finish).map(|suggestion| suggestion.text);
     assert_eq!(suggested("let x = foo", Finish::Length), Ok("let x =".to_owned()));
     assert_eq!(suggested("let x = foo", Finish::Deadline), Ok("let x =".to_owned()));

@@ -1,4 +1,7 @@
+use ropey::Rope;
+
 use super::*;
+use crate::documents::syntax::Parsed;
 
 fn place(marked: &str, extent: Extent) -> Surroundings {
     let (before, after) = marked.split_once("$0").unwrap();
@@ -16,10 +19,18 @@ fn place(marked: &str, extent: Extent) -> Surroundings {
         newline: if marked.contains("\r\n") { "\r\n" } else { "\n" },
         extent,
         runs_on: false,
-        text: Rope::from_str(&format!("{before}{after}")),
-        offset: before.len(),
-        parsed: None,
+        snapshot: Arc::new(Snapshot {
+            text: Rope::from_str(&format!("{before}{after}")),
+            offset: before.len(),
+            ..Snapshot::default()
+        }),
     }
+}
+
+/// Gives a place the syntax tree of its language.
+fn parse(place: &mut Surroundings, language: &str) {
+    let snapshot = Arc::make_mut(&mut place.snapshot);
+    snapshot.parsed = Parsed::new(crate::documents::language::of_id(language).unwrap(), &snapshot.text);
 }
 
 /// Shows the document after accepting, or the reason.
@@ -227,8 +238,7 @@ fn decoding_stops_where_a_text_leaves_its_piece_of_syntax() {
     #[track_caller]
     fn check(marked: &str, text: &str, expected: bool) {
         let mut place = place(marked, Extent::Block);
-        let language = crate::documents::language::of_id("rust").unwrap();
-        place.parsed = Some(Parsed::new(language, &place.text).unwrap());
+        parse(&mut place, "rust");
         assert_eq!(steps_out(text, &place), expected, "{marked:?} + {text:?}");
     }
     let body = "fn f() {\n    $0\n}\n";
@@ -255,8 +265,7 @@ fn what_is_left_of_a_misfit_repeats_nothing_either() {
         "f() {\n  {\n    $0\n    show \"$width\" output\n  }\n}\n",
         Extent::Block,
     );
-    let language = crate::documents::language::of_id("shellscript").unwrap();
-    place.parsed = Some(Parsed::new(language, &place.text).unwrap());
+    parse(&mut place, "shellscript");
     let edit = refine("width=8\n    show \"$width\") | tail", &place, true).unwrap();
     assert_eq!((edit.text.as_str(), edit.replaces), ("width=8", 0));
 }

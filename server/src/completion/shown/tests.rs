@@ -8,8 +8,9 @@ use std::sync::Arc;
 use codegemma_model::ModelInfo;
 
 use super::*;
-use crate::completion::plan::{self, Snapshot, Wanted};
+use crate::completion::plan::{self, Wanted};
 use crate::completion::reason::Reason;
+use crate::completion::snapshot::Snapshot;
 use crate::completion::trigger::{Multiline, Trigger};
 
 /// So many characters in a row of a secret tell something of it.
@@ -194,20 +195,16 @@ fn model(context_tokens: usize) -> ModelInfo {
     }
 }
 
-fn snapshot(text: &str, offset: usize) -> Snapshot {
-    Snapshot {
+fn snapshot(text: &str, offset: usize) -> Arc<Snapshot> {
+    Arc::new(Snapshot {
         text: Rope::from_str(text),
         offset,
-        language: None,
-        parsed: None,
-        path: None,
-        above: Arc::default(),
-        files: Vec::new(),
-    }
+        ..Snapshot::default()
+    })
 }
 
 /// What the model is shown with the cursor there; nothing where it is not asked.
-fn asked(snapshot: &Snapshot, anchor: &Anchor, context_tokens: usize) -> Result<String, Reason> {
+fn asked(snapshot: &Arc<Snapshot>, anchor: &Anchor, context_tokens: usize) -> Result<String, Reason> {
     let wanted = Wanted {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
