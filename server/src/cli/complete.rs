@@ -12,11 +12,11 @@ use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
 use super::{diff, model, output, replace};
-use crate::completion::confidence::Written;
 use crate::completion::plan::{self, Plan, Wanted};
 use crate::completion::reason::Reason;
 use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::{Multiline, Trigger};
+use crate::completion::written::Written;
 use crate::config::EngineFlags;
 use crate::config::settings::Settings;
 use crate::documents::position::{self, Encoding};
@@ -155,7 +155,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let wanted = Wanted {
         multiline,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
     };
     let plan = match hidden {
         Some(_) => Err(Reason::Excluded),

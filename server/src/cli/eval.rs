@@ -69,9 +69,9 @@ pub(super) struct Flags {
     #[arg(long, requires = "samples")]
     raw: bool,
 
-    /// Show only what the model finds at least so likely, line by line, as when nobody asked
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
-    confidence: f64,
+    /// Count as shown to who did not ask what is at least so likely right; by the model where it is not given
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    confidence: Option<f64>,
 
     /// Print one JSON object with the table and every hole
     #[arg(short, long, conflicts_with = "export")]
@@ -108,11 +108,7 @@ struct Task<'a> {
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if let Some(samples) = &flags.samples {
-        let way = samples::Way {
-            raw: flags.raw,
-            confidence: flags.confidence,
-        };
-        return samples::run(&flags.dir, samples, &way, &flags.engine);
+        return samples::run(&flags.dir, samples, flags.raw, flags.confidence, &flags.engine);
     }
     let files = corpus::read(&flags.dir)?;
     let holes = eval::sample(&files, flags.holes, flags.seed);
@@ -142,7 +138,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         .map(|path| baseline(path, &holes))
         .transpose()?;
     let (model, judged) = match &flags.completions {
-        Some(path) => exchange::judge(path, &tasks)?,
+        Some(path) => exchange::judge(path, &tasks, flags.confidence)?,
         None => {
             let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence, flags.json)?;
             (Some(model), judged)

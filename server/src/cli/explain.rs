@@ -52,7 +52,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let wanted = Wanted {
         multiline: language.multiline,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
     };
     let plan = plan::plan(&place.snapshot, None, engine.info(), wanted);
     let explanation = match plan {

@@ -32,6 +32,10 @@ pub(crate) struct HoleScore {
     pub unmatched: bool,
     /// It adds an error of syntax, though it leaves no bracket open.
     pub misparsed: bool,
+    /// It leaves a bracket open, or the head of a block without a body.
+    pub open: bool,
+    /// How many of its lines are the truth's, from the first on.
+    pub right_lines: usize,
     /// 1 less the share of the characters that would have to be changed.
     pub edit_similarity: f64,
     /// How many tokens of the suggestion are in the truth, in order.
@@ -51,7 +55,11 @@ pub(crate) fn score(
     text: &str,
     replaces: usize,
 ) -> HoleScore {
-    let Soundness { unmatched, misparsed } = soundness(language, cut, text, replaces);
+    let Soundness {
+        unmatched,
+        misparsed,
+        open,
+    } = soundness(language, cut, text, replaces);
     // What is replaced is mostly what the text ends with: the suggestion proper is the rest. Where it is not, the text
     // stands against the truth and what was replaced; either way the same document follows both.
     let covered = &cut.after[..replaces];
@@ -69,10 +77,33 @@ pub(crate) fn score(
         duplicated: repeats(text, cut.before, after) && !repeats(truth, cut.before, after),
         unmatched,
         misparsed,
+        open,
+        right_lines: right_lines(text, truth),
         edit_similarity: strsim::normalized_levenshtein(text.trim_end(), truth.trim_end()),
         kept: common(&words, &true_words),
         shown: words.len(),
     }
+}
+
+impl HoleScore {
+    /// What was asked for is there, the first line or the few characters that were cut out, and nothing is broken.
+    pub(crate) fn is_right(&self) -> bool {
+        (self.correct || self.first_line) && !self.is_harmful()
+    }
+
+    /// It does harm that a user has to undo.
+    pub(crate) fn is_harmful(&self) -> bool {
+        self.duplicated || self.unmatched || self.misparsed || self.open
+    }
+}
+
+/// How many lines two texts begin with alike; blank ones count for nothing.
+fn right_lines(text: &str, truth: &str) -> usize {
+    let lines = |text| str::lines(text).map(str::trim_end).filter(|line| !line.is_empty());
+    lines(text)
+        .zip(lines(truth))
+        .take_while(|(line, true_line)| line == true_line)
+        .count()
 }
 
 /// Whether a text begins with the truth, and a name that is the truth ends there.

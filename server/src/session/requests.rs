@@ -143,11 +143,7 @@ impl Request {
         let wanted = Wanted {
             multiline: with.settings.multiline,
             trigger: self.trigger,
-            // Whoever asks is told what there is.
-            confidence: match self.trigger {
-                Trigger::Automatic => with.settings.confidence,
-                Trigger::Invoked => 0.0,
-            },
+            confidence: with.settings.confidence,
         };
         let plan = plan::plan(&snapshot, Some(&anchor), with.engine.info(), wanted);
         let plan = plan.map_err(|reason| Unplanned {

@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::super::failure::Failure;
 use super::super::source;
 use super::Task;
-use super::judged::{Judged, plan};
-use crate::completion::confidence::Written;
-use crate::completion::reason::Reason;
+use super::judged::{Judged, Plans};
+use crate::completion::written::Written;
 use crate::eval::HoleKind;
 
 /// A hole as others get it.
@@ -115,7 +114,11 @@ pub(super) fn record(model: &ModelInfo, tasks: &[Task<'_>], judged: &[Judged]) -
 }
 
 /// Judges the completions in a file. What is missing in it is empty. Gives the model, where one is named.
-pub(super) fn judge(path: &Path, tasks: &[Task<'_>]) -> Result<(Option<ModelInfo>, Vec<Judged>), Failure> {
+pub(super) fn judge(
+    path: &Path,
+    tasks: &[Task<'_>],
+    confidence: Option<f64>,
+) -> Result<(Option<ModelInfo>, Vec<Judged>), Failure> {
     let text = source::read(path)?.text;
     let first = text.lines().next().unwrap_or_default();
     let recorded: Option<Recorded> = serde_json::from_str(first).ok();
@@ -141,8 +144,8 @@ pub(super) fn judge(path: &Path, tasks: &[Task<'_>]) -> Result<(Option<ModelInfo
                 pieces: completion.pieces.iter().map(piece).collect(),
                 text: completion.text,
             });
-            let plan: Result<_, Reason> = plan(task.path, &task.prefix, task.after, &model, 0.0);
-            judged.suggest(task, plan.as_ref().map_err(|reason| *reason), &written, finish.unwrap_or(Finish::Stop));
+            let plans = Plans::new(task.path, &task.prefix, task.after, &model, confidence);
+            judged.suggest(task, &plans, &written, finish.unwrap_or(Finish::Stop));
         }
         judged
     };

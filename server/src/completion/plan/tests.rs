@@ -31,7 +31,7 @@ fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
     let wanted = Wanted {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
     };
     plan(&snapshot, None, &model, wanted).unwrap()
 }

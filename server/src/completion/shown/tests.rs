@@ -208,7 +208,7 @@ fn asked(snapshot: &Arc<Snapshot>, anchor: &Anchor, context_tokens: usize) -> Re
     let wanted = Wanted {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
     };
     let plan = plan::plan(snapshot, Some(anchor), &model(context_tokens), wanted)?;
     let prompt = plan.prompt();
