@@ -156,6 +156,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         multiline,
         trigger: Trigger::Invoked,
         confidence: None,
+        shift: 0.0,
     };
     let plan = match hidden {
         Some(_) => Err(Reason::Excluded),

@@ -8,6 +8,7 @@ mod judged;
 mod live;
 mod report;
 mod samples;
+mod workspace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::output;
 use crate::config::EngineFlags;
 use crate::documents::language::Language;
 use crate::eval::{self, Baseline, Hole, HoleKind, Outcome, SourceFile};
+use workspace::Workspace;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -48,6 +50,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "WHICH", default_value = "true", conflicts_with = "completions")]
     suffix: Suffix,
 
+    /// Show the model nothing of other files
+    #[arg(long, conflicts_with = "completions")]
+    no_context: bool,
+
     /// Write the holes into a file as lines of JSON, and complete none
     #[arg(long, value_name = "FILE", conflicts_with = "completions")]
     export: Option<PathBuf>,
@@ -62,7 +68,7 @@ pub(super) struct Flags {
 
     /// Complete HumanEval-Infilling's tasks in DIR, lines of JSON, into a file of samples that its own scorer takes
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "record", "json"])]
+    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "record", "no_context", "json"])]
     samples: Option<PathBuf>,
 
     /// With --samples, take what the model writes as it is, not what would be suggested
@@ -140,7 +146,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let (model, judged) = match &flags.completions {
         Some(path) => exchange::judge(path, &tasks, flags.confidence)?,
         None => {
-            let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence, flags.json)?;
+            let workspace = (!flags.no_context).then(|| Workspace::new(&flags.dir)).flatten();
+            let (model, judged) = live::run(&flags.engine, &tasks, workspace.as_ref(), flags.confidence, flags.json)?;
             (Some(model), judged)
         }
     };

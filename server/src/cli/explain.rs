@@ -53,6 +53,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         multiline: language.multiline,
         trigger: Trigger::Invoked,
         confidence: None,
+        shift: 0.0,
     };
     let plan = plan::plan(&place.snapshot, None, engine.info(), wanted);
     let explanation = match plan {

@@ -6,6 +6,7 @@
 
 mod lines;
 mod table;
+pub(crate) mod taste;
 
 use codegemma_model::{ModelInfo, Piece};
 
@@ -25,9 +26,10 @@ pub(crate) struct Gate {
     least: f64,
 }
 
-/// The least probability at which a model's suggestions are shown unasked, where the user has set none.
-pub(crate) fn default_least(model: &ModelInfo) -> f64 {
-    column(model).coefficient("threshold")
+/// The least probability at which a model's suggestions are shown unasked: what the user has set, or else the model's own,
+/// moved by the user's taste.
+pub(crate) fn least(model: &ModelInfo, set: Option<f64>, shift: f64) -> f64 {
+    taste::shifted(set.unwrap_or_else(|| column(model).coefficient("threshold")), shift)
 }
 
 impl Gate {
@@ -95,3 +97,6 @@ impl Gate {
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
+
+#[cfg(test)]
+mod tests;

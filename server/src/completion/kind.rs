@@ -22,20 +22,25 @@ pub(crate) enum Kind {
     String,
     /// A document in a language without statements, which is data.
     Data,
-    /// A text in no language that is known, as prose is.
-    Text,
+    /// A file of prose.
+    Prose,
 }
 
+/// How the names of files end that are prose.
+const PROSE: [&str; 6] = [".md", ".markdown", ".rst", ".adoc", ".txt", ".tex"];
+
 impl Kind {
-    /// The kind of a cursor's place.
-    pub(crate) fn of(cursor: &Cursor<'_>) -> Self {
-        let Some(language) = cursor.language else {
-            return Self::Text;
-        };
+    /// The kind of a cursor's place in a file.
+    pub(crate) fn of(cursor: &Cursor<'_>, path: Option<&str>) -> Self {
+        if path.is_some_and(|path| PROSE.iter().any(|end| path.ends_with(end))) {
+            return Self::Prose;
+        }
         match cursor.inside {
             Inside::Comment => return Self::Comment,
             Inside::String => return Self::String,
-            Inside::Code if language.statements.is_empty() => return Self::Data,
+            Inside::Code if cursor.language.is_some_and(|language| language.statements.is_empty()) => {
+                return Self::Data;
+            }
             Inside::Code => {}
         }
         if !cursor.after.chars().all(closes) {
@@ -58,7 +63,7 @@ impl Kind {
             Self::Comment => "comment",
             Self::String => "string",
             Self::Data => "data",
-            Self::Text => "text",
+            Self::Prose => "prose",
         }
     }
 }

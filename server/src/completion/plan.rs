@@ -42,6 +42,8 @@ pub(crate) struct Wanted {
     /// How likely a line has to be right to be shown to who did not ask, from 0, which shows all; the model's own measure
     /// where nothing is set.
     pub confidence: Option<f64>,
+    /// How much surer than that it has to be by the user's taste, in logits.
+    pub shift: f64,
 }
 
 /// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
@@ -79,9 +81,14 @@ pub(crate) fn plan(
     // Whoever asks is told what there is.
     let least = match wanted.trigger {
         Trigger::Invoked => 0.0,
-        Trigger::Automatic => wanted.confidence.unwrap_or_else(|| gate::default_least(model)),
+        Trigger::Automatic => gate::least(model, wanted.confidence, wanted.shift),
     };
-    let gate = Gate::new(model, Kind::of(&cursor), snapshot.language, least);
+    let gate = Gate::new(
+        model,
+        Kind::of(&cursor, snapshot.path.as_deref()),
+        snapshot.language,
+        least,
+    );
     if gate.leaves_alone() {
         return Err(Reason::LeftAlone);
     }
@@ -206,8 +213,9 @@ impl Plan {
         let as_it_is = closed.is_empty() && finish == Finish::Length;
         let text = if as_it_is { text } else { closed };
         let refine = |fits| refinement::refine(text, &self.place, fits);
-        // Half a line is not always the beginning of one that fits; it is not shown as a whole one either.
-        let half_a_line = !whole && !text.trim().contains('\n');
+        // Half a line is not always the beginning of one that fits; it is not shown as a whole one either. Where more follows
+        // it is all that the user will write there.
+        let half_a_line = !whole && !text.trim().contains('\n') && self.place.after.trim().is_empty();
         let refined = match refine(!as_it_is) {
             Err(Reason::Misfit) if half_a_line => refine(false),
             refined => refined,

@@ -96,7 +96,7 @@ impl<'a> Fit<'a> {
     /// How many errors the document has with the text at the place that is the best of a few short ones. Within a line it
     /// mostly lacks something there; at the end of one it is not known what the line will lack.
     fn least_errors(&self) -> usize {
-        const SHORT: [&str; 4] = ["a", "a,", "a: a", "a;"];
+        const SHORT: [&str; 8] = ["a", ")", "()", "a,", "a: a", "a;", "]", "a)"];
         let within_line = || {
             let (text, offset) = (&self.snapshot.text, self.snapshot.offset);
             let rest = text.slice(text.byte_to_char(offset)..);

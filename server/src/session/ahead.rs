@@ -149,6 +149,8 @@ pub(crate) struct Prospect {
     anchor: Option<Anchor>,
     next_anchor: Option<NextAnchor>,
     settings: LanguageSettings,
+    /// How much surer than these say a suggestion has to be.
+    shift: f64,
     revision: u64,
     idle: Idle,
 }
@@ -203,6 +205,7 @@ impl Prospect {
             },
             trigger: Trigger::Automatic,
             confidence: self.settings.confidence,
+            shift: self.shift,
         };
         let plan = plan::plan(&snapshot, anchor.as_ref(), info, wanted).ok()?;
         let key = RunKey {
@@ -259,11 +262,13 @@ impl Session {
     /// What the next step in a document is decided with.
     pub(crate) fn prospect(&self, name: &str) -> Option<Prospect> {
         let completions = &self.completions;
+        let language = self.language(name)?;
         Some(Prospect {
             document: name.to_owned(),
             anchor: completions.anchors.get(name).cloned(),
             next_anchor: completions.next_anchor.clone().filter(|next| next.is_in(name)),
-            settings: self.settings.of(self.language(name)?),
+            settings: self.settings.of(language),
+            shift: self.taste.shift(language),
             revision: completions.revision(),
             idle: self.idle()?,
         })

@@ -144,7 +144,7 @@ pub(super) fn judge(
                 pieces: completion.pieces.iter().map(piece).collect(),
                 text: completion.text,
             });
-            let plans = Plans::new(task.path, &task.prefix, task.after, &model, confidence);
+            let plans = Plans::new((task.path, &task.prefix, task.after), None, &model, confidence);
             judged.suggest(task, &plans, &written, finish.unwrap_or(Finish::Stop));
         }
         judged

@@ -9,6 +9,7 @@ use codegemma_model::{Finish, ModelInfo};
 use ropey::Rope;
 
 use super::Task;
+use super::workspace::Workspace;
 use crate::completion::gate::Line;
 use crate::completion::plan::{self, Plan, Wanted};
 use crate::completion::reason::Reason;
@@ -43,24 +44,34 @@ pub(super) struct Plans {
 }
 
 impl Plans {
-    /// Between two texts of a file, as the product plans. `confidence` is the setting.
-    pub(super) fn new(path: &str, before: &str, after: &str, model: &ModelInfo, confidence: Option<f64>) -> Self {
+    /// Between two texts of a file, as the product plans. `confidence` is the setting; in a workspace the model is shown
+    /// other files.
+    pub(super) fn new(
+        (path, before, after): (&str, &str, &str),
+        workspace: Option<&Workspace>,
+        model: &ModelInfo,
+        confidence: Option<f64>,
+    ) -> Self {
         let text = Rope::from_str(&format!("{before}{after}"));
         let language = language::of_path(Path::new(path));
-        let snapshot = Arc::new(Snapshot {
+        let mut snapshot = Snapshot {
             language,
             parsed: language.and_then(|language| Parsed::new(language, &text)),
             text,
             offset: before.len(),
             path: Some(path.to_owned()),
-            above: Arc::default(),
-            files: Vec::new(),
-        });
+            ..Snapshot::default()
+        };
+        if let Some(workspace) = workspace {
+            snapshot.files = workspace.files(&snapshot, model);
+        }
+        let snapshot = Arc::new(snapshot);
         let plan = |trigger| {
             let wanted = Wanted {
                 multiline: Multiline::Auto,
                 trigger,
                 confidence,
+                shift: 0.0,
             };
             plan::plan(&snapshot, None, model, wanted)
         };

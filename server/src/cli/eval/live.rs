@@ -11,6 +11,7 @@ use super::super::failure::Failure;
 use super::super::{model, output};
 use super::Task;
 use super::judged::{Judged, Plans};
+use super::workspace::Workspace;
 use crate::completion::written::Written;
 use crate::config::EngineFlags;
 use crate::config::settings::Settings;
@@ -23,6 +24,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 pub(super) fn run(
     flags: &EngineFlags,
     tasks: &[Task<'_>],
+    workspace: Option<&Workspace>,
     confidence: Option<f64>,
     json: bool,
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
@@ -35,7 +37,7 @@ pub(super) fn run(
     for (done, at) in order.into_iter().enumerate() {
         progress.show(done);
         let task = &tasks[at];
-        let outcome = one(&engine, task, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
+        let outcome = one(&engine, task, workspace, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
         judged[at] = outcome?;
     }
     Ok((engine.info().clone(), judged))
@@ -50,13 +52,23 @@ pub(super) fn load(flags: &EngineFlags, json: bool) -> Result<Engine, Failure> {
     Ok(engine)
 }
 
-fn one(engine: &Engine, task: &Task<'_>, confidence: Option<f64>) -> Result<Judged, RequestError> {
+fn one(
+    engine: &Engine,
+    task: &Task<'_>,
+    workspace: Option<&Workspace>,
+    confidence: Option<f64>,
+) -> Result<Judged, RequestError> {
     let mut judged = Judged::new(task);
     if task.hole.kind == HoleKind::Text {
         judged.outcome.bits = loss(engine, task, Prompt::Plain(task.prefix.clone()), false)?;
         return Ok(judged);
     }
-    let plans = Plans::new(task.path, &task.prefix, task.after, engine.info(), confidence);
+    let plans = Plans::new(
+        (task.path, &task.prefix, task.after),
+        workspace,
+        engine.info(),
+        confidence,
+    );
     let plan = match &plans.asked {
         Ok(plan) => plan,
         Err(reason) => {

@@ -108,7 +108,7 @@ fn complete(engine: &Engine, task: &Task, raw: bool, confidence: Option<f64>) ->
     let max_tokens = MAX_TOKENS.min(engine.info().context_tokens / 4);
     let deadline = Instant::now().checked_add(DEADLINE);
     let after = if raw { task.suffix.clone() } else { below(task) };
-    let plans = Plans::new(PATH, &task.prompt, &after, engine.info(), confidence);
+    let plans = Plans::new((PATH, &task.prompt, &after), None, engine.info(), confidence);
     let plan = if confidence.is_some() {
         plans.unasked
     } else {

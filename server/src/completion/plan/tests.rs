@@ -32,6 +32,7 @@ fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
         confidence: None,
+        shift: 0.0,
     };
     plan(&snapshot, None, &model, wanted).unwrap()
 }

@@ -209,6 +209,7 @@ fn asked(snapshot: &Arc<Snapshot>, anchor: &Anchor, context_tokens: usize) -> Re
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
         confidence: None,
+        shift: 0.0,
     };
     let plan = plan::plan(snapshot, Some(anchor), &model(context_tokens), wanted)?;
     let prompt = plan.prompt();
