@@ -125,15 +125,16 @@ impl Decoder {
     }
 
     /// Reads each sequence's tokens after those in its cache and appends their keys and values. Gives the logits after
-    /// each of the last `wanted` tokens of all, [wanted, vocab_size]: the head is a large part of the work. An error
-    /// leaves the caches as they were.
+    /// each of the last `wanted` tokens of all, [wanted, vocab_size]: the head is a large part of the work. Between two
+    /// layers `stop` is asked whether to go on; `None` where it said no. That and an error leave the caches as they were.
     pub(crate) fn forward<'w>(
         &self,
         ops: &Ops,
         workspace: &'w mut Workspace,
         batch: &mut [Rows<'_>],
         wanted: usize,
-    ) -> Result<&'w Tensor> {
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<&'w Tensor>> {
         let (tokens, positions) = (&mut workspace.tokens, &mut workspace.positions);
         tokens.clear();
         positions.clear();
@@ -165,6 +166,9 @@ impl Decoder {
             ops.angles(positions, &angles.frequencies, &angles.angles)?;
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            if stop() {
+                return Ok(None);
+            }
             layer.forward(ops, &self.config, index, workspace, batch)?;
         }
         let Workspace { x, last, logits, .. } = &*workspace;
@@ -178,7 +182,7 @@ impl Decoder {
         for rows in batch {
             rows.cache.advance(rows.tokens.len());
         }
-        Ok(logits)
+        Ok(Some(logits))
     }
 }
 

@@ -6,6 +6,7 @@ mod allowance;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -15,13 +16,16 @@ use allowance::Allowance;
 use crate::container::Files;
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
-use crate::generate::{Interrupt, generate};
+use crate::generate::windows::Windows;
+use crate::generate::{self, Interrupt, generate};
 use crate::model::{LoadOptions, Model, ModelInfo};
 use crate::persist::Store;
 use crate::score::{ScoreRequest, score};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::Tokenizer;
-use crate::{CancelToken, Completion, CompletionRequest, LoadError, ModelSource, Prompt, RequestError, Score};
+use crate::{
+    CancelToken, Completion, CompletionRequest, LoadError, ModelSource, Prompt, PromptProgress, RequestError, Score,
+};
 
 /// The memory for the keys and values of sequences that are held, where nothing else is said.
 const DEFAULT_CACHE_BYTES: usize = 1 << 30;
@@ -45,6 +49,10 @@ pub struct Engine {
 struct Mailbox {
     state: Mutex<State>,
     changed: Condvar,
+    /// The most tokens of a prompt that requests in a hurry lead to.
+    whole: AtomicUsize,
+    /// How far the reading of what stands around the cursor is.
+    reading: Mutex<PromptProgress>,
 }
 
 #[derive(Default)]
@@ -100,6 +108,11 @@ impl Work {
 }
 
 impl Mailbox {
+    fn reading(&self) -> MutexGuard<'_, PromptProgress> {
+        // It is whole at every step.
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, and the state is whole at every step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -127,8 +140,8 @@ impl Engine {
         self.files.check()
     }
 
-    /// Starts the thread for a model that is loaded, or for another that does the same, with `cache_bytes` for the sequences
-    /// that it holds and the file in which they are kept.
+    /// Starts the thread for another model than one of a file, with `cache_bytes` for the sequences that it holds and the file
+    /// in which they are kept.
     pub fn start<M: LanguageModel + 'static>(
         info: ModelInfo,
         tokenizer: Arc<Tokenizer>,
@@ -136,11 +149,26 @@ impl Engine {
         cache_bytes: usize,
         kept: Option<PathBuf>,
     ) -> std::io::Result<Self> {
+        Self::begin(info, tokenizer, model, cache_bytes, kept, false)
+    }
+
+    /// Starts the thread, which learns how fast the model reads where that is to be `measured`.
+    fn begin<M: LanguageModel + 'static>(
+        info: ModelInfo,
+        tokenizer: Arc<Tokenizer>,
+        model: M,
+        cache_bytes: usize,
+        kept: Option<PathBuf>,
+        measured: bool,
+    ) -> std::io::Result<Self> {
         let mailbox = Arc::<Mailbox>::default();
         let thread = {
             let (mailbox, tokenizer) = (Arc::clone(&mailbox), Arc::clone(&tokenizer));
             let run = move || {
                 let mut sequences = Sequences::new(model, cache_bytes);
+                if measured && let Err(error) = sequences.measure() {
+                    tracing::warn!("how fast the model reads is not known yet: {error}");
+                }
                 let store = kept.and_then(|path| Store::open(&path, &mut sequences));
                 serve(&mailbox, &tokenizer, &mut sequences);
                 if let Some(store) = store {
@@ -161,6 +189,21 @@ impl Engine {
     /// What was loaded.
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// The most tokens that the prompt of a request has which is in a hurry, once all of it is read, and of its completion:
+    /// what this machine reads in about 20 seconds, within the context.
+    pub fn whole_tokens(&self) -> usize {
+        match self.mailbox.whole.load(Ordering::Relaxed) {
+            // The thread has not begun yet.
+            0 => self.info.context_tokens,
+            whole => whole,
+        }
+    }
+
+    /// How far the reading of what stands around the cursor is, where the last request was in a hurry.
+    pub fn reading(&self) -> PromptProgress {
+        *self.mailbox.reading()
     }
 
     /// The model's tokenizer.
@@ -268,8 +311,22 @@ impl Drop for Engine {
 /// The engine thread's loop.
 fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: &mut Sequences<M>) {
     let (mut drafter, mut encoder) = (Drafter::default(), Encoder::new(tokenizer));
+    let mut windows = Windows::new();
     let mut allowance = Allowance::new(Instant::now());
-    while let Some(job) = next(mailbox) {
+    loop {
+        mailbox.whole.store(windows.whole(sequences), Ordering::Relaxed);
+        let job = match next(mailbox, windows.is_reading()) {
+            Next::Stop => return,
+            Next::Grow => {
+                grow(mailbox, sequences, &mut windows, &mut encoder);
+                mailbox.reading().next = sequences.growth();
+                continue;
+            }
+            Next::Job(job) => *job,
+        };
+        if job.idle.is_none() && sequences.owes_growth() {
+            grow(mailbox, sequences, &mut windows, &mut encoder);
+        }
         let queued = job.submitted.elapsed();
         let superseded = &job.superseded;
         let began = Instant::now();
@@ -292,13 +349,24 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: 
                     deadline: request.deadline.into_iter().chain(allowed).min(),
                     idle,
                 };
-                let run = |sequences: &mut _| generate(sequences, &mut drafter, &mut encoder, &mut request, &interrupt);
+                let run = |sequences: &mut _| {
+                    generate(
+                        sequences,
+                        &mut drafter,
+                        &mut encoder,
+                        &mut windows,
+                        &mut request,
+                        &interrupt,
+                    )
+                };
                 let answer = fenced(sequences, run).map(|mut completion| {
                     completion.stats.queue = queued;
                     completion
                 });
                 if idle {
                     allowance.spend(began.elapsed());
+                } else if let Ok(completion) = &answer {
+                    *mailbox.reading() = completion.stats.reading;
                 }
                 mailbox.lock().running = None;
                 answer_with(reply, answer);
@@ -316,6 +384,29 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: 
                 answer_with(reply, answer);
             }
         }
+    }
+}
+
+/// Reads a little of what requests will use, and goes on with the next when that is read; no more of it where that fails.
+fn grow<M: LanguageModel>(
+    mailbox: &Mailbox,
+    sequences: &mut Sequences<M>,
+    windows: &mut Windows,
+    encoder: &mut Encoder<'_>,
+) {
+    let grown = fenced(sequences, |sequences| {
+        let most = generate::chunk(sequences, true);
+        let read = sequences.grow(most, &|| mailbox.lock().stopped);
+        let read = read.map_err(RequestError::Failed)?;
+        match read || sequences.growth().is_none() {
+            true => windows.grown(sequences, encoder).map_err(RequestError::Failed),
+            false => Ok(()),
+        }
+    });
+    if let Err(error) = grown {
+        tracing::warn!("what stands around the cursor is not read ahead: {error}");
+        windows.narrow();
+        sequences.stop_growing();
     }
 }
 
@@ -346,16 +437,29 @@ fn answer_with<T>(reply: Reply<T>, answer: Result<T, RequestError>) {
     }
 }
 
-/// Waits for a request, or for something to do while there is none, and marks it as running; `None` when the engine stops.
-fn next(mailbox: &Mailbox) -> Option<Job> {
+/// What the engine does next.
+enum Next {
+    Job(Box<Job>),
+    /// It reads what requests will use.
+    Grow,
+    Stop,
+}
+
+/// Waits for a request, or for something to do while there is none, and marks it as running. Where something `grows` that
+/// comes before what nobody has asked for.
+fn next(mailbox: &Mailbox, grows: bool) -> Next {
     let mut state = mailbox.lock();
     loop {
         if state.stopped {
-            return None;
+            return Next::Stop;
         }
-        if let Some(job) = state.waiting.take().or_else(|| state.idle.take()) {
+        let waiting = state.waiting.take();
+        if waiting.is_none() && grows {
+            return Next::Grow;
+        }
+        if let Some(job) = waiting.or_else(|| state.idle.take()) {
             state.running = Some(job.superseded.clone());
-            return Some(job);
+            return Next::Job(Box::new(job));
         }
         state = mailbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
     }

@@ -3,25 +3,49 @@
 //! Must not know threads or mailboxes; it asks an [`Interrupt`] before each chunk and each step whether to go on.
 
 mod alternatives;
+pub(crate) mod windows;
 
-use std::time::Instant;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
 use crate::logits::Logits;
-use crate::prompt;
-use crate::request::{Completion, CompletionRequest, Finish, Piece, Progress, Stats, StopWhen};
+use crate::prompt::{self, Rendered};
+use crate::request::{
+    Completion, CompletionRequest, Finish, Piece, Progress, PromptBudget, PromptProgress, Stats, StopWhen,
+};
 use crate::sampler::{self, Sampler};
 use crate::sequence::{LanguageModel, Sequences};
 use crate::tokenizer::{StreamDecoder, Tokenizer};
 use crate::{CancelToken, RequestError};
+use windows::Windows;
 
-/// How many prompt tokens go through the model in one pass. After a cancel at most one chunk is still computed; larger
-/// chunks unpack the weights less often.
+/// The most prompt tokens that go through the model in one pass. Larger chunks unpack the weights less often.
 pub(crate) const CHUNK: usize = 64;
 
-/// How many prompt tokens go through the model in one pass while nobody waits: a request that comes then waits for one of these at the most.
-pub(crate) const IDLE_CHUNK: usize = 16;
+/// The most while nobody waits.
+const IDLE_CHUNK: usize = 16;
+
+/// The least: fewer take no less time.
+const LEAST_CHUNK: usize = 4;
+
+/// How long a pass over a prompt takes, about: so long a newer request waits at the most, or one that comes while nobody
+/// waited.
+const CHUNK_TIME: Duration = Duration::from_millis(200);
+const IDLE_CHUNK_TIME: Duration = Duration::from_millis(50);
+
+/// So long after a cancel a pass goes on: a newer request, which comes at once where the user types on, uses what it reads.
+const GRACE: Duration = Duration::from_millis(25);
+
+/// How many prompt tokens go through the model in the next pass.
+pub(crate) fn chunk<M: LanguageModel>(sequences: &Sequences<M>, idle: bool) -> usize {
+    let (time, most) = match idle {
+        true => (IDLE_CHUNK_TIME, IDLE_CHUNK),
+        false => (CHUNK_TIME, CHUNK),
+    };
+    sequences.rate().tokens_in(time).clamp(LEAST_CHUNK, most)
+}
 
 /// What can end a request early.
 pub(crate) struct Interrupt<'a> {
@@ -47,6 +71,18 @@ impl Interrupt<'_> {
         let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         Ok(late.then_some(Finish::Deadline))
     }
+
+    /// Whether a pass is to stop that is under way: it was cancelled for good.
+    fn stops(&self) -> impl Fn() -> bool {
+        let since = Cell::new(None);
+        move || {
+            if !self.cancel.is_cancelled() || self.superseded.is_cancelled() {
+                return false;
+            }
+            let now = Instant::now();
+            now - since.get().unwrap_or_else(|| since.replace(Some(now)).unwrap_or(now)) >= GRACE
+        }
+    }
 }
 
 /// Runs a request, reusing what `sequences` hold.
@@ -54,30 +90,13 @@ pub(crate) fn generate<M: LanguageModel>(
     sequences: &mut Sequences<M>,
     drafter: &mut Drafter,
     encoder: &mut Encoder<'_>,
+    windows: &mut Windows,
     request: &mut CompletionRequest,
     interrupt: &Interrupt<'_>,
 ) -> Result<Completion, RequestError> {
     let began = Instant::now();
     let mut sampler = Sampler::new(&request.sampling).map_err(RequestError::Invalid)?;
     let reserved = prompt::reserved(sequences.capacity(), request.max_tokens);
-    let rendered = prompt::render(&request.prompt, encoder, sequences.capacity() - reserved);
-    let prompt = rendered.tokens;
-    if prompt.is_empty() {
-        return Err(RequestError::Invalid(
-            "the prompt is empty; give the model some text to continue".to_owned(),
-        ));
-    }
-    let begun = match interrupt.idle {
-        true => sequences.begin_idle(&prompt, reserved, request.unused),
-        false => sequences.begin(&prompt, reserved).map(Some),
-    };
-    let begun = begun.map_err(RequestError::Failed)?;
-    let mut run = Run::new(rendered.healed.clone(), prompt, rendered.truncated);
-    let Some(reused) = begun else {
-        run.completion.finish = Finish::Cancelled;
-        return Ok(run.completion);
-    };
-    run.completion.stats.reused_tokens = reused;
     let mut tools = Tools {
         tokenizer: encoder.tokenizer(),
         drafter: (request.drafts && sampler.is_greedy()).then_some(drafter),
@@ -88,23 +107,83 @@ pub(crate) fn generate<M: LanguageModel>(
         max_tokens: request.max_tokens,
         interrupt,
     };
-    tools.show(&run.completion);
-    let mut logits = Logits::default();
-    let interrupted = run.prefill(sequences, reused, &mut tools, &mut logits)?;
-    let read = Instant::now();
-    run.completion.stats.prefill = read - began;
-    if let Some(finish) = interrupted {
+    // A machine that has become slow is found out while it reads; the next part is as large as is read in time then.
+    let mut patience = match request.budget {
+        PromptBudget::FirstToken(time) if !interrupt.idle => Some(time.saturating_mul(2) + GRACE),
+        _ => None,
+    };
+    let (mut run, healed, logits, read) = loop {
+        let (prompt, budget, idle) = (&request.prompt, request.budget, interrupt.idle);
+        let chosen = windows.choose(sequences, encoder, prompt, budget, reserved, idle);
+        let Some(chosen) = chosen else {
+            return Ok(Completion::cancelled());
+        };
+        if chosen.rendered.tokens.is_empty() {
+            return Err(RequestError::Invalid(
+                "the prompt is empty; give the model some text to continue".to_owned(),
+            ));
+        }
+        let tokens = &chosen.rendered.tokens;
+        let begun = match idle {
+            true => sequences.begin_idle(tokens, reserved, request.unused),
+            false => sequences.begin(tokens, reserved).map(Some),
+        };
+        let Some(reused) = begun.map_err(RequestError::Failed)? else {
+            return Ok(Completion::cancelled());
+        };
+        if !idle {
+            windows
+                .grow(sequences, encoder, tokens.len())
+                .map_err(RequestError::Failed)?;
+        }
+        let Rendered {
+            tokens,
+            healed,
+            truncated,
+        } = chosen.rendered;
+        let mut run = Run::new(healed.clone(), tokens);
+        run.completion.truncated_tokens = truncated;
+        run.completion.stats.reused_tokens = reused;
+        run.completion.stats.reading = PromptProgress {
+            window: chosen.window,
+            window_tokens: run.completion.stats.prompt_tokens,
+            whole_tokens: chosen.whole_tokens,
+            next: None,
+        };
+        tools.show(&run.completion);
+        let mut logits = Logits::default();
+        let patient = patience.take().map(|time| began + time);
+        let read = run.prefill(sequences, reused, &mut tools, &mut logits, patient)?;
+        match read {
+            Prefilled::Late => windows.narrow(),
+            read => break (run, healed, logits, read),
+        }
+    };
+    let first = Instant::now();
+    run.completion.stats.prefill = first - began;
+    if let Prefilled::Stopped(finish) = read {
         run.completion.finish = finish;
     } else {
         run.completion.finish = run.decode(sequences, &mut tools, logits)?;
         if request.alternatives > 0 && tools.sampler.is_greedy() {
             tools.show(&run.completion);
-            let found = alternatives::find(&run, &rendered.healed, sequences, &mut tools, request.alternatives)?;
+            let found = alternatives::find(&run, &healed, sequences, &mut tools, request.alternatives)?;
             run.completion.alternatives = found;
         }
     }
-    run.completion.stats.decode = read.elapsed();
+    run.completion.stats.reading.next = sequences.growth();
+    run.completion.stats.decode = first.elapsed();
     Ok(run.completion)
+}
+
+/// How the reading of a prompt went.
+enum Prefilled {
+    /// All of it is read.
+    Whole,
+    /// It was interrupted.
+    Stopped(Finish),
+    /// It takes much longer than it was to take.
+    Late,
 }
 
 /// What every completion of a request is made with.
@@ -154,12 +233,11 @@ enum Step {
 }
 
 impl Run {
-    fn new(healed: Vec<u8>, prompt: Vec<u32>, truncated_tokens: usize) -> Self {
+    fn new(healed: Vec<u8>, prompt: Vec<u32>) -> Self {
         Self {
             healed,
             decoder: StreamDecoder::default(),
             completion: Completion {
-                truncated_tokens,
                 stats: Stats {
                     prompt_tokens: prompt.len(),
                     ..Stats::default()
@@ -171,29 +249,36 @@ impl Run {
         }
     }
 
-    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives how it was interrupted, where
-    /// it was.
+    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives up where more than one pass is
+    /// left when it is later than `patient`.
     fn prefill<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
         reused: usize,
         tools: &mut Tools<'_>,
         logits: &mut Logits,
-    ) -> Result<Option<Finish>, RequestError> {
-        let most = if tools.interrupt.idle { IDLE_CHUNK } else { CHUNK };
+        patient: Option<Instant>,
+    ) -> Result<Prefilled, RequestError> {
         let (mut read, end) = (reused, self.completion.prompt_tokens.len());
         while read < end {
             if let Some(finish) = tools.interrupt.check()? {
-                return Ok(Some(finish));
+                return Ok(Prefilled::Stopped(finish));
+            }
+            let most = chunk(sequences, tools.interrupt.idle);
+            if end - read > most && patient.is_some_and(|patient| Instant::now() > patient) {
+                return Ok(Prefilled::Late);
             }
             let chunk = &self.completion.prompt_tokens[read..end.min(read + most)];
+            let wanted = usize::from(read + chunk.len() == end);
+            let whole = sequences.forward_unless(chunk, wanted, logits, &tools.interrupt.stops());
+            if !whole.map_err(RequestError::Failed)? {
+                return Ok(Prefilled::Stopped(Finish::Cancelled));
+            }
             read += chunk.len();
-            let wanted = usize::from(read == end);
-            sequences.forward(chunk, wanted, logits).map_err(RequestError::Failed)?;
             self.completion.stats.forwarded_tokens += chunk.len();
             tools.show(&self.completion);
         }
-        Ok(None)
+        Ok(Prefilled::Whole)
     }
 
     /// Generates tokens after the logits of the newest one.
@@ -210,6 +295,13 @@ impl Run {
         while self.left(tools) > 0 {
             if let Some(finish) = tools.interrupt.check()? {
                 return Ok(finish);
+            }
+            // Somebody may look at the first token by now.
+            if !tools.interrupt.idle && !self.completion.pieces.is_empty() && sequences.owes_growth() {
+                let most = chunk(sequences, true);
+                sequences
+                    .grow(most, &tools.interrupt.stops())
+                    .map_err(RequestError::Failed)?;
             }
             let row = logits.row(newest).map_err(RequestError::Failed)?;
             let token = match self.step(row, tools)? {

@@ -23,6 +23,7 @@ mod ops;
 mod persist;
 pub mod plain_file;
 mod prompt;
+mod rate;
 mod request;
 mod sampler;
 mod score;
@@ -33,6 +34,7 @@ mod source;
 mod testing;
 mod tokenizer;
 mod weights;
+mod window;
 mod workspace;
 
 pub use engine::Engine;
@@ -41,8 +43,8 @@ pub use logits::Logits;
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use prompt::{near_end, near_start};
 pub use request::{
-    Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptFile,
-    Sampling, Score, Stats, StopWhen, TokenLogprob,
+    Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptBudget,
+    PromptFile, PromptProgress, PromptWindow, Sampling, Score, Stats, StopWhen, TokenLogprob,
 };
 pub use sequence::LanguageModel;
 pub use show::ShownPrompt;

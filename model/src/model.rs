@@ -162,13 +162,24 @@ impl Model {
         )
     }
 
-    fn read(&mut self, batch: &mut [Rows<'_>], wanted: usize, logits: &mut Logits) -> Result<(), String> {
+    fn read(
+        &mut self,
+        batch: &mut [Rows<'_>],
+        wanted: usize,
+        logits: &mut Logits,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, String> {
         let lens: Vec<usize> = batch.iter().map(|rows| rows.cache.len()).collect();
-        let found = self.decoder.forward(&self.ops, &mut self.workspace, batch, wanted);
-        let read = found.and_then(|found| ops::read(found, logits.refill(wanted)));
+        let found = self
+            .decoder
+            .forward(&self.ops, &mut self.workspace, batch, wanted, stop);
+        let read = found.and_then(|found| match found {
+            Some(found) => ops::read(found, logits.refill(wanted)).map(|()| true),
+            None => Ok(false),
+        });
         let read = read
             .map_err(|error| error.to_string())
-            .and_then(|()| self.files.check());
+            .and_then(|whole| self.files.check().map(|()| whole));
         if read.is_err() {
             for (rows, len) in batch.iter_mut().zip(lens) {
                 rows.cache.truncate(len);
@@ -216,21 +227,22 @@ impl LanguageModel for Model {
         cache.truncate(len);
     }
 
-    fn forward(
+    fn forward_unless(
         &mut self,
         cache: &mut KvCache,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
-    ) -> Result<(), String> {
-        self.read(&mut [Rows { tokens, cache }], wanted, logits)
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, String> {
+        self.read(&mut [Rows { tokens, cache }], wanted, logits, stop)
     }
 
     fn forward_each(&mut self, rows: Vec<(&mut KvCache, u32)>, logits: &mut Logits) -> Result<(), String> {
         let tokens: Vec<u32> = rows.iter().map(|(_, token)| *token).collect();
         let rows = rows.into_iter().zip(tokens.chunks(1));
         let mut batch: Vec<_> = rows.map(|((cache, _), tokens)| Rows { tokens, cache }).collect();
-        self.read(&mut batch, tokens.len(), logits)
+        self.read(&mut batch, tokens.len(), logits, &|| false).map(drop)
     }
 }
 

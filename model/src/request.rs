@@ -68,7 +68,7 @@ impl Default for Sampling {
 pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
-    /// Asks for a stop. The engine looks at it before each prefill chunk and each decode step.
+    /// Asks for a stop. The engine looks at it before each pass, and in one that reads a prompt between two layers.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -86,10 +86,36 @@ pub type StopWhen = Box<dyn FnMut(&str, &[Piece]) -> bool + Send>;
 /// Watches a completion grow: is shown it as it would be given back if the deadline were now.
 pub type Progress = Box<dyn FnMut(&Completion) + Send>;
 
+/// How much of a prompt is read before the first token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PromptBudget {
+    /// All that fits into the context, however long it takes.
+    #[default]
+    Context,
+    /// The whole prompt, as long as it may be for requests that are in a hurry: what this machine reads in about 20 seconds.
+    Idle,
+    /// As much as is read in this time: the whole prompt where what is missing of it is, else the text near the cursor.
+    /// Then larger parts are read when nobody waits, and while somebody does, until it is the whole.
+    FirstToken(Duration),
+}
+
+/// Which part of the prompt the model was shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromptWindow {
+    /// All of it, but for what does not fit into the context.
+    #[default]
+    Whole,
+    /// Some lines around the cursor, as reading all would have taken too long.
+    Near,
+}
+
 /// One request to the engine.
 pub struct CompletionRequest {
     /// What to continue.
     pub prompt: Prompt,
+    /// How much of it is read.
+    pub budget: PromptBudget,
     /// How to draw tokens.
     pub sampling: Sampling,
     /// The most tokens to generate.
@@ -118,6 +144,7 @@ impl CompletionRequest {
     pub fn new(prompt: Prompt, max_tokens: usize) -> Self {
         Self {
             prompt,
+            budget: PromptBudget::Context,
             sampling: Sampling::default(),
             max_tokens,
             deadline: None,
@@ -137,6 +164,7 @@ impl CompletionRequest {
         Self {
             // The first token comes with the prompt's last pass.
             stop_when: Some(Box::new(|_, _| true)),
+            budget: PromptBudget::Idle,
             ..Self::new(prompt, max_tokens)
         }
     }
@@ -183,6 +211,16 @@ pub struct Completion {
     pub stats: Stats,
 }
 
+impl Completion {
+    /// That of a request for which nothing was done.
+    pub(crate) fn cancelled() -> Self {
+        Self {
+            finish: Finish::Cancelled,
+            ..Self::default()
+        }
+    }
+}
+
 /// Another completion: it leaves the first one where the model was least sure, and goes on as is likely from there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
@@ -225,9 +263,24 @@ pub struct Score {
     pub truncated_tokens: usize,
 }
 
+/// How far the reading of what stands around the user's cursor is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PromptProgress {
+    /// Which part of the prompt the last request was served with.
+    pub window: PromptWindow,
+    /// How many tokens that has.
+    pub window_tokens: usize,
+    /// How many the whole prompt has.
+    pub whole_tokens: usize,
+    /// How many tokens of the next larger part are read, and of how many; `None` where nothing is left to read.
+    pub next: Option<(usize, usize)>,
+}
+
 /// The work that one request took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
+    /// Which part of the prompt was used, and how far the next is.
+    pub reading: PromptProgress,
     /// Tokens in the prompt.
     pub prompt_tokens: usize,
     /// Prompt tokens whose keys and values were already in the cache.

@@ -5,7 +5,13 @@
 //! least recently used ones forgotten first. A cache has room for what its prompt asked for, and that is what the budget
 //! counts: an allocator gives all of it, however little is used. Must not know what the tokens mean.
 
+mod growing;
+
+use std::time::{Duration, Instant};
+
 use crate::logits::Logits;
+use crate::rate::Rate;
+use growing::Growing;
 
 /// What generation needs of a model: forward passes over a cache of keys and values that lies outside of it.
 pub trait LanguageModel: Send {
@@ -33,15 +39,28 @@ pub trait LanguageModel: Send {
     /// Forgets all but the first `len` tokens.
     fn truncate(&self, cache: &mut Self::Cache, len: usize);
 
-    /// Reads tokens after those that are held; `logits` gets those after each of the last `wanted` tokens. An error
-    /// leaves what is held as it was.
+    /// Reads tokens after those that are held; `logits` gets those after each of the last `wanted` tokens. Now and then
+    /// `stop` is asked, and where it says so, the tokens are not read: then it gives false. That and an error leave what
+    /// is held as it was.
+    fn forward_unless(
+        &mut self,
+        cache: &mut Self::Cache,
+        tokens: &[u32],
+        wanted: usize,
+        logits: &mut Logits,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, String>;
+
+    /// Reads tokens as [`LanguageModel::forward_unless`] does, and nothing stops it.
     fn forward(
         &mut self,
         cache: &mut Self::Cache,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
-    ) -> Result<(), String>;
+    ) -> Result<(), String> {
+        self.forward_unless(cache, tokens, wanted, logits, &|| false).map(drop)
+    }
 
     /// An error where the model is no longer what was loaded, so that nothing that it says is of any worth.
     fn check(&self) -> Result<(), String> {
@@ -62,6 +81,9 @@ const IDLE_LITTLE: usize = 16;
 /// The steps, in tokens, in which the room of a sequence grows, so that typing seldom copies it.
 const STEP: usize = 256;
 
+/// A measurement in which fewer tokens are read is long enough.
+const MEASURED: Duration = Duration::from_millis(30);
+
 /// How many more tokens a completion may take than were asked for: those that spell again what was typed.
 const SLACK: usize = 64;
 
@@ -74,6 +96,10 @@ pub(crate) struct Sequences<M: LanguageModel> {
     budget: usize,
     /// How long the current sequence may get.
     limit: usize,
+    /// What is read beside the current sequence.
+    growing: Option<Growing<M::Cache>>,
+    /// How fast prompts are read.
+    rate: Rate,
 }
 
 /// The list of tokens is exactly as long as the keys and values: only tokens that went through a forward pass are on it.
@@ -101,6 +127,8 @@ impl<M: LanguageModel> Sequences<M> {
             model,
             held: Vec::new(),
             limit: 0,
+            growing: None,
+            rate: Rate::default(),
         }
     }
 
@@ -204,12 +232,48 @@ impl<M: LanguageModel> Sequences<M> {
         Ok(keep)
     }
 
-    /// Forgets sequences, the oldest first, until there is room for `more` tokens beside the others.
+    /// Forgets sequences, the oldest first and what grows at last, until there is room for `more` tokens beside the others.
     fn make_room(&mut self, more: usize) {
-        let mut room: usize = self.held.iter().map(|held| held.room).sum();
+        let growing = self.growing.as_ref().map_or(0, |growing| growing.held.room);
+        let mut room = growing + self.held.iter().map(|held| held.room).sum::<usize>();
         while room + more > self.budget && !self.held.is_empty() {
             room -= self.held.remove(0).room;
         }
+        if room + more > self.budget {
+            self.growing = None;
+        }
+    }
+
+    /// How fast prompts are read.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Learns how fast prompts are read, where nothing is known: it reads some tokens into no sequence that is held.
+    pub(crate) fn measure(&mut self) -> Result<(), String> {
+        let tokens: Vec<u32> = (1..65).collect();
+        let mut cache = self.model.new_cache(tokens.len().min(self.capacity()))?;
+        // The first pass may read the weights from a disk. The last is for models that are too fast for the second.
+        for len in [8, 16, 64].map(|len: usize| len.min(self.capacity())) {
+            self.model.truncate(&mut cache, 0);
+            let began = Instant::now();
+            self.model
+                .forward(&mut cache, &tokens[..len], 0, &mut Logits::default())?;
+            match len {
+                8 => continue,
+                _ => self.rate.learn(len, began.elapsed()),
+            }
+            if self.rate.tokens_in(MEASURED) < 16 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many tokens of a prompt would have to be read, one at the least.
+    pub(crate) fn missing(&self, prompt: &[u32]) -> usize {
+        let held = self.best(prompt).map_or(0, |at| common(&self.held[at].tokens, prompt));
+        (prompt.len() - held).max(1)
     }
 
     /// The model.
@@ -244,8 +308,9 @@ impl<M: LanguageModel> Sequences<M> {
         }
     }
 
-    /// Forgets the current sequence, after a failure that may have left its state unknown.
+    /// Forgets the current sequence and what grows, after a failure that may have left their state unknown.
     pub(crate) fn forget(&mut self) {
+        self.growing = None;
         self.held.pop();
     }
 
@@ -260,10 +325,30 @@ impl<M: LanguageModel> Sequences<M> {
 
     /// Reads tokens into the current sequence; `logits` gets those after each of the last `wanted`.
     pub(crate) fn forward(&mut self, tokens: &[u32], wanted: usize, logits: &mut Logits) -> Result<(), String> {
+        self.forward_unless(tokens, wanted, logits, &|| false).map(drop)
+    }
+
+    /// Reads tokens in the same way, unless `stop` says so in time; then it gives false.
+    pub(crate) fn forward_unless(
+        &mut self,
+        tokens: &[u32],
+        wanted: usize,
+        logits: &mut Logits,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, String> {
         let current = self.held.last_mut().ok_or("no sequence was begun")?;
-        self.model.forward(&mut current.cache, tokens, wanted, logits)?;
-        current.tokens.extend_from_slice(tokens);
-        Ok(())
+        let began = Instant::now();
+        let read = self
+            .model
+            .forward_unless(&mut current.cache, tokens, wanted, logits, stop)?;
+        if read {
+            current.tokens.extend_from_slice(tokens);
+            // Where more logits are wanted it was no prompt.
+            if wanted <= 1 {
+                self.rate.learn(tokens.len(), began.elapsed());
+            }
+        }
+        Ok(read)
     }
 
     /// A branch that leaves the current sequence after its first `len` tokens.

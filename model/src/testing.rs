@@ -317,19 +317,20 @@ impl LanguageModel for ScriptedModel {
         held.truncate(len);
     }
 
-    fn forward(
+    fn forward_unless(
         &mut self,
         held: &mut Vec<u32>,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
-    ) -> Result<(), String> {
+        _: &dyn Fn() -> bool,
+    ) -> Result<bool, String> {
         self.read(held, tokens);
         let numbers = logits.refill(wanted);
         for len in held.len() - wanted..held.len() {
             numbers.extend(self.logits(&held[..=len]));
         }
-        Ok(())
+        Ok(true)
     }
 
     fn forward_each(&mut self, rows: Vec<(&mut Vec<u32>, u32)>, logits: &mut Logits) -> Result<(), String> {

@@ -144,7 +144,7 @@ impl Session {
     /// The next choice of context to make, elsewhere.
     pub(crate) fn context_job(&mut self) -> Option<ContextJob> {
         let engine = self.engine.ready()?;
-        let context_tokens = engine.info().context_tokens;
+        let context_tokens = engine.whole_tokens();
         let context_job = (!self.protocol.ended).then(|| {
             let visible = |name: &str| self.judgements.is_visible(name) == Some(true);
             let documents = &self.documents;

@@ -73,7 +73,16 @@ fn json_has_the_promised_shape() {
     let answer = complete(&[&target, "--json", "--max-tokens", "6"]).json();
     assert_keys(
         &answer,
-        &["text", "range", "finish", "reason", "model", "candidates", "stats"],
+        &[
+            "text",
+            "range",
+            "finish",
+            "reason",
+            "model",
+            "candidates",
+            "window",
+            "stats",
+        ],
     );
     assert!(!answer["text"].as_str().unwrap().is_empty(), "{answer}");
     let cursor = json!({"line": 4, "column": 15});

@@ -63,7 +63,7 @@ impl<C> Other<C> {
     ) -> Result<Self, RequestError> {
         let prompt = &first.completion.prompt_tokens;
         let branch = sequences.branch(prompt.len() + way.at);
-        let mut run = Run::new(healed.to_vec(), prompt.clone(), 0);
+        let mut run = Run::new(healed.to_vec(), prompt.clone());
         let common = first.completion.tokens.iter().zip(&first.choices).take(way.at);
         for (token, choice) in common {
             run.take(*token, choice.logprob, tools.tokenizer);

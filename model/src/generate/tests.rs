@@ -1,6 +1,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+mod windows;
+
+use super::windows::Windows;
 use super::{CHUNK, Interrupt, generate};
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
@@ -23,15 +26,22 @@ fn fim(prefix: &str, suffix: &str) -> Prompt {
 struct Fixture {
     sequences: Sequences<ScriptedModel>,
     drafter: Drafter,
+    windows: Windows,
     log: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Fixture {
     fn new(model: ScriptedModel) -> Self {
+        Self::within(10_000, model)
+    }
+
+    /// One that may hold so many tokens.
+    fn within(budget: usize, model: ScriptedModel) -> Self {
         Self {
             log: Arc::clone(&model.log),
-            sequences: Sequences::new(model, 10_000),
+            sequences: Sequences::new(model, budget),
             drafter: Drafter::default(),
+            windows: Windows::new(),
         }
     }
 
@@ -52,6 +62,7 @@ impl Fixture {
             &mut self.sequences,
             &mut self.drafter,
             &mut Encoder::new(&tokenizer),
+            &mut self.windows,
             &mut request,
             &interrupt,
         )

@@ -1,6 +1,7 @@
 use super::{ScoreRequest, score};
 use crate::draft::Drafter;
 use crate::encoded::Encoder;
+use crate::generate::windows::Windows;
 use crate::generate::{CHUNK, Interrupt, generate};
 use crate::request::{CompletionRequest, FimPrompt, Prompt, Score};
 use crate::sequence::Sequences;
@@ -63,6 +64,7 @@ fn a_text_has_the_probability_that_it_is_generated_with() {
         &mut sequences,
         &mut Drafter::default(),
         &mut Encoder::new(&tokenizer(true)),
+        &mut Windows::new(),
         &mut request,
         &interrupt,
     )

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::builder::RangedU64ValueParser;
-use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, Sampling};
+use codegemma_model::{Completion, CompletionRequest, Engine, Finish, ModelInfo, PromptBudget, PromptWindow, Sampling};
 use ropey::Rope;
 use serde::Serialize;
 
@@ -62,6 +62,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     deadline: Option<u64>,
 
+    /// Show the model what is read in this many milliseconds, some lines around the place, and not everything
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    first_token_ms: Option<u64>,
+
     /// When the completion may be longer than a line; by default what is configured, or auto
     #[arg(long, value_name = "WHEN")]
     multiline: Option<Multiline>,
@@ -99,6 +103,7 @@ struct Report<'a> {
     reason: Option<&'static str>,
     model: &'a ModelInfo,
     candidates: Vec<Candidate>,
+    window: PromptWindow,
     stats: Stats,
 }
 
@@ -229,6 +234,9 @@ fn generate(flags: &Flags, max_tokens: usize, engine: &Engine, plan: &Plan) -> R
             deadline: flags
                 .deadline
                 .and_then(|millis| Instant::now().checked_add(Duration::from_millis(millis))),
+            budget: flags.first_token_ms.map_or(PromptBudget::Context, |millis| {
+                PromptBudget::FirstToken(Duration::from_millis(millis))
+            }),
             ..plan.request(max_tokens)
         };
         let completion = engine.complete(request).map_err(Failure::new)?;
@@ -284,6 +292,7 @@ fn report<'a>(
                 })
             })
             .collect(),
+        window: best.map_or(PromptWindow::Whole, |best| best.stats.reading.window),
         stats: Stats::new(&best.map(|best| best.stats).unwrap_or_default(), load),
     }
 }

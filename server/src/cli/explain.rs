@@ -63,6 +63,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
             Some(Moved::First),
             engine.tokenizer(),
             engine.info(),
+            engine.info().context_tokens,
             language.max_tokens,
         ),
         Err(reason) => Explanation::of_nothing(reason),

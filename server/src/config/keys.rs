@@ -170,6 +170,19 @@ pub(crate) static KEYS: &[Key] = &[
         help: "when the server suggests what there is, up to a whole line or word; the rest is there for the next request",
     },
     Key {
+        name: "firstTokenMs",
+        kind: KeyKind::Whole {
+            from: 0,
+            to: 60_000,
+            unit: " of milliseconds",
+        },
+        default: Default::Is("700"),
+        flag: None,
+        place: KeyPlace::Everywhere,
+        help: "how long a request of an editor may read before the model writes; what takes longer is read meanwhile, and \
+               until it is, the model sees the lines around the cursor",
+    },
+    Key {
         name: "idleShare",
         kind: KeyKind::Share,
         default: Default::Is("0.5"),

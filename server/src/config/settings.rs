@@ -15,6 +15,8 @@ use crate::config::Effective;
 pub(crate) struct Settings {
     /// How long a request may take; then what there is gets suggested.
     pub deadline: Duration,
+    /// How long a request may read before the first token.
+    pub first_token: Duration,
     /// The most of the time, from 0 to 1, that may go to what nobody waits for.
     pub idle_share: f64,
     /// Patterns, as in `.gitignore`, of files that the model never sees and where nothing is suggested.
@@ -75,6 +77,7 @@ impl Settings {
         let exclude = exclude.as_array().into_iter().flatten().filter_map(Value::as_str);
         Self {
             deadline: Duration::from_millis(effective.value("deadlineMs").as_u64().unwrap_or(u64::MAX)),
+            first_token: Duration::from_millis(effective.value("firstTokenMs").as_u64().unwrap_or(0)),
             idle_share: effective.value("idleShare").as_f64().unwrap_or(0.0),
             exclude: exclude.map(str::to_owned).collect(),
             context: ContextSources {

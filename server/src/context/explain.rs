@@ -2,7 +2,7 @@
 //!
 //! The command line and the language server give the same object. It must not know the protocol or files.
 
-use codegemma_model::{ModelInfo, ShownPrompt, Tokenizer};
+use codegemma_model::{ModelInfo, PromptProgress, ShownPrompt, Tokenizer};
 use serde::Serialize;
 
 use crate::completion::anchor::Moved;
@@ -22,6 +22,9 @@ pub(crate) struct Explanation {
     pub anchor: String,
     /// How much is completed here, or why nothing.
     pub trigger: String,
+    /// What the last request was served with, and how far the reading of more is; in a server alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<PromptProgress>,
 }
 
 /// A piece of the prompt, or what could have been one.
@@ -40,16 +43,17 @@ pub(crate) struct PromptPiece {
 }
 
 impl Explanation {
-    /// Of a request that the model would get.
+    /// Of a request that the model would get, with a prompt for a context of `context_tokens`.
     pub(crate) fn new(
         plan: &Plan,
         choice: &Choice,
         moved: Option<Moved>,
         tokenizer: &Tokenizer,
         model: &ModelInfo,
+        context_tokens: usize,
         max_tokens: usize,
     ) -> Self {
-        let shown = tokenizer.show(plan.prompt(), model.context_tokens, max_tokens);
+        let shown = tokenizer.show(plan.prompt(), context_tokens, max_tokens);
         let path = plan.prompt().path.clone().unwrap_or_default();
         let (mut pieces, mut left_out) = (Vec::new(), Vec::new());
         let mut files = shown.files.iter();
@@ -83,6 +87,7 @@ impl Explanation {
                 Extent::Block => "block",
             }
             .to_owned(),
+            reading: None,
         }
     }
 
@@ -93,6 +98,7 @@ impl Explanation {
             pieces: Vec::new(),
             anchor: String::new(),
             trigger: reason.as_str().to_owned(),
+            reading: None,
         }
     }
 }

@@ -176,7 +176,13 @@ impl Shared {
                     moved,
                     max_tokens,
                     ..
-                }) => Explanation::new(&plan, &choice, moved, engine.tokenizer(), engine.info(), max_tokens),
+                }) => {
+                    let (tokenizer, info, most) = (engine.tokenizer(), engine.info(), engine.whole_tokens());
+                    Explanation {
+                        reading: Some(engine.reading()),
+                        ..Explanation::new(&plan, &choice, moved, tokenizer, info, most, max_tokens)
+                    }
+                }
             }
         };
         self.lanes.requests.run(explain).await.ok_or(Panicked)

@@ -2,7 +2,7 @@
 //!
 //! It must not know how it is sent.
 
-use codegemma_model::Stats;
+use codegemma_model::{PromptWindow, Stats};
 use serde::{Deserialize, Serialize};
 use tower_lsp::ls_types::notification::Notification;
 
@@ -43,7 +43,14 @@ pub(super) struct StatusParams {
 /// What a request took, for those who measure. Its names are those of `--json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct LastRequest {
+    /// Which part of the prompt was used, where the model was asked: `whole` or `near`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<PromptWindow>,
     prompt_tokens: usize,
+    whole_tokens: usize,
+    /// Of the next larger part how many tokens are read, and how many it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_window: Option<(usize, usize)>,
     reused_tokens: usize,
     forwarded_tokens: usize,
     generated_tokens: usize,
@@ -91,11 +98,15 @@ impl LastRequest {
     /// A request to the model; `stats` are there if it answered, `moved` if its anchor is not that of the one before.
     pub(super) fn new(stats: Option<&Stats>, reason: Option<Reason>, moved: Option<Moved>) -> Self {
         let stats = stats.copied();
-        let source = if stats.is_some() { "model" } else { "none" };
+        let asked = stats.is_some();
+        let source = if asked { "model" } else { "none" };
         let stats = stats.unwrap_or_default();
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
+            window: asked.then_some(stats.reading.window),
             prompt_tokens: stats.prompt_tokens,
+            whole_tokens: stats.reading.whole_tokens,
+            next_window: stats.reading.next,
             reused_tokens: stats.reused_tokens,
             forwarded_tokens: stats.forwarded_tokens,
             generated_tokens: stats.generated_tokens,

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use codegemma_model::{CompletionRequest, Engine, Finish, Prompt};
+use codegemma_model::{CompletionRequest, Engine, Finish, Prompt, PromptBudget};
 use ropey::Rope;
 
 use super::Session;
@@ -114,7 +115,7 @@ impl Reading {
     /// `None` where the document is too long for that.
     pub(crate) fn request(&self) -> Option<CompletionRequest> {
         let engine = &self.idle.engine;
-        let context_tokens = engine.info().context_tokens;
+        let context_tokens = engine.whole_tokens();
         let text = &self.text;
         let held = self.anchor.as_ref().and_then(|anchor| {
             let cursor = text.len_bytes().checked_sub(anchor.suffix().len_bytes())?;
@@ -151,6 +152,7 @@ pub(crate) struct Prospect {
     settings: LanguageSettings,
     /// How much surer than these say a suggestion has to be.
     shift: f64,
+    first_token: Duration,
     revision: u64,
     idle: Idle,
 }
@@ -177,7 +179,7 @@ impl Prospect {
 
     /// The anchor that takes the place of the document's, where that is getting far away.
     fn next_anchor(&self, snapshot: &Snapshot) -> Option<NextAnchor> {
-        let context_tokens = self.idle.engine.info().context_tokens;
+        let context_tokens = self.idle.engine.whole_tokens();
         let anchor = self.anchor.as_ref()?;
         if !anchor.is_far(snapshot.offset, context_tokens) {
             return None;
@@ -193,10 +195,10 @@ impl Prospect {
 
     /// The run for the document as it will be when a suggestion is accepted.
     fn run(&self, snapshot: &Snapshot, suggestion: &Suggestion) -> Option<Step> {
-        let info = self.idle.engine.info();
+        let engine = &self.idle.engine;
         let snapshot = Arc::new(snapshot.with(suggestion));
         let anchor = self.anchor.as_ref();
-        let anchor = anchor.map(|anchor| anchor.follow(&snapshot.text, snapshot.offset, info.context_tokens).0);
+        let anchor = anchor.map(|anchor| anchor.follow(&snapshot.text, snapshot.offset, engine.whole_tokens()).0);
         // The line is done; what comes next begins with a line break.
         let wanted = Wanted {
             multiline: match self.settings.multiline {
@@ -207,7 +209,7 @@ impl Prospect {
             confidence: self.settings.confidence,
             shift: self.shift,
         };
-        let plan = plan::plan(&snapshot, anchor.as_ref(), info, wanted).ok()?;
+        let plan = plan::plan(&snapshot, anchor.as_ref(), engine.info(), wanted).ok()?;
         let key = RunKey {
             document: self.document.clone(),
             version: 0,
@@ -215,7 +217,11 @@ impl Prospect {
             extent: plan.extent(),
             alternatives: 0,
         };
-        Some(Step::Run(key, snapshot, plan.request(self.settings.max_tokens)))
+        let request = CompletionRequest {
+            budget: PromptBudget::FirstToken(self.first_token),
+            ..plan.request(self.settings.max_tokens)
+        };
+        Some(Step::Run(key, snapshot, request))
     }
 }
 
@@ -269,6 +275,7 @@ impl Session {
             next_anchor: completions.next_anchor.clone().filter(|next| next.is_in(name)),
             settings: self.settings.of(language),
             shift: self.taste.shift(language),
+            first_token: self.settings.first_token,
             revision: completions.revision(),
             idle: self.idle()?,
         })

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use codegemma_model::{CompletionRequest, Engine};
+use codegemma_model::{CompletionRequest, Engine, PromptBudget};
 use ropey::Rope;
 
 use super::ahead::NextAnchor;
@@ -134,7 +134,7 @@ impl Request {
         }
         let snapshot = Arc::new(snapshot);
         let (text, offset) = (&snapshot.text, snapshot.offset);
-        let context_tokens = with.engine.info().context_tokens;
+        let context_tokens = with.engine.whole_tokens();
         let (anchor, moved) = match with.anchor {
             Some(anchor) => anchor.follow(text, offset, context_tokens),
             None => (Anchor::new(text, offset, context_tokens), Some(Moved::First)),
@@ -302,6 +302,7 @@ impl Session {
                 let whole = Continuation::whole(plan.extent());
                 let asked = CompletionRequest {
                     alternatives: key.alternatives,
+                    budget: PromptBudget::FirstToken(self.settings.first_token),
                     ..plan.request(planned.max_tokens)
                 };
                 let waiter = completions.start(request.number, &engine, key, snapshot.clone(), asked);

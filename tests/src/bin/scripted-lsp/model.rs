@@ -148,19 +148,20 @@ impl LanguageModel for Scripted {
         held.truncate(len);
     }
 
-    fn forward(
+    fn forward_unless(
         &mut self,
         held: &mut Vec<u32>,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
-    ) -> Result<(), String> {
+        _: &dyn Fn() -> bool,
+    ) -> Result<bool, String> {
         held.extend_from_slice(tokens);
         let numbers = logits.refill(wanted);
         for end in held.len() + 1 - wanted..=held.len() {
             self.row(&held[..end], numbers);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn forward_each(&mut self, rows: Vec<(&mut Vec<u32>, u32)>, logits: &mut Logits) -> Result<(), String> {
