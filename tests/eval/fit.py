@@ -35,7 +35,7 @@ NUMBERS = ["sum", "likely", "first", "least", "ends", "cut", "length", "wordless
 
 # The least share of what is shown that has to be right, and the most that may be harmful. On packages that are not
 # known it turns out a little worse; a model that is not known has to be surer.
-RIGHT, HARMFUL = 0.68, 0.03
+RIGHT, HARMFUL = 0.65, 0.03
 RIGHT_OTHER = 0.75
 # A kind of place is left alone where fewer requests than this would be answered with something right.
 WORTH_ASKING = 0.01
@@ -133,15 +133,16 @@ def unseen(holes, with_language):
 
 
 def threshold(predicted, least_right):
-    """The lowest probability from which on enough is right and little harmful."""
+    """The lowest probability from which on enough is right and little harmful, at it and at all above it at which there is
+    something to count."""
     best = 0.95
     for step in range(95, 4, -1):
         shown = [hole for probability, hole in predicted if probability >= step / 100]
         right = sum(gate.is_right(hole) for hole in shown)
         harmful = sum(gate.is_harmful(hole) for hole in shown)
-        # Half of one more of each, so that a few that happen to be right decide nothing.
-        if right >= least_right * (len(shown) + 0.5) and harmful + 0.5 <= HARMFUL * (len(shown) + 0.5) + 1:
-            best = step / 100
+        if len(shown) >= 20 and (right < least_right * len(shown) or harmful > HARMFUL * len(shown)):
+            break
+        best = step / 100
     return best
 
 

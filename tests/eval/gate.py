@@ -11,8 +11,8 @@ INK, PALE, BLUE, RED = "#57606a", "#d0d7de", "#0969da", "#bc4c00"
 
 
 def is_right(hole):
-    """What was asked for is there, the first line or the few characters that were cut out, and nothing is broken."""
-    return bool((hole["correct"] or hole["first_line"]) and not is_harmful(hole))
+    """The first line that is suggested to who asks is right, and nothing is broken."""
+    return bool(hole["right"])
 
 
 def is_harmful(hole):

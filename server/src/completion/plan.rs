@@ -168,7 +168,7 @@ impl Plan {
         self.judge(written, finish).map(|(suggestion, _)| suggestion)
     }
 
-    /// Makes a suggestion, and gives what is known of each of its lines.
+    /// Makes a suggestion, and gives what is known of each of its lines; nothing where the writer said no probabilities.
     pub(crate) fn judge(&self, written: &Written, finish: Finish) -> Result<(Suggestion, Vec<Line>), Reason> {
         let near = self.near_words();
         let near = |word: &str| near.contains(word);
@@ -184,12 +184,13 @@ impl Plan {
             return Err(Reason::Secret);
         }
         let offset = self.place.snapshot.offset;
-        let lines = gate::lines(&written.text, &written.pieces, edit.kept, near);
+        let known = !written.pieces.is_empty();
+        let lines = known.then(|| gate::lines(&written.text, &written.pieces, edit.kept, near));
         let suggestion = Suggestion {
             text: edit.text,
             range: offset..offset + edit.replaces,
         };
-        Ok((suggestion, lines))
+        Ok((suggestion, lines.unwrap_or_default()))
     }
 
     /// The name of the kind of place.
@@ -197,9 +198,9 @@ impl Plan {
         self.gate.place()
     }
 
-    /// How likely a line of a suggestion is right.
-    pub(crate) fn probability(&self, line: &Line) -> f64 {
-        self.gate.probability(line)
+    /// How likely a suggestion with these lines begins with a right one.
+    pub(crate) fn probability(&self, lines: &[Line]) -> Option<f64> {
+        lines.first().map(|line| self.gate.probability(line))
     }
 
     /// The part of a beginning of what was written that can be suggested.

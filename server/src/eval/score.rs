@@ -26,6 +26,8 @@ pub(crate) struct HoleScore {
     pub correct: bool,
     /// The first line that is not blank is the truth's.
     pub first_line: bool,
+    /// So it is, or correct where the line may go on: nothing but closers follows.
+    pub right: bool,
     /// It repeats what follows, which the truth does not.
     pub duplicated: bool,
     /// It adds a closing bracket that closes nothing.
@@ -69,11 +71,16 @@ pub(crate) fn score(
     };
     let truth = truth.as_str();
     let exact = text.trim_end() == truth.trim_end();
+    let correct = exact || kind.is_short() && goes_on(kind, cut.truth, text, after);
+    let first_line_right = first_line(text) == first_line(truth);
+    let rest = cut.after.lines().next().unwrap_or_default();
+    let may_go_on = rest.chars().all(|c| c.is_whitespace() || ")]}>\"'`;,:".contains(c));
     let (words, true_words) = (lexemes(text), lexemes(truth));
     HoleScore {
         exact,
-        correct: exact || kind.is_short() && goes_on(kind, cut.truth, text, after),
-        first_line: first_line(text) == first_line(truth),
+        correct,
+        first_line: first_line_right,
+        right: first_line_right || correct && may_go_on,
         duplicated: repeats(text, cut.before, after) && !repeats(truth, cut.before, after),
         unmatched,
         misparsed,
@@ -86,9 +93,9 @@ pub(crate) fn score(
 }
 
 impl HoleScore {
-    /// What was asked for is there, the first line or the few characters that were cut out, and nothing is broken.
+    /// Its first line is right, and nothing is broken.
     pub(crate) fn is_right(&self) -> bool {
-        (self.correct || self.first_line) && !self.is_harmful()
+        self.right && !self.is_harmful()
     }
 
     /// It does harm that a user has to undo.

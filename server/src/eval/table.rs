@@ -288,7 +288,7 @@ pub(super) mod tests {
                 ..HoleScore::default()
             }),
             shown: exact.then(|| HoleScore {
-                first_line: true,
+                right: true,
                 ..HoleScore::default()
             }),
             empty: (!exact).then_some("blank"),

@@ -118,7 +118,7 @@ impl Judged {
                 self.outcome.score = Some(score(&suggestion));
                 self.suggestion = (suggestion.text, suggestion.range.len());
                 let plan = plans.asked.as_ref().ok();
-                self.probability = plan.zip(lines.first()).map(|(plan, line)| plan.probability(line));
+                self.probability = plan.and_then(|plan| plan.probability(&lines));
                 self.lines = lines;
             }
             Err(reason) => {

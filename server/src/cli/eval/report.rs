@@ -65,6 +65,7 @@ struct Entry<'a> {
     unmatched: Option<bool>,
     misparsed: Option<bool>,
     open: Option<bool>,
+    right: Option<bool>,
     /// What is known of each line of the text, and whether it is right, as far as those before it are.
     lines: Vec<LineEntry>,
     /// The kind of place.
@@ -165,6 +166,7 @@ impl<'a> Report<'a> {
                 unmatched: score.map(|score| score.unmatched),
                 misparsed: score.map(|score| score.misparsed),
                 open: score.map(|score| score.open),
+                right: score.map(HoleScore::is_right),
                 lines: lines(judged),
                 place: judged.place,
                 probability: judged.probability,

@@ -65,7 +65,7 @@ fn each_line_has_its_pieces() {
     );
     // A body begins with the end of the line before it.
     check_lines("\n  :90|b:50|:60", "\n  b", &[("\n  b", [45, 90, 50, 60], false)]);
-    check_lines(" :90|b:50", " b", &[(" b", [50, 50, 50, 100], true)]);
+    check_lines(" :90|b:50", " b", &[(" b", [45, 90, 50, 100], true)]);
 }
 
 /// A gate that knows nothing of a place, and shows what is at least `least` likely.
