@@ -36,7 +36,7 @@ NUMBERS = ["sum", "likely", "first", "least", "ends", "cut", "length", "wordless
 # The least share of what is shown that has to be right, and the most that may be harmful. On packages that are not
 # known it turns out a little worse; a model that is not known has to be surer.
 RIGHT, HARMFUL = 0.65, 0.03
-RIGHT_OTHER = 0.75
+RIGHT_OTHER = 0.68
 # A kind of place is left alone where fewer requests than this would be answered with something right.
 WORTH_ASKING = 0.01
 PENALTY = 2.0

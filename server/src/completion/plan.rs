@@ -3,7 +3,6 @@
 //! The language server and the command line share it. It runs nothing itself, and must not know the protocol, files on
 //! disk or who waits for the answer.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Prompt};
@@ -170,11 +169,10 @@ impl Plan {
 
     /// Makes a suggestion, and gives what is known of each of its lines; nothing where the writer said no probabilities.
     pub(crate) fn judge(&self, written: &Written, finish: Finish) -> Result<(Suggestion, Vec<Line>), Reason> {
-        let near = self.near_words();
-        let near = |word: &str| near.contains(word);
+        let near = self.near();
         let mut edit = self.refined(&written.text, written, finish)?;
         loop {
-            let shown = self.gate.shown(written, edit.kept, near).ok_or(Reason::Unsure)?;
+            let shown = self.gate.shown(written, edit.kept, &near).ok_or(Reason::Unsure)?;
             if shown >= edit.kept {
                 break;
             }
@@ -185,7 +183,7 @@ impl Plan {
         }
         let offset = self.place.snapshot.offset;
         let known = !written.pieces.is_empty();
-        let lines = known.then(|| gate::lines(&written.text, &written.pieces, edit.kept, near));
+        let lines = known.then(|| gate::lines(&written.text, &written.pieces, edit.kept, &near));
         let suggestion = Suggestion {
             text: edit.text,
             range: offset..offset + edit.replaces,
@@ -228,15 +226,17 @@ impl Plan {
         })
     }
 
-    /// The words around the cursor.
-    fn near_words(&self) -> HashSet<String> {
+    /// What stands around the cursor.
+    fn near(&self) -> gate::Near {
         const AROUND: usize = 4096;
         let (text, offset) = (&self.place.snapshot.text, self.place.snapshot.offset);
         let from = text.byte_to_char(offset.saturating_sub(AROUND));
         let to = text.byte_to_char((offset + AROUND).min(text.len_bytes()));
-        let near = text.slice(from..to).to_string();
-        let words = near.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.filter(|word| word.len() > 2).map(str::to_owned).collect()
+        let cursor = text.byte_to_char(offset);
+        gate::Near::new(
+            &text.slice(from..cursor).to_string(),
+            &text.slice(cursor..to).to_string(),
+        )
     }
 
     /// Whether a suggestion has a key or a password in it, or the stand-in of one, going by what would stand around it.

@@ -1,5 +1,6 @@
 //! What is known of each line of a text that a model wrote.
 
+use std::collections::HashSet;
 use std::ops::{Range, RangeInclusive};
 
 use codegemma_model::Piece;
@@ -34,12 +35,42 @@ pub(crate) struct Line {
     later: bool,
 }
 
-/// The lines of the first `kept` bytes of a text; `near` says of a word whether it stands near the cursor.
-pub(crate) fn lines(text: &str, pieces: &[Piece], kept: usize, near: impl Fn(&str) -> bool) -> Vec<Line> {
+/// What stands around the cursor.
+#[derive(Debug, Default)]
+pub(crate) struct Near {
+    /// The words there.
+    pub words: HashSet<String>,
+    /// The beginning of a word that the cursor stands behind.
+    pub begun: String,
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The words of a text that are long enough to mean something.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c| !is_word(c)).filter(|word| word.len() > 2)
+}
+
+impl Near {
+    /// What stands around a cursor, from some of the text before and after it.
+    pub(crate) fn new(before: &str, after: &str) -> Self {
+        let begun = before.rsplit(|c| !is_word(c)).next().unwrap_or_default();
+        let whole = &before[..before.len() - begun.len()];
+        Self {
+            words: words(whole).chain(words(after)).map(str::to_owned).collect(),
+            begun: begun.to_owned(),
+        }
+    }
+}
+
+/// The lines of the first `kept` bytes of a text.
+pub(crate) fn lines(text: &str, pieces: &[Piece], kept: usize, near: &Near) -> Vec<Line> {
     let mut found = Vec::new();
     let mut start = 0;
     for end in ends(&text[..kept.min(text.len())]) {
-        found.push(line(text, pieces, start..end, &near));
+        found.push(line(text, pieces, start..end, near));
         start = end;
     }
     found
@@ -59,7 +90,7 @@ fn ends(text: &str) -> Vec<usize> {
     found
 }
 
-fn line(text: &str, pieces: &[Piece], range: Range<usize>, near: impl Fn(&str) -> bool) -> Line {
+fn line(text: &str, pieces: &[Piece], range: Range<usize>, near: &Near) -> Line {
     let shown = &text[range.clone()];
     let (mut sum, mut least, mut first, mut ends) = (0.0, 0.0_f64, None, None);
     let mut start = 0;
@@ -89,9 +120,14 @@ fn line(text: &str, pieces: &[Piece], range: Range<usize>, near: impl Fn(&str) -
         }
         start = end;
     }
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let words: Vec<&str> = shown.split(|c| !is_word(c)).filter(|word| word.len() > 2).collect();
-    let known = words.iter().filter(|word| near(word)).count();
+    // The first word may have begun left of the cursor.
+    let begun = if range.start == 0 { near.begun.as_str() } else { "" };
+    let with_begun = format!("{begun}{shown}");
+    let (mut count, mut known) = (0_u32, 0_u32);
+    for word in words(&with_begun) {
+        count += 1;
+        known += u32::from(near.words.contains(word));
+    }
     Line {
         end: range.end,
         sum: sum.max(LEAST_OF_LINE),
@@ -101,11 +137,7 @@ fn line(text: &str, pieces: &[Piece], range: Range<usize>, near: impl Fn(&str) -
         cut: ends.is_none(),
         chars: shown.trim().chars().count(),
         wordless: !shown.contains(is_word),
-        known: if words.is_empty() {
-            0.0
-        } else {
-            known as f64 / words.len() as f64
-        },
+        known: f64::from(known) / f64::from(count.max(1)),
         later: range.start > 0,
     }
 }
