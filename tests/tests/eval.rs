@@ -94,7 +94,7 @@ fn the_exported_holes_are_the_same_every_time() {
     assert_eq!(holes, corpus.export(&HOLES));
     assert_ne!(holes, corpus.export(&["--holes", "40", "--seed", "2"]));
     assert_eq!(holes, Corpus::new().export(&HOLES), "wherever the folder lies");
-    assert_eq!(holes.len(), 40 + 2);
+    assert_eq!(holes.len(), 40 + 4);
     for hole in &holes {
         let text = |key: &str| hole[key].as_str().unwrap().to_owned();
         let file = fs::read_to_string(corpus.path("src").join(text("path"))).unwrap();
@@ -173,7 +173,7 @@ fn the_truth_is_a_perfect_table_and_nothing_an_empty_one() {
     assert_eq!(row(&table, "rust", "block")[2..4], ["2", "2"], "{table}");
     assert_eq!(
         row(&table, "python", "text")[2..16],
-        ["1", "", "", "", "", "", "", "", "", "", "", "", "", ""],
+        ["2", "", "", "", "", "", "", "", "", "", "", "", "", ""],
         "{table}"
     );
     assert!(shown.contains("100.0 %") && shown.contains("statement_end"), "{shown}");
@@ -433,7 +433,7 @@ fn what_is_wrong_with_the_input_is_said_before_anything_runs() {
     refused(
         &corpus.eval(&["--holes", "6", "--baseline", &damaged]),
         1,
-        &["damaged.csv:2: expected 14 fields"],
+        &["damaged.csv:2: expected 18 fields"],
     );
 }
 

@@ -13,7 +13,7 @@ use codegemma_model::{ModelInfo, Piece};
 use crate::completion::kind::Kind;
 use crate::completion::written::Written;
 use crate::documents::language::Language;
-pub(crate) use lines::{Line, Near, lines};
+pub(crate) use lines::{Around, Line, lines};
 use table::{Column, column};
 
 /// What judges the suggestions at a place.
@@ -63,7 +63,7 @@ impl Gate {
 
     /// How much of the first `kept` bytes of a text is shown: the lines up to the last one that is likely enough. `None`
     /// where the first is not. What nobody knows the probabilities of is.
-    pub(crate) fn shown(&self, written: &Written, kept: usize, near: &Near) -> Option<usize> {
+    pub(crate) fn shown(&self, written: &Written, kept: usize, near: &Around) -> Option<usize> {
         if self.least <= 0.0 || written.pieces.is_empty() {
             return Some(kept);
         }
@@ -77,7 +77,7 @@ impl Gate {
         if self.least <= 0.0 || pieces.is_empty() {
             return false;
         }
-        let lines = lines(text, pieces, text.len(), &Near::default());
+        let lines = lines(text, pieces, text.len(), &Around::default());
         let best = |line: &Line| {
             let measured = line.best().map(|(name, values)| {
                 let coefficient = self.column.coefficient(name);

@@ -227,13 +227,13 @@ impl Plan {
     }
 
     /// What stands around the cursor.
-    fn near(&self) -> gate::Near {
+    fn near(&self) -> gate::Around {
         const AROUND: usize = 4096;
         let (text, offset) = (&self.place.snapshot.text, self.place.snapshot.offset);
         let from = text.byte_to_char(offset.saturating_sub(AROUND));
         let to = text.byte_to_char((offset + AROUND).min(text.len_bytes()));
         let cursor = text.byte_to_char(offset);
-        gate::Near::new(
+        gate::Around::new(
             &text.slice(from..cursor).to_string(),
             &text.slice(cursor..to).to_string(),
         )

@@ -37,7 +37,7 @@ pub(crate) struct Line {
 
 /// What stands around the cursor.
 #[derive(Debug, Default)]
-pub(crate) struct Near {
+pub(crate) struct Around {
     /// The words there.
     pub words: HashSet<String>,
     /// The beginning of a word that the cursor stands behind.
@@ -53,7 +53,7 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c| !is_word(c)).filter(|word| word.len() > 2)
 }
 
-impl Near {
+impl Around {
     /// What stands around a cursor, from some of the text before and after it.
     pub(crate) fn new(before: &str, after: &str) -> Self {
         let begun = before.rsplit(|c| !is_word(c)).next().unwrap_or_default();
@@ -66,7 +66,7 @@ impl Near {
 }
 
 /// The lines of the first `kept` bytes of a text.
-pub(crate) fn lines(text: &str, pieces: &[Piece], kept: usize, near: &Near) -> Vec<Line> {
+pub(crate) fn lines(text: &str, pieces: &[Piece], kept: usize, near: &Around) -> Vec<Line> {
     let mut found = Vec::new();
     let mut start = 0;
     for end in ends(&text[..kept.min(text.len())]) {
@@ -90,7 +90,7 @@ fn ends(text: &str) -> Vec<usize> {
     found
 }
 
-fn line(text: &str, pieces: &[Piece], range: Range<usize>, near: &Near) -> Line {
+fn line(text: &str, pieces: &[Piece], range: Range<usize>, near: &Around) -> Line {
     let shown = &text[range.clone()];
     let (mut sum, mut least, mut first, mut ends) = (0.0, 0.0_f64, None, None);
     let mut start = 0;

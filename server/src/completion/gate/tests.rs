@@ -34,7 +34,7 @@ fn check_lines(marked: &str, kept: &str, expected: &[(&str, [i32; 4], bool)]) {
     assert!(written.text.starts_with(kept));
     let mut start = 0;
     let mut found = Vec::new();
-    for line in lines(&written.text, &written.pieces, kept.len(), &Near::default()) {
+    for line in lines(&written.text, &written.pieces, kept.len(), &Around::default()) {
         let known = line.features();
         let percent = |name: &str| {
             let (_, value) = known.iter().find(|(known, _)| *known == name).unwrap();
@@ -70,7 +70,7 @@ fn each_line_has_its_pieces() {
 
 #[test]
 fn words_that_stand_near_are_known() {
-    let near = Near::new("self.height = height\nself.he", ", width");
+    let near = Around::new("self.height = height\nself.he", ", width");
     let known = |text: &str| {
         let lines = lines(text, &[], text.len(), &near);
         let of_line = |line: &Line| line.features().iter().find(|(name, _)| *name == "known").unwrap().1;
@@ -96,7 +96,7 @@ fn gate(least: f64) -> Gate {
 fn what_is_likelier_is_shown_longer() {
     let sure = written("foo:99|(:99|near:99|):99|;\n:99|bar:99|(:99|):99|;:99|:99");
     let unsure = written("foo:9|(:20|near:9|):9|;\n:9|bar:99|(:99|):99|;:99|:99");
-    let shown = |written: &Written, least| gate(least).shown(written, written.text.len(), &Near::default());
+    let shown = |written: &Written, least| gate(least).shown(written, written.text.len(), &Around::default());
     assert_eq!(shown(&sure, 0.0), Some(sure.text.len()));
     assert_eq!(shown(&sure, 0.3), Some(sure.text.len()));
     assert_eq!(shown(&sure, 1.0), None);
@@ -121,7 +121,9 @@ fn what_is_hopeless_is_not_shown_however_it_goes_on() {
     ] {
         let whole = written(marked);
         for least in [0.2, 0.4, 0.6, 0.8] {
-            let shown = gate(least).shown(&whole, whole.text.len(), &Near::default()).is_some();
+            let shown = gate(least)
+                .shown(&whole, whole.text.len(), &Around::default())
+                .is_some();
             let hopeless = (1..=whole.pieces.len()).any(|count| {
                 let pieces = &whole.pieces[..count];
                 gate(least).is_hopeless(&whole.text[..pieces[count - 1].end], pieces)
@@ -144,7 +146,7 @@ fn the_table_is_whole() {
     assert_eq!(least(&model("codegemma-starter"), Some(0.25), 0.0), 0.25);
     // A name that the server has no feature or place for would change nothing, silently.
     let known = |name: &str| {
-        let numbers = lines("a", &[], 1, &Near::default())[0].features();
+        let numbers = lines("a", &[], 1, &Around::default())[0].features();
         let places = [
             Kind::NewLine,
             Kind::WordEnd,

@@ -87,11 +87,14 @@ fn repeated_line(text: &str, place: &Surroundings, whole: bool) -> Option<usize>
 
 /// Where a text begins to go round in circles: after the first of the times that it ends with the same.
 pub(super) fn loops(text: &str) -> Option<usize> {
+    circle(text, 24)
+}
+
+/// The same, where what is `long` is not said three times by intention.
+pub(super) fn circle(text: &str, long: usize) -> Option<usize> {
     const SHORTEST: usize = 4;
-    /// What is as long as this is not said three times by intention.
-    const LONG: usize = 12;
     let bytes = text.as_bytes();
-    let times = |period: usize| if period < LONG { 4 } else { 3 };
+    let times = |period: usize| if period < long { 4 } else { 3 };
     let found = (SHORTEST..=bytes.len() / 3).find(|period| {
         let Some(from) = bytes.len().checked_sub(period * times(*period)) else {
             return false;

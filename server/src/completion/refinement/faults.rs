@@ -4,21 +4,18 @@
 use std::ops::Range;
 
 use super::Surroundings;
-use super::ends::{indentation, loops};
+use super::ends::{circle, indentation};
 use crate::completion::syntax_check::Verdict;
 use crate::completion::trigger::Extent;
 use crate::documents::syntax::Inside;
 
-/// Where a text ends that says again and again what stands right before it.
+/// Where a text ends that goes on to say again and again what the line says left of it.
 pub(super) fn goes_round(text: &str, place: &Surroundings) -> Option<usize> {
-    /// How much of what stands before it is looked at, in bytes.
-    const BEFORE: usize = 256;
-    let (document, offset) = (&place.snapshot.text, place.snapshot.offset);
-    let from = document.byte_to_char(offset.saturating_sub(BEFORE));
-    let before = document.slice(from..document.byte_to_char(offset)).to_string();
-    let before = before.replace("\r\n", "\n").replace('\r', "\n");
-    let end = loops(&format!("{before}{text}"))?;
-    Some(text.floor_char_boundary(end.saturating_sub(before.len())))
+    /// Within a line a phrase of this length is not said three times by intention.
+    const LONG: usize = 12;
+    let line = text.split('\n').next().unwrap_or_default();
+    let end = circle(&format!("{}{line}", place.before), LONG)?;
+    Some(text.floor_char_boundary(end.saturating_sub(place.before.len())))
 }
 
 /// Where a text ends that is a list which counts on: after the first of at least four items that are alike but for a number,
