@@ -208,7 +208,7 @@ pub fn glance(source: &ModelSource, load: &LoadOptions, within: Duration) -> Res
 /// code, several times slower.
 pub fn instructions() -> Option<&'static str> {
     let best = Isa::detect();
-    (best != Isa::Portable).then(|| best.name())
+    (best != Isa::PORTABLE).then(|| best.name())
 }
 
 /// A begin-of-text token, where the model has one, and tokens from all over the vocabulary: what they mean changes no

@@ -9,7 +9,8 @@ use crate::LoadError;
 use crate::config::{LayerConfig, ModelConfig};
 use crate::container::Format;
 use crate::kv_cache::KvCache;
-use crate::ops::{Attention, Matrix, Norm, Ops};
+use crate::ops::{self, Attention, Matrix, Norm, Ops};
+use crate::sequence::Paused;
 use crate::weights::Tensors;
 use crate::workspace::Workspace;
 
@@ -126,14 +127,16 @@ impl Decoder {
 
     /// Reads each sequence's tokens after those in its cache and appends their keys and values. Gives the logits after
     /// each of the last `wanted` tokens of all, [wanted, vocab_size]: the head is a large part of the work. Between two
-    /// layers `stop` is asked whether to go on; `None` where it said no. That and an error leave the caches as they were.
+    /// layers `pause` is asked; where it says so, `None` is given, `paused` says how far it is, and the next call with that
+    /// goes on. Until it is done, and where there is an error, the caches are as they were.
     pub(crate) fn forward<'w>(
         &self,
         ops: &Ops,
         workspace: &'w mut Workspace,
         batch: &mut [Rows<'_>],
         wanted: usize,
-        stop: &dyn Fn() -> bool,
+        paused: &mut Paused,
+        pause: &dyn Fn() -> bool,
     ) -> Result<Option<&'w Tensor>> {
         let (tokens, positions) = (&mut workspace.tokens, &mut workspace.positions);
         tokens.clear();
@@ -161,12 +164,19 @@ impl Decoder {
         let Workspace {
             tokens, positions, x, ..
         } = &*workspace;
-        ops.embed(tokens, &self.embedding, self.embedding_scale, x)?;
+        let begin = paused.layer;
+        match begin {
+            0 => ops.embed(tokens, &self.embedding, self.embedding_scale, x)?,
+            _ => x.slice_set(&Tensor::from_slice(&paused.x, x.shape(), x.device())?, 0, 0)?,
+        }
         for angles in &workspace.angles {
             ops.angles(positions, &angles.frequencies, &angles.angles)?;
         }
-        for (index, layer) in self.layers.iter().enumerate() {
-            if stop() {
+        for (index, layer) in self.layers.iter().enumerate().skip(begin) {
+            if index > begin && pause() {
+                paused.layer = index;
+                paused.x.clear();
+                ops::read(x, &mut paused.x)?;
                 return Ok(None);
             }
             layer.forward(ops, &self.config, index, workspace, batch)?;
@@ -182,6 +192,7 @@ impl Decoder {
         for rows in batch {
             rows.cache.advance(rows.tokens.len());
         }
+        paused.layer = 0;
         Ok(Some(logits))
     }
 }

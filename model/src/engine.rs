@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allowance::Allowance;
 
@@ -29,6 +29,9 @@ use crate::{
 
 /// The memory for the keys and values of sequences that are held, where nothing else is said.
 const DEFAULT_CACHE_BYTES: usize = 1 << 30;
+
+/// Nobody asks for anything for so long before what is held is kept in a file.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Says, when it is asked on the engine's thread, which share of the time may go to what nobody waits for.
 type Share = Box<dyn FnOnce() -> f64 + Send>;
@@ -64,6 +67,13 @@ struct State {
     /// Supersedes the request that runs.
     running: Option<CancelToken>,
     stopped: bool,
+}
+
+impl State {
+    /// Whether what nobody waits for is to make a pause.
+    fn interrupts(&self) -> bool {
+        self.stopped || self.waiting.is_some()
+    }
 }
 
 struct Job {
@@ -169,9 +179,9 @@ impl Engine {
                 if measured && let Err(error) = sequences.measure() {
                     tracing::warn!("how fast the model reads is not known yet: {error}");
                 }
-                let store = kept.and_then(|path| Store::open(&path, &mut sequences));
-                serve(&mailbox, &tokenizer, &mut sequences);
-                if let Some(store) = store {
+                let mut store = kept.and_then(|path| Store::open(&path, &mut sequences));
+                serve(&mailbox, &tokenizer, &mut sequences, store.as_mut());
+                if let Some(mut store) = store {
                     store.save(&sequences);
                 }
             };
@@ -309,23 +319,38 @@ impl Drop for Engine {
 }
 
 /// The engine thread's loop.
-fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: &mut Sequences<M>) {
+fn serve<M: LanguageModel>(
+    mailbox: &Mailbox,
+    tokenizer: &Tokenizer,
+    sequences: &mut Sequences<M>,
+    mut store: Option<&mut Store>,
+) {
     let (mut drafter, mut encoder) = (Drafter::default(), Encoder::new(tokenizer));
     let mut windows = Windows::new();
     let mut allowance = Allowance::new(Instant::now());
     loop {
         mailbox.whole.store(windows.whole(sequences), Ordering::Relaxed);
-        let job = match next(mailbox, windows.is_reading()) {
+        let quiet = store.as_ref().map(|store| store.due_in().max(QUIET));
+        let job = match next(mailbox, windows.is_reading(), quiet) {
             Next::Stop => return,
+            Next::Keep => {
+                if let Some(store) = &mut store {
+                    store.save_soon(sequences);
+                }
+                continue;
+            }
             Next::Grow => {
-                grow(mailbox, sequences, &mut windows, &mut encoder);
+                let pause = || mailbox.lock().interrupts();
+                grow(&pause, sequences, &mut windows, &mut encoder);
                 mailbox.reading().next = sequences.growth();
                 continue;
             }
             Next::Job(job) => *job,
         };
         if job.idle.is_none() && sequences.owes_growth() {
-            grow(mailbox, sequences, &mut windows, &mut encoder);
+            let began = Instant::now();
+            let pause = || began.elapsed() >= generate::SLICE;
+            grow(&pause, sequences, &mut windows, &mut encoder);
         }
         let queued = job.submitted.elapsed();
         let superseded = &job.superseded;
@@ -389,14 +414,14 @@ fn serve<M: LanguageModel>(mailbox: &Mailbox, tokenizer: &Tokenizer, sequences: 
 
 /// Reads a little of what requests will use, and goes on with the next when that is read; no more of it where that fails.
 fn grow<M: LanguageModel>(
-    mailbox: &Mailbox,
+    pause: &dyn Fn() -> bool,
     sequences: &mut Sequences<M>,
     windows: &mut Windows,
     encoder: &mut Encoder<'_>,
 ) {
     let grown = fenced(sequences, |sequences| {
-        let most = generate::chunk(sequences, true);
-        let read = sequences.grow(most, &|| mailbox.lock().stopped);
+        let most = generate::chunk(sequences, false);
+        let read = sequences.grow(most, pause);
         let read = read.map_err(RequestError::Failed)?;
         match read || sequences.growth().is_none() {
             true => windows.grown(sequences, encoder).map_err(RequestError::Failed),
@@ -442,12 +467,15 @@ enum Next {
     Job(Box<Job>),
     /// It reads what requests will use.
     Grow,
+    /// Nothing was to do for a while: what is held may be kept in a file.
+    Keep,
     Stop,
 }
 
 /// Waits for a request, or for something to do while there is none, and marks it as running. Where something `grows` that
-/// comes before what nobody has asked for.
-fn next(mailbox: &Mailbox, grows: bool) -> Next {
+/// comes before what nobody has asked for. `quiet` is how long to wait before something is kept.
+fn next(mailbox: &Mailbox, grows: bool, quiet: Option<Duration>) -> Next {
+    let until = quiet.map(|quiet| Instant::now() + quiet);
     let mut state = mailbox.lock();
     loop {
         if state.stopped {
@@ -461,7 +489,14 @@ fn next(mailbox: &Mailbox, grows: bool) -> Next {
             state.running = Some(job.superseded.clone());
             return Next::Job(Box::new(job));
         }
-        state = mailbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            None => mailbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(Duration::ZERO) => return Next::Keep,
+            Some(left) => {
+                let waited = mailbox.changed.wait_timeout(state, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
     }
 }
 

@@ -30,13 +30,25 @@ const IDLE_CHUNK: usize = 16;
 /// The least: fewer take no less time.
 const LEAST_CHUNK: usize = 4;
 
-/// How long a pass over a prompt takes, about: so long a newer request waits at the most, or one that comes while nobody
-/// waited.
-const CHUNK_TIME: Duration = Duration::from_millis(200);
+/// How long a pass over a prompt takes, about. A newer request waits for one at the most, as what it reads is what that one
+/// needs, too. Shorter ones would take longer in all: a pass over few tokens takes as long as one over a single token.
+const CHUNK_TIME: Duration = Duration::from_millis(700);
 const IDLE_CHUNK_TIME: Duration = Duration::from_millis(50);
+
+/// So long what grows beside a request may hold it up at once.
+pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// So long after a cancel a pass goes on: a newer request, which comes at once where the user types on, uses what it reads.
 const GRACE: Duration = Duration::from_millis(25);
+
+/// Has what grows beside a request go on for a moment.
+pub(crate) fn grow<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<bool, RequestError> {
+    let began = Instant::now();
+    let most = chunk(sequences, false);
+    sequences
+        .grow(most, &|| began.elapsed() >= SLICE)
+        .map_err(RequestError::Failed)
+}
 
 /// How many prompt tokens go through the model in the next pass.
 pub(crate) fn chunk<M: LanguageModel>(sequences: &Sequences<M>, idle: bool) -> usize {
@@ -107,13 +119,14 @@ pub(crate) fn generate<M: LanguageModel>(
         max_tokens: request.max_tokens,
         interrupt,
     };
-    // A machine that has become slow is found out while it reads; the next part is as large as is read in time then.
-    let mut patience = match request.budget {
-        PromptBudget::FirstToken(time) if !interrupt.idle => Some(time.saturating_mul(2) + GRACE),
+    // A machine that has become slow is found out while it reads; then it is asked for half as much, once.
+    let mut budget = request.budget;
+    let mut hurry = match budget {
+        PromptBudget::FirstToken(time) if !interrupt.idle => Some(time),
         _ => None,
     };
     let (mut run, healed, logits, read) = loop {
-        let (prompt, budget, idle) = (&request.prompt, request.budget, interrupt.idle);
+        let (prompt, idle) = (&request.prompt, interrupt.idle);
         let chosen = windows.choose(sequences, encoder, prompt, budget, reserved, idle);
         let Some(chosen) = chosen else {
             return Ok(Completion::cancelled());
@@ -132,9 +145,7 @@ pub(crate) fn generate<M: LanguageModel>(
             return Ok(Completion::cancelled());
         };
         if !idle {
-            windows
-                .grow(sequences, encoder, tokens.len())
-                .map_err(RequestError::Failed)?;
+            windows.grow(sequences, encoder).map_err(RequestError::Failed)?;
         }
         let Rendered {
             tokens,
@@ -152,11 +163,15 @@ pub(crate) fn generate<M: LanguageModel>(
         };
         tools.show(&run.completion);
         let mut logits = Logits::default();
-        let patient = patience.take().map(|time| began + time);
-        let read = run.prefill(sequences, reused, &mut tools, &mut logits, patient)?;
-        match read {
-            Prefilled::Late => windows.narrow(),
-            read => break (run, healed, logits, read),
+        match (
+            run.prefill(sequences, reused, &mut tools, &mut logits, hurry)?,
+            hurry.take(),
+        ) {
+            (Prefilled::Late, Some(time)) => {
+                windows.narrow();
+                budget = PromptBudget::FirstToken(time / 2);
+            }
+            (read, _) => break (run, healed, logits, read),
         }
     };
     let first = Instant::now();
@@ -249,15 +264,15 @@ impl Run {
         }
     }
 
-    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives up where more than one pass is
-    /// left when it is later than `patient`.
+    /// Reads the prompt from `reused` on; `logits` gets those after its last token. Gives up where a machine that has become
+    /// slow would take longer for the rest than the whole was to take in a `hurry`.
     fn prefill<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
         reused: usize,
         tools: &mut Tools<'_>,
         logits: &mut Logits,
-        patient: Option<Instant>,
+        hurry: Option<Duration>,
     ) -> Result<Prefilled, RequestError> {
         let (mut read, end) = (reused, self.completion.prompt_tokens.len());
         while read < end {
@@ -265,7 +280,7 @@ impl Run {
                 return Ok(Prefilled::Stopped(finish));
             }
             let most = chunk(sequences, tools.interrupt.idle);
-            if end - read > most && patient.is_some_and(|patient| Instant::now() > patient) {
+            if read > reused && hurry.is_some_and(|time| end - read > sequences.rate().tokens_in(time).max(most)) {
                 return Ok(Prefilled::Late);
             }
             let chunk = &self.completion.prompt_tokens[read..end.min(read + most)];
@@ -298,10 +313,7 @@ impl Run {
             }
             // Somebody may look at the first token by now.
             if !tools.interrupt.idle && !self.completion.pieces.is_empty() && sequences.owes_growth() {
-                let most = chunk(sequences, true);
-                sequences
-                    .grow(most, &tools.interrupt.stops())
-                    .map_err(RequestError::Failed)?;
+                grow(sequences)?;
             }
             let row = logits.row(newest).map_err(RequestError::Failed)?;
             let token = match self.step(row, tools)? {

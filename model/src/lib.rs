@@ -46,7 +46,7 @@ pub use request::{
     Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptBudget,
     PromptFile, PromptProgress, PromptWindow, Sampling, Score, Stats, StopWhen, TokenLogprob,
 };
-pub use sequence::LanguageModel;
+pub use sequence::{LanguageModel, Paused};
 pub use show::ShownPrompt;
 pub use source::{Embedded, ModelSource};
 pub use tokenizer::Tokenizer;

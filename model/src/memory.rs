@@ -44,8 +44,8 @@ fn zeroed<T: Number>(count: usize) -> Option<Vec<T>> {
     if layout.size() == 0 {
         return Some(Vec::new());
     }
-    // SAFETY: the layout is not empty. The memory is the allocator's, in just the layout of a vector's with this capacity,
-    // and all its numbers are initialized: zeros are numbers.
+    // SAFETY: the size has been checked not to be 0. Where the pointer is not null, which is checked, it has the layout of a
+    // vector with this capacity, and all numbers are initialized: zeros are values of a `Number`.
     unsafe {
         let numbers = alloc::alloc_zeroed(layout).cast::<T>();
         (!numbers.is_null()).then(|| Vec::from_raw_parts(numbers, count, count))

@@ -8,7 +8,7 @@ use crate::decoder::{Decoder, Rows, WeightCount};
 use crate::kv_cache::KvCache;
 use crate::logits::Logits;
 use crate::ops::{self, Ops};
-use crate::sequence::LanguageModel;
+use crate::sequence::{LanguageModel, Paused};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 use crate::workspace::Workspace;
@@ -167,12 +167,13 @@ impl Model {
         batch: &mut [Rows<'_>],
         wanted: usize,
         logits: &mut Logits,
-        stop: &dyn Fn() -> bool,
+        paused: &mut Paused,
+        pause: &dyn Fn() -> bool,
     ) -> Result<bool, String> {
         let lens: Vec<usize> = batch.iter().map(|rows| rows.cache.len()).collect();
         let found = self
             .decoder
-            .forward(&self.ops, &mut self.workspace, batch, wanted, stop);
+            .forward(&self.ops, &mut self.workspace, batch, wanted, paused, pause);
         let read = found.and_then(|found| match found {
             Some(found) => ops::read(found, logits.refill(wanted)).map(|()| true),
             None => Ok(false),
@@ -227,22 +228,25 @@ impl LanguageModel for Model {
         cache.truncate(len);
     }
 
-    fn forward_unless(
+    fn forward_on(
         &mut self,
         cache: &mut KvCache,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
-        stop: &dyn Fn() -> bool,
+        paused: &mut Paused,
+        pause: &dyn Fn() -> bool,
     ) -> Result<bool, String> {
-        self.read(&mut [Rows { tokens, cache }], wanted, logits, stop)
+        self.read(&mut [Rows { tokens, cache }], wanted, logits, paused, pause)
     }
 
     fn forward_each(&mut self, rows: Vec<(&mut KvCache, u32)>, logits: &mut Logits) -> Result<(), String> {
         let tokens: Vec<u32> = rows.iter().map(|(_, token)| *token).collect();
         let rows = rows.into_iter().zip(tokens.chunks(1));
         let mut batch: Vec<_> = rows.map(|((cache, _), tokens)| Rows { tokens, cache }).collect();
-        self.read(&mut batch, tokens.len(), logits, &|| false).map(drop)
+        let mut paused = Paused::default();
+        self.read(&mut batch, tokens.len(), logits, &mut paused, &|| false)
+            .map(drop)
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! The file belongs to a model by what the model computes: by the logits after a few tokens, bit for bit. Other weights,
 //! another format or other arithmetic give another signature. What is damaged or foreign is left alone with a note in the
-//! log, and never used. Must not know where the file lies by default.
+//! log, and never used. Each process that runs has a file of its own, and one without begins with another's. It is written
+//! now and then, so that little is lost where the process is killed. Must not know where the file lies by default.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::plain_file;
 use crate::sequence::{LanguageModel, Sequences};
@@ -23,10 +25,25 @@ const ABANDONED: Duration = Duration::from_secs(600);
 /// A sequence of fewer tokens is read again in no time.
 const LEAST_TOKENS: usize = 64;
 
+/// How many processes have a file of their own at once.
+const SLOTS: usize = 8;
+/// It is written again after so long at the soonest; later where that would take more than a share of the time in so many,
+/// or write more than so many bytes a second.
+const INTERVAL: Duration = Duration::from_secs(60);
+const TIME_SHARE: u32 = 50;
+const BYTES_A_SECOND: f64 = (1 << 20) as f64;
+
 /// The file and the model that it belongs to.
 pub(crate) struct Store {
     path: PathBuf,
     signature: u32,
+    /// As long as it is locked the file is this process's.
+    _lock: File,
+    /// What was written last, in short.
+    written: u32,
+    /// When it may be written again.
+    next: Instant,
+    writing: Option<JoinHandle<()>>,
 }
 
 impl Store {
@@ -39,34 +56,88 @@ impl Store {
                 return None;
             }
         };
-        let store = Self {
-            path: path.to_owned(),
-            signature,
+        let own = private_folder(folder_of(path)).and_then(|()| own_file(path));
+        let (own, lock) = match own {
+            Ok(own) => own,
+            Err(error) => {
+                tracing::warn!("{}: sequences are not kept: {error}", folder_of(path).display());
+                return None;
+            }
         };
-        if let Err(error) = private_folder(folder_of(path)) {
-            tracing::warn!("{}: sequences are not kept: {error}", folder_of(path).display());
-            return None;
-        }
         remove_abandoned(folder_of(path));
-        match store.restore(sequences) {
+        let mut store = Self {
+            path: own,
+            signature,
+            _lock: lock,
+            written: 0,
+            next: Instant::now() + INTERVAL,
+            writing: None,
+        };
+        let mut others = (0..SLOTS)
+            .map(|slot| file_of(path, slot))
+            .filter(|other| *other != store.path);
+        let from = match store.path.exists() {
+            true => Some(store.path.clone()),
+            false => others.find(|other| other.exists()),
+        };
+        match from.as_deref().map_or(Ok(0), |from| store.restore(from, sequences)) {
             Ok(0) => {}
             Ok(count) => tracing::info!("{count} sequences are there from the last time"),
             Err(error) => tracing::warn!("{}: {error}; what it holds is read again", path.display()),
         }
+        store.written = fingerprint(sequences);
         Some(store)
     }
 
-    /// Writes what is held, the newest sequences first where not all fit. A file gets its name only when it is whole.
-    pub(crate) fn save<M: LanguageModel>(&self, sequences: &Sequences<M>) {
-        let bytes = match self.encode(sequences) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return,
-            Err(error) => return tracing::warn!("sequences are not kept: {error}"),
-        };
-        if let Err(error) = write_whole(&self.path, &bytes) {
-            tracing::warn!("{}: sequences are not kept: {error}", self.path.display());
+    /// How long it is until the file may be written again.
+    pub(crate) fn due_in(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now())
+    }
+
+    /// Has the file written where what is held is another than what was written last. Only the copying takes this thread's
+    /// time.
+    pub(crate) fn save_soon<M: LanguageModel>(&mut self, sequences: &Sequences<M>) {
+        let began = Instant::now();
+        let bytes = self.changed(sequences).unwrap_or_default();
+        let pause = (began.elapsed() * TIME_SHARE).max(INTERVAL);
+        self.next = began + pause.max(Duration::from_secs_f64(bytes.len() as f64 / BYTES_A_SECOND));
+        self.finish();
+        if !bytes.is_empty() {
+            let path = self.path.clone();
+            let writer = std::thread::Builder::new().name("keep".to_owned());
+            self.writing = writer.spawn(move || write(&path, &bytes)).ok();
         }
     }
+
+    /// Writes what is held, and waits until it is written.
+    pub(crate) fn save<M: LanguageModel>(&mut self, sequences: &Sequences<M>) {
+        self.finish();
+        if let Some(bytes) = self.changed(sequences) {
+            write(&self.path, &bytes);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            // It says itself where it fails.
+            let _ = writing.join();
+        }
+    }
+
+    /// The file's bytes, where what is held was not written before.
+    fn changed<M: LanguageModel>(&mut self, sequences: &Sequences<M>) -> Option<Vec<u8>> {
+        let now = fingerprint(sequences);
+        if now == self.written {
+            return None;
+        }
+        self.written = now;
+        self.encode(sequences).unwrap_or_else(|error| {
+            tracing::warn!("sequences are not kept: {error}");
+            None
+        })
+    }
+
+    /// What is held, the newest sequences first where not all fit.
 
     fn encode<M: LanguageModel>(&self, sequences: &Sequences<M>) -> Result<Option<Vec<u8>>, String> {
         let mut chosen = Vec::new();
@@ -105,8 +176,8 @@ impl Store {
     }
 
     /// Gives how many sequences were taken.
-    fn restore<M: LanguageModel>(&self, sequences: &mut Sequences<M>) -> Result<usize, String> {
-        let bytes = match plain_file::read(&self.path, MOST_BYTES as u64) {
+    fn restore<M: LanguageModel>(&self, from: &Path, sequences: &mut Sequences<M>) -> Result<usize, String> {
+        let bytes = match plain_file::read(from, MOST_BYTES as u64) {
             Ok(bytes) => bytes,
             Err(error) if error.is_missing() => return Ok(0),
             Err(error) => return Err(error.to_string()),
@@ -146,6 +217,51 @@ fn signature<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<u32, Stri
     let mut logits = sequences.logits_after(&tokens)?;
     let bytes: Vec<u8> = logits.row(0)?.iter().flat_map(|logit| logit.to_le_bytes()).collect();
     Ok(crc32fast::hash(&bytes))
+}
+
+/// What is held that would be written, in short.
+fn fingerprint<M: LanguageModel>(sequences: &Sequences<M>) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (tokens, _) in sequences.held().filter(|(tokens, _)| tokens.len() >= LEAST_TOKENS) {
+        tokens.iter().for_each(|token| hasher.update(&token.to_le_bytes()));
+        hasher.update(&[0xff; 4]);
+    }
+    hasher.finalize()
+}
+
+/// The file of a process, where the first one has `path` itself.
+fn file_of(path: &Path, slot: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    if slot > 0 {
+        name.push(format!(".{slot}"));
+    }
+    name.into()
+}
+
+/// The first file that is no other process's, and what locks it. A file system that cannot lock has one for all.
+fn own_file(path: &Path) -> io::Result<(PathBuf, File)> {
+    for slot in 0..SLOTS {
+        let file = file_of(path, slot);
+        let mut lock = file.as_os_str().to_owned();
+        lock.push(".lock");
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options.open(lock)?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok((file, lock)),
+        }
+    }
+    Err(io::Error::other(format!("{SLOTS} other processes keep theirs")))
+}
+
+/// Writes a file, or says in the log why not.
+fn write(path: &Path, bytes: &[u8]) {
+    if let Err(error) = write_whole(path, bytes) {
+        tracing::warn!("{}: sequences are not kept: {error}", path.display());
+    }
 }
 
 /// Writes a file that only its owner can read: it tells what the documents say. It gets its name when it is whole.

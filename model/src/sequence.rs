@@ -13,6 +13,15 @@ use crate::logits::Logits;
 use crate::rate::Rate;
 use growing::Growing;
 
+/// A pass that has made a pause: how far it is, and what has come of its tokens so far.
+#[derive(Debug, Default)]
+pub struct Paused {
+    /// The layer that is next.
+    pub(crate) layer: usize,
+    /// [tokens, hidden size].
+    pub(crate) x: Vec<f32>,
+}
+
 /// What generation needs of a model: forward passes over a cache of keys and values that lies outside of it.
 pub trait LanguageModel: Send {
     /// One sequence's keys and values.
@@ -39,9 +48,21 @@ pub trait LanguageModel: Send {
     /// Forgets all but the first `len` tokens.
     fn truncate(&self, cache: &mut Self::Cache, len: usize);
 
-    /// Reads tokens after those that are held; `logits` gets those after each of the last `wanted` tokens. Now and then
-    /// `stop` is asked, and where it says so, the tokens are not read: then it gives false. That and an error leave what
-    /// is held as it was.
+    /// Reads tokens after those that are held; `logits` gets those after each of the last `wanted` tokens. It makes a pause
+    /// where `pause` says so: then it gives false, and goes on when it is called again with the same cache, tokens and
+    /// `paused`; other passes may be made meanwhile. Each time it makes some headway. Until it is done, and where there is an
+    /// error, what is held is as it was.
+    fn forward_on(
+        &mut self,
+        cache: &mut Self::Cache,
+        tokens: &[u32],
+        wanted: usize,
+        logits: &mut Logits,
+        paused: &mut Paused,
+        pause: &dyn Fn() -> bool,
+    ) -> Result<bool, String>;
+
+    /// Reads tokens in the same way, unless `stop` says so in time; then it gives false, and they are not read.
     fn forward_unless(
         &mut self,
         cache: &mut Self::Cache,
@@ -49,9 +70,11 @@ pub trait LanguageModel: Send {
         wanted: usize,
         logits: &mut Logits,
         stop: &dyn Fn() -> bool,
-    ) -> Result<bool, String>;
+    ) -> Result<bool, String> {
+        self.forward_on(cache, tokens, wanted, logits, &mut Paused::default(), stop)
+    }
 
-    /// Reads tokens as [`LanguageModel::forward_unless`] does, and nothing stops it.
+    /// Reads tokens, and nothing stops it.
     fn forward(
         &mut self,
         cache: &mut Self::Cache,
@@ -258,7 +281,7 @@ impl<M: LanguageModel> Sequences<M> {
             self.model.truncate(&mut cache, 0);
             let began = Instant::now();
             self.model
-                .forward(&mut cache, &tokens[..len], 0, &mut Logits::default())?;
+                .forward(&mut cache, &tokens[..len], 1, &mut Logits::default())?;
             match len {
                 8 => continue,
                 _ => self.rate.learn(len, began.elapsed()),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::container::{Format, Gguf};
 use crate::logits::Logits;
 use crate::model::ModelInfo;
-use crate::sequence::LanguageModel;
+use crate::sequence::{LanguageModel, Paused};
 use crate::tokenizer::Tokenizer;
 
 /// Numbers from a splitmix64 generator, the same for the same seed.
@@ -317,12 +317,13 @@ impl LanguageModel for ScriptedModel {
         held.truncate(len);
     }
 
-    fn forward_unless(
+    fn forward_on(
         &mut self,
         held: &mut Vec<u32>,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
+        _: &mut Paused,
         _: &dyn Fn() -> bool,
     ) -> Result<bool, String> {
         self.read(held, tokens);

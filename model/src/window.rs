@@ -8,7 +8,7 @@ use crate::request::FimPrompt;
 use crate::tokenizer::Tokenizer;
 
 /// The least of the text around the cursor, in tokens.
-const LEAST: usize = 16;
+const LEAST: usize = 12;
 
 /// Some lines around the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,12 @@ impl Window {
         let count = |text: &str| tokenizer.encode(text).len();
         let is_filled = tokenizer.control().fim.is_some();
         let mut fixed = usize::from(tokenizer.begin_of_text().is_some());
+        let path = prompt.path.as_ref().filter(|_| is_filled);
+        let path_tokens = path.map_or(0, |path| count(path) + 1);
+        // Where there is hardly room for the code, that matters more than what the file is called.
+        let path = path.filter(|_| path_tokens <= tokens / 8);
         if is_filled {
-            fixed += 3 + prompt.path.as_ref().map_or(0, |path| count(path) + 1);
+            fixed += 3 + path.map_or(0, |_| path_tokens);
         }
         let room = tokens.saturating_sub(fixed).max(LEAST);
         let (tail, below) = match is_filled {
@@ -47,7 +51,7 @@ impl Window {
             line.max(start)
         };
         Self {
-            path: prompt.path.clone(),
+            path: path.cloned(),
             start,
             head: before[start..split].to_owned(),
             tail,
@@ -58,7 +62,7 @@ impl Window {
     pub(crate) fn cut(&self, prompt: &FimPrompt) -> Option<FimPrompt> {
         let before = [prompt.prefix.as_str(), &prompt.typed].concat();
         let typed = before.get(self.start..)?.strip_prefix(self.head.as_str())?;
-        let holds = self.path == prompt.path && prompt.suffix.starts_with(self.tail.as_str());
+        let holds = (self.path.is_none() || self.path == prompt.path) && prompt.suffix.starts_with(self.tail.as_str());
         holds.then(|| FimPrompt {
             path: self.path.clone(),
             prefix: self.head.clone(),
@@ -89,15 +93,18 @@ fn start(before: &str, room: usize, tokenizer: &Tokenizer) -> usize {
             (best, least) = (Some(start), indentation);
         }
     }
-    if start < before.len() {
+    if used > room / 2 || start == 0 {
         return best.unwrap_or(start);
     }
-    // Not even the cursor's line fits.
-    let line = before.rfind('\n').map_or(0, |end| end + 1);
-    let tokens = tokenizer.encode(&before[line..]);
-    let shown = &tokens[tokens.len().saturating_sub(room)..];
+    // A line is cut that is longer than the rest of the room.
+    let line = before[..start]
+        .trim_end_matches('\n')
+        .rfind('\n')
+        .map_or(0, |end| end + 1);
+    let tokens = tokenizer.encode(&before[line..start]);
+    let shown = &tokens[tokens.len().saturating_sub(room - used)..];
     let bytes: usize = shown.iter().map(|token| tokenizer.bytes(*token).len()).sum();
-    before.ceil_char_boundary(before.len().saturating_sub(bytes))
+    before.ceil_char_boundary(start.saturating_sub(bytes))
 }
 
 /// The lines after a cursor in at most `room` tokens, and how many they are.

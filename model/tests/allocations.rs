@@ -21,12 +21,12 @@ unsafe impl GlobalAlloc for Counting {
         if layout.size() >= LARGE {
             LARGE_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         }
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises what `GlobalAlloc` asks for, which is all that the system's allocator asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller promises that `at` is from `alloc`, which had it from the system's allocator.
         unsafe { System.dealloc(at, layout) };
     }
 }

@@ -66,7 +66,8 @@ To talk to it here all the same:    codegemma-lsp --stdio";
 fn join_free_memory_at_once() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        // SAFETY: it changes one number of the allocator, under the allocator's lock.
+        // SAFETY: `run` calls this before it starts the runtime with its threads, and the call changes one number of the
+        // allocator, under the allocator's lock.
         let done = unsafe { libc::mallopt(libc::M_MXFAST, 0) };
         if done == 0 {
             tracing::debug!("the allocator puts small pieces of memory aside, as by default");

@@ -97,7 +97,7 @@ fn a_cancelled_request_stops_the_engine() {
     const PAUSE: Duration = Duration::from_secs(2);
     let mut client = Client::ready_with(GEMMA, Encoding::Utf16, json!(null));
     let deadline = |client: &mut Client, time: Duration| {
-        let section = json!({"deadlineMs": time.as_millis() as u64, "idleShare": 0});
+        let section = json!({"deadlineMs": time.as_millis() as u64, "firstTokenMs": 60_000, "idleShare": 0});
         client.notify(
             "workspace/didChangeConfiguration",
             json!({"settings": {"codegemma": section}}),

@@ -47,10 +47,10 @@ impl Guard {
         }));
         let mut head = LIST.load(Ordering::Acquire);
         loop {
-            // SAFETY: nobody else knows the entry until the exchange succeeds.
+            // SAFETY: `entry` comes from a `Box` above, and nobody else knows it until the exchange succeeds.
             unsafe { (*entry).next = head };
             match LIST.compare_exchange_weak(head, entry, Ordering::AcqRel, Ordering::Acquire) {
-                // SAFETY: it is never freed or changed from here on, but for its atomics.
+                // SAFETY: `entry` comes from a `Box` above that nothing frees, and from here on only its atomics change.
                 Ok(_) => return Self(unsafe { &*entry }),
                 Err(newer) => head = newer,
             }
@@ -71,19 +71,20 @@ impl Drop for Guard {
 
 fn install() {
     let mut earlier = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: asks for the current action only; the pointer is good for writing one.
+    // SAFETY: without a new action nothing changes; `earlier` has room for the one that is written.
     if unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), earlier.as_mut_ptr()) } != 0 {
         return;
     }
-    // SAFETY: the call succeeded, so that it was written; zeros would be an action, too.
+    // SAFETY: the call above has been checked to succeed, so that an action was written.
     let _ = EARLIER.set(unsafe { earlier.assume_init() });
-    // SAFETY: zeros are an action without flags, whose fields are set next.
+    // SAFETY: the structure has only numbers and a pointer that may be null, for which zeros are values.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = on_bus_error;
     action.sa_sigaction = handler as usize;
     // On the stack for signals, as Rust's own handler, which may be called on.
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    // SAFETY: the action is whole, and the handler does only what is allowed in one: atomics and system calls.
+    // SAFETY: all fields of the action have values by now. The handler has the form that SA_SIGINFO asks for and does only
+    // what is allowed in one: atomics and system calls.
     unsafe { libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut()) };
 }
 
@@ -98,7 +99,7 @@ extern "C" fn on_bus_error(signal: c_int, info: *mut libc::siginfo_t, context: *
 /// Puts zeros in the place of the mapping that an address is in. Gives whether there is one.
 fn put_zeros_around(address: usize) -> bool {
     let mut at: *const Guarded = LIST.load(Ordering::Acquire);
-    // SAFETY: entries on the list are never freed.
+    // SAFETY: what is on the list was made by `Guard::new` and is never freed.
     while let Some(entry) = unsafe { at.as_ref() } {
         at = entry.next;
         if !entry.watched.load(Ordering::SeqCst) || address.wrapping_sub(entry.start) >= entry.len {
@@ -106,8 +107,9 @@ fn put_zeros_around(address: usize) -> bool {
         }
         entry.lost.store(true, Ordering::SeqCst);
         let (protection, flags) = (libc::PROT_READ, libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANON);
-        // SAFETY: exactly the pages of a mapping of ours are replaced, which is read-only and stays mapped for as long as
-        // it is watched. Who borrows it may see the bytes change, to zeros: all users take any bytes for numbers.
+        // SAFETY: the address has been checked to be in this mapping, which `Mapping` keeps for as long as it is watched, so
+        // that exactly its pages are replaced. They stay readable; who borrows them may see zeros, and all users take any
+        // bytes for numbers.
         let zeros = unsafe { libc::mmap(entry.start as *mut c_void, entry.len, protection, flags, -1, 0) };
         return zeros != libc::MAP_FAILED;
     }
@@ -120,19 +122,19 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     match earlier.map(|earlier| (earlier.sa_sigaction, earlier.sa_flags & libc::SA_SIGINFO != 0)) {
         Some((handler, with_info)) if handler != libc::SIG_DFL && handler != libc::SIG_IGN => {
             if with_info {
-                // SAFETY: with this flag the system calls it in just this form.
+                // SAFETY: it has been checked to be a function, and with this flag the system calls it in just this form.
                 let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
                     unsafe { std::mem::transmute(handler) };
                 handler(signal, info, context);
             } else {
-                // SAFETY: without this flag the system calls it in just this form.
+                // SAFETY: it has been checked to be a function, and without this flag the system calls it in just this form.
                 let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
                 handler(signal);
             }
         }
         // The signal comes again when this returns, and ends the process. One that another process sent would not.
         _ => unsafe {
-            // SAFETY: both may be called in a handler; the default action needs no handler of ours.
+            // SAFETY: POSIX lists both functions among those that a handler may call, and `info` is what the system passed.
             libc::signal(signal, libc::SIG_DFL);
             if (*info).si_code <= 0 {
                 libc::raise(signal);

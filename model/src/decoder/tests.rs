@@ -8,6 +8,7 @@ use super::{Decoder, Rows};
 use crate::container::Format;
 use crate::kv_cache::KvCache;
 use crate::ops::Ops;
+use crate::sequence::Paused;
 use crate::testing::{GgufWriter, Meta};
 use crate::weights::Weights;
 use crate::workspace::Workspace;
@@ -55,7 +56,14 @@ impl Golden {
     fn try_forward(&self, batch: &mut [Rows<'_>], wanted: usize) -> candle_core::Result<Vec<Vec<f32>>> {
         let mut workspace = Workspace::new(self.decoder.config())?;
         self.decoder
-            .forward(&self.ops, &mut workspace, batch, wanted, &|| false)?
+            .forward(
+                &self.ops,
+                &mut workspace,
+                batch,
+                wanted,
+                &mut Paused::default(),
+                &|| false,
+            )?
             .expect("nothing stops it")
             .to_vec2()
     }
@@ -113,6 +121,39 @@ fn cutting_a_prompt_anywhere_changes_nothing() {
             .flat_map(|token| golden.forward(&[*token], &mut cache))
             .collect();
         assert_eq!(one_by_one, whole, "{name}, token by token");
+    }
+}
+
+#[test]
+fn a_pass_that_pauses_after_each_layer_gives_the_same() {
+    for name in CHECKPOINTS {
+        let golden = Golden::load(name);
+        let layers = golden.decoder.config().layers.len();
+        let whole = golden.forward(&golden.tokens, &mut golden.cache());
+        let (head, tail) = golden.tokens.split_at(golden.tokens.len() / 2);
+        let (mut cache, mut other) = (golden.cache(), golden.cache());
+        golden.forward(head, &mut cache);
+        // Other passes are made meanwhile in the same buffers.
+        let mut workspace = Workspace::new(golden.decoder.config()).unwrap();
+        let mut forward = |tokens: &[u32], cache: &mut KvCache, paused: &mut Paused, pause: bool| {
+            let (batch, wanted) = (&mut [Rows { tokens, cache }], tokens.len());
+            let found = golden
+                .decoder
+                .forward(&golden.ops, &mut workspace, batch, wanted, paused, &|| pause);
+            found.unwrap().map(|logits| logits.to_vec2::<f32>().unwrap())
+        };
+        let (mut paused, mut pauses) = (Paused::default(), 0);
+        let found = loop {
+            if let Some(found) = forward(tail, &mut cache, &mut paused, true) {
+                break found;
+            }
+            assert_eq!(cache.len(), head.len(), "{name}: nothing is read before all is");
+            pauses += 1;
+            forward(&head[..1 + pauses], &mut other, &mut Paused::default(), false);
+            other.truncate(0);
+        };
+        assert_eq!((pauses, cache.len()), (layers - 1, golden.tokens.len()), "{name}");
+        assert_eq!(found, whole[head.len()..], "{name}: bit for bit");
     }
 }
 

@@ -16,7 +16,7 @@ use crate::window::Window;
 const FACTOR: usize = 3;
 
 /// Where what is missing is no more than this it is read, whatever it takes: it is what was typed.
-const LEAST_TOKENS: usize = 16;
+const LEAST_TOKENS: usize = 12;
 
 /// A whole prompt is read in about this time, so that no machine is kept busy for minutes.
 const WHOLE: Duration = Duration::from_secs(20);
@@ -33,8 +33,9 @@ enum Next {
 
 /// The windows at the place where the user is.
 pub(crate) struct Windows {
-    /// Those that were begun, the smallest first.
+    /// Those that were begun, the smallest first, and about how many tokens the largest has.
     near: Vec<Window>,
+    size: usize,
     next: Next,
     /// The prompt of the newest request, and how many tokens may follow it.
     newest: Option<(FimPrompt, usize)>,
@@ -54,6 +55,7 @@ impl Windows {
     pub(crate) fn new() -> Self {
         Self {
             near: Vec::new(),
+            size: 0,
             next: Next::Nothing,
             newest: None,
             whole: usize::MAX,
@@ -124,6 +126,7 @@ impl Windows {
             return Some(near(rendered));
         }
         self.narrow();
+        self.size = in_time;
         let window = Window::new(prompt, in_time, encoder);
         let cut = window.cut(prompt).unwrap_or_default();
         self.near.push(window);
@@ -136,12 +139,11 @@ impl Windows {
         self.next = Next::Nothing;
     }
 
-    /// Has what comes after a window of so many tokens read beside it, up to where the newest request is.
+    /// Has what comes after the largest window read beside it, up to where the newest request is.
     pub(crate) fn grow<M: LanguageModel>(
         &mut self,
         sequences: &mut Sequences<M>,
         encoder: &mut Encoder<'_>,
-        tokens: usize,
     ) -> Result<(), String> {
         let most = self.whole(sequences);
         let Some((prompt, reserved)) = self.newest.as_ref() else {
@@ -155,13 +157,14 @@ impl Windows {
             Next::Nothing => None,
         };
         if cut.is_none() {
-            let size = FACTOR * tokens;
+            let size = self.size.saturating_mul(FACTOR);
             let whole = prompt::render(&Prompt::Fim(prompt.clone()), encoder, most).tokens;
             let is_whole = whole.len() <= size + size / 2 || sequences.missing(&whole) <= size;
             self.next = match is_whole {
                 true => Next::Whole,
                 false => Next::Near(Window::new(prompt, size, encoder)),
             };
+            self.size = size;
             cut = match &self.next {
                 Next::Near(window) => window.cut(prompt),
                 _ => Some(prompt.clone()),
@@ -191,10 +194,7 @@ impl Windows {
             self.newest = None;
             return Ok(());
         };
-        let most = self.whole(sequences);
-        let cut = self.newest.as_ref().and_then(|(prompt, _)| window.cut(prompt));
         self.near.push(window);
-        let tokens = cut.map(|cut| prompt::render(&Prompt::Fim(cut), encoder, most).tokens.len());
-        self.grow(sequences, encoder, tokens.unwrap_or(LEAST_TOKENS))
+        self.grow(sequences, encoder)
     }
 }

@@ -4,6 +4,8 @@
 //! Must not know which model it works for.
 
 mod cpu;
+mod isa;
+mod params;
 
 use std::ops::Range;
 
@@ -12,7 +14,8 @@ use candle_core::{Result, Storage, Tensor};
 use crate::container::{Bytes, Format};
 use crate::memory;
 use cpu::Cpu;
-pub(crate) use cpu::{Attention, Isa};
+pub(crate) use isa::Isa;
+pub(crate) use params::{Attention, Norm};
 
 /// A weight matrix in its stored form: `rows` rows (one for each output) of `cols` numbers.
 pub(crate) struct Matrix {
@@ -64,14 +67,6 @@ impl Matrix {
     }
 }
 
-/// A root-mean-square normalization: a row over its root mean square, times the weight.
-pub(crate) struct Norm {
-    /// [width], with the 1 already in it.
-    pub(crate) weight: Tensor,
-    /// What is added to the mean square.
-    pub(crate) epsilon: f32,
-}
-
 /// The operations of the graph, and what they run on.
 pub(crate) struct Ops {
     cpu: Cpu,
@@ -85,7 +80,7 @@ impl Ops {
         })
     }
 
-    /// Kernels in a chosen form, which must be one of [`Isa::available`].
+    /// Kernels in a chosen form.
     pub(crate) fn on(isa: Isa, threads: usize) -> std::io::Result<Self> {
         let cpu = Cpu {
             isa,

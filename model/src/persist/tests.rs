@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{ABANDONED, Store, UNFINISHED};
+use super::{ABANDONED, INTERVAL, Store, UNFINISHED};
 use crate::logits::Logits;
 use crate::sequence::Sequences;
 use crate::testing::ScriptedModel;
@@ -25,11 +25,18 @@ fn document(number: u32) -> Vec<u32> {
 /// Reads some documents and leaves them in a file.
 fn write(path: &Path, says: u32, documents: &[u32]) {
     let mut sequences = sequences(says, 10_000);
-    let store = Store::open(path, &mut sequences).unwrap();
+    let mut store = Store::open(path, &mut sequences).unwrap();
     for number in documents {
         read(&mut sequences, &document(*number));
     }
     store.save(&sequences);
+}
+
+/// How much of a document a file has that another process may still own.
+fn reused_from(path: &Path, says: u32, number: u32) -> usize {
+    let copy = path.with_extension("copy");
+    fs::copy(path, &copy).unwrap();
+    reused(&copy, says, number)
 }
 
 /// How much of a document is there after a start.
@@ -51,8 +58,8 @@ fn what_was_held_is_there_after_a_start() {
     assert_eq!(reused(&path, 7, 4), 0);
     assert_eq!(
         fs::read_dir(path.parent().unwrap()).unwrap().count(),
-        1,
-        "nothing else is left there"
+        2,
+        "nothing but what locks it is left there"
     );
     #[cfg(unix)]
     {
@@ -154,7 +161,7 @@ fn short_sequences_are_not_worth_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sequences");
     let mut sequences = sequences(7, 10_000);
-    let store = Store::open(&path, &mut sequences).unwrap();
+    let mut store = Store::open(&path, &mut sequences).unwrap();
     read(&mut sequences, &document(1)[..20]);
     store.save(&sequences);
     assert!(!path.exists());
@@ -178,4 +185,51 @@ fn what_a_killed_server_left_unfinished_is_removed() {
     let foreign = left("other", ABANDONED + minute);
     assert_eq!(reused(&path, 7, 1), 199);
     assert!(!abandoned.exists() && fresh.exists() && foreign.exists());
+}
+
+#[test]
+fn processes_at_once_have_a_file_each_and_begin_with_anothers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    write(&path, 7, &[1]);
+    let (mut first, mut second) = (sequences(7, 10_000), sequences(7, 10_000));
+    let mut one = Store::open(&path, &mut first).unwrap();
+    let mut other = Store::open(&path, &mut second).unwrap();
+    assert_eq!(
+        (read(&mut first, &document(1)), read(&mut second, &document(1))),
+        (199, 199)
+    );
+    read(&mut first, &document(2));
+    read(&mut second, &document(3));
+    one.save(&first);
+    other.save(&second);
+    drop((one, other));
+    for (number, there) in [(1, 199), (2, 199), (3, 0)] {
+        assert_eq!(reused(&path, 7, number), there, "the first one's file");
+    }
+}
+
+#[test]
+fn what_is_new_is_written_now_and_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sequences");
+    let mut held = sequences(7, 10_000);
+    let mut store = Store::open(&path, &mut held).unwrap();
+    assert!(store.due_in() > INTERVAL / 2);
+    read(&mut held, &document(1));
+    store.save_soon(&held);
+    store.finish();
+    let written = fs::read(&path).unwrap();
+    assert!(store.due_in() > INTERVAL / 2);
+    fs::remove_file(&path).unwrap();
+    store.save_soon(&held);
+    store.save(&held);
+    assert!(!path.exists(), "nothing is written twice");
+    read(&mut held, &document(2));
+    store.save_soon(&held);
+    store.finish();
+    assert!(fs::read(&path).unwrap().len() > written.len());
+    // Whoever is killed now has all of it.
+    std::mem::forget(store);
+    assert_eq!(reused_from(&path, 7, 2), 199);
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Held, LanguageModel, Sequences, common};
+use super::{Held, LanguageModel, Paused, Sequences, common};
 use crate::logits::Logits;
 
 /// The share of the engine's time that it takes while requests are served.
@@ -14,7 +14,11 @@ pub(super) struct Growing<C> {
     pub(super) held: Held<C>,
     /// All but the last token of a prompt, since that one's logits are wanted when it is used.
     target: Vec<u32>,
-    /// What it has taken so far, and since when.
+    /// The pass that is under way: over how many tokens, what it has taken, and how far it is.
+    chunk: usize,
+    chunk_spent: Duration,
+    paused: Paused,
+    /// What all has taken so far, and since when.
     spent: Duration,
     since: Instant,
 }
@@ -31,6 +35,11 @@ impl<M: LanguageModel> Sequences<M> {
         if let Some(growing) = &mut self.growing {
             let keep = common(&growing.held.tokens, &target);
             if keep >= shared && growing.held.room >= room {
+                // A pass that is under way goes on where its tokens are what they were.
+                let end = growing.held.tokens.len() + growing.chunk;
+                if keep < growing.held.tokens.len() || growing.target.get(keep..end) != target.get(keep..end) {
+                    growing.chunk = 0;
+                }
                 self.model.truncate(&mut growing.held.cache, keep);
                 growing.held.tokens.truncate(keep);
                 growing.target = target;
@@ -65,6 +74,9 @@ impl<M: LanguageModel> Sequences<M> {
                 unused: false,
             },
             target,
+            chunk: 0,
+            chunk_spent: Duration::ZERO,
+            paused: Paused::default(),
             spent,
             since,
         });
@@ -88,25 +100,33 @@ impl<M: LanguageModel> Sequences<M> {
         self.growing.as_ref().is_some_and(behind)
     }
 
-    /// Reads at most so many more of its tokens. True when all are read: then it is one of those that are held.
-    pub(crate) fn grow(&mut self, most: usize, stop: &dyn Fn() -> bool) -> Result<bool, String> {
+    /// Reads more of its tokens, at most so many in a pass, until `pause` says so. True when all are read: then it is one of
+    /// those that are held.
+    pub(crate) fn grow(&mut self, most: usize, pause: &dyn Fn() -> bool) -> Result<bool, String> {
         let Some(growing) = &mut self.growing else {
             return Ok(false);
         };
         let held = &mut growing.held;
         let rest = &growing.target[held.tokens.len().min(growing.target.len())..];
-        let chunk = &rest[..rest.len().min(most)];
+        if growing.chunk == 0 {
+            growing.chunk = rest.len().min(most);
+            (growing.chunk_spent, growing.paused) = (Duration::ZERO, Paused::default());
+        }
+        let chunk = &rest[..growing.chunk];
         if !chunk.is_empty() {
             let began = Instant::now();
+            let (paused, mut logits) = (&mut growing.paused, Logits::default());
             let read = self
                 .model
-                .forward_unless(&mut held.cache, chunk, 0, &mut Logits::default(), stop);
-            if !read? {
+                .forward_on(&mut held.cache, chunk, 0, &mut logits, paused, pause)?;
+            growing.spent += began.elapsed();
+            growing.chunk_spent += began.elapsed();
+            if !read {
                 return Ok(false);
             }
             held.tokens.extend_from_slice(chunk);
-            self.rate.learn(chunk.len(), began.elapsed());
-            growing.spent += began.elapsed();
+            self.rate.learn(chunk.len(), growing.chunk_spent);
+            growing.chunk = 0;
         }
         let whole = held.tokens.len() >= growing.target.len();
         if whole && let Some(growing) = self.growing.take() {

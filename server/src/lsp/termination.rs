@@ -39,7 +39,8 @@ mod signals {
 
     fn set() -> sigset_t {
         let mut set = MaybeUninit::uninit();
-        // SAFETY: the first call makes a set of what it points to, and the others are given a set and signals that exist.
+        // SAFETY: the first call makes an empty set of the local value that it points to, so that the others are given a set,
+        // and it is initialized in the end. The signals are constants of this system, for which no call fails.
         unsafe {
             libc::sigemptyset(set.as_mut_ptr());
             for signal in [SIGHUP, SIGINT, SIGTERM] {
@@ -50,7 +51,8 @@ mod signals {
     }
 
     fn mask(how: c_int) {
-        // SAFETY: the set is one, and no earlier mask is asked for. It fails for a wrong `how` only.
+        // SAFETY: the pointer is to what `set` has made, which lives until the end of the statement, and no earlier mask is
+        // asked for. It fails for a wrong `how` only.
         unsafe { libc::pthread_sigmask(how, &set(), ptr::null_mut()) };
     }
 
@@ -67,7 +69,8 @@ mod signals {
     /// Waits for one of them, in a thread that holds them back; the next one ends the process.
     pub(super) fn wait() -> bool {
         let mut signal: c_int = 0;
-        // SAFETY: both point to what they should for as long as the call lasts.
+        // SAFETY: one pointer is to what `set` has made, which lives until the end of the statement, the other to a local
+        // number.
         let came = unsafe { libc::sigwait(&set(), &raw mut signal) } == 0;
         let_through();
         came

@@ -158,7 +158,12 @@ pub(crate) fn at_home(path: &str) -> PathBuf {
 /// Where the sequences of a model are kept from one run to the next; `None` where there is no cache folder.
 pub(crate) fn kept_sequences(source: &ModelSource) -> Option<PathBuf> {
     let name = match source {
-        ModelSource::Path(path) => path.file_name()?.to_string_lossy().into_owned(),
+        // Files of one name in two folders are two models.
+        ModelSource::Path(path) => {
+            let place = std::path::absolute(path).ok()?;
+            let place = crc32fast::hash(place.as_os_str().as_encoded_bytes());
+            format!("{}-{place:08x}", path.file_name()?.to_string_lossy())
+        }
         ModelSource::Embedded(_) => starter::NAME.to_owned(),
     };
     Some(cache_folder().ok()?.join("sequences").join(name))

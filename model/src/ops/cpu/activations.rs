@@ -3,7 +3,7 @@
 use super::blocks::Scaling;
 use super::math::ROUND;
 use super::vectorized::Vectorized;
-use super::{Cpu, SharedOut};
+use super::{Cpu, Isa, SharedOut};
 
 /// The rows of one matrix product. `x = scale * q` within a group of 32 or 256.
 #[derive(Default)]
@@ -25,16 +25,44 @@ pub(super) struct Activations {
     pub(super) group: usize,
 }
 
+/// By how much a form raises signed bytes of weights to multiply them as unsigned ones.
+fn signed_bytes_are_raised_by(isa: Isa) -> i32 {
+    match isa.set() {
+        #[cfg(target_arch = "x86_64")]
+        super::InstructionSet::AvxVnni | super::InstructionSet::Avx512Vnni => 128,
+        _ => 0,
+    }
+}
+
 impl Activations {
+    /// Whether there are so many rows, quantized for a format that is scaled in this way. The kernels rely on it and check no
+    /// access.
+    pub(super) fn hold(&self, rows: usize, scaling: Scaling) -> bool {
+        let run = scaling.run();
+        let starts = if run == self.group {
+            self.start.len()
+        } else {
+            usize::MAX
+        };
+        let Some(numbers) = rows.checked_mul(self.cols) else {
+            return false;
+        };
+        (self.group, self.run) == (scaling.block(), run)
+            && self.cols.is_multiple_of(self.group)
+            && numbers <= self.q.len()
+            && numbers / self.group <= self.scale.len().min(starts)
+            && numbers / run <= self.sum.len()
+    }
+
     /// Quantizes rows of `cols` numbers, a multiple of the format's block, in the place of what was there. A group with a
     /// number that is not finite gets a scale that is not finite, so that the fault shows in the result.
     pub(super) fn fill(&mut self, cpu: &Cpu, scaling: Scaling, x: &[f32], cols: usize) {
-        let group = scaling.block();
-        let (run, above) = match scaling {
-            Scaling::Super { run, .. } => (run, None),
-            Scaling::Offset(offset) => (32, Some(offset)),
-            Scaling::Added => (32, Some(0)),
-            Scaling::Signed => (32, Some(cpu.isa.raises_signed_bytes())),
+        let (group, run) = (scaling.block(), scaling.run());
+        let above = match scaling {
+            Scaling::Super { .. } => None,
+            Scaling::Offset(offset) => Some(offset),
+            Scaling::Added => Some(0),
+            Scaling::Signed => Some(signed_bytes_are_raised_by(cpu.isa)),
         };
         let groups = x.len() / group;
         (self.cols, self.run, self.group) = (cols, run, group);
@@ -48,7 +76,8 @@ impl Activations {
         );
         cpu.split(groups, 8192 / group, |part| {
             for at in part {
-                // SAFETY: each group belongs to one part, and with it its bytes, its scale and its sums.
+                // SAFETY: `Cpu::split` gives each group to one part, once, and with it its bytes, its scale and its sums; `slice`
+                // checks the bounds.
                 let (q, scale, sum) = unsafe {
                     (
                         put_q.slice(at * group, group),

@@ -66,7 +66,7 @@ impl Add<'_> {
         self.cpu.split(rows, 1 + 8192 / width.max(1), |rows| {
             for row in rows {
                 self.cpu.isa.run(Row {
-                    // SAFETY: each row belongs to one part.
+                    // SAFETY: `Cpu::split` gives each row to one part, once, and the borrow ends with the loop's turn.
                     x: unsafe { put.slice(row * width, width) },
                     h: &h[row * width..][..width],
                     weight,

@@ -39,7 +39,7 @@ impl InplaceOp1 for Angles<'_> {
         let put = SharedOut::new(contiguous_mut(out, layout)?);
         cpu.split(positions.len(), 4, |rows| {
             for row in rows {
-                // SAFETY: each row belongs to one part.
+                // SAFETY: `Cpu::split` gives each row to one part, once, and the borrow ends with the loop's turn.
                 let (cos, sin) = unsafe { put.slice(row * 2 * half, 2 * half) }.split_at_mut(half);
                 for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(frequencies) {
                     let angle = positions[row] as f64 * frequency;

@@ -11,7 +11,8 @@ use std::ops::Range;
 use candle_core::{CpuStorage, InplaceOp3, Layout, Result, Tensor};
 use half::f16;
 
-use super::{Cpu, Isa, SharedOut, contiguous_mut};
+use super::{Cpu, InstructionSet, Isa, SharedOut, contiguous_mut};
+use crate::ops::params::Attention;
 use blocks::{Cached, Element, Scratch};
 
 #[cfg(target_arch = "x86_64")]
@@ -20,21 +21,6 @@ mod blocks;
 mod plain;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod wide;
-
-/// What is particular to one attention layer and one call.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Attention {
-    /// The rows of queries that belong to the sequence.
-    pub(crate) rows: Range<usize>,
-    /// The position of the first of them; row `i` after it sees the positions up to `start + i`.
-    pub(crate) start: usize,
-    /// How many positions a row sees, itself included; all of them where `None`.
-    pub(crate) window: Option<usize>,
-    /// What scores are multiplied by.
-    pub(crate) scale: f32,
-    /// Scores `s` become `cap * tanh(s / cap)`.
-    pub(crate) softcap: Option<f32>,
-}
 
 /// Puts attention in the place of the queries that `params` says, of `q` [n, heads * width] in `f32`. Keys and values are
 /// [capacity, kv_heads, width] in `f16` or `f32`, and their first positions are filled, those of the queries included.
@@ -122,7 +108,8 @@ impl AttentionOp<'_> {
             SCRATCH.with_borrow_mut(|scratch| {
                 scratch.queries.begin(width);
                 for query in task.clone() {
-                    // SAFETY: each query belongs to one task, and the borrow ends with this statement.
+                    // SAFETY: `Pool::run` runs each task once, `place` has another place for each query of each task, and the
+                    // borrow is not used after the next statement.
                     let q = unsafe { put.slice(place(query), width) };
                     scratch.queries.push(q, self.params.scale, self.sees(query / group));
                 }
@@ -134,10 +121,9 @@ impl AttentionOp<'_> {
                 };
                 attend(self.cpu.isa, &self.params, cached, scratch);
                 for query in task {
-                    // SAFETY: as above.
-                    scratch
-                        .queries
-                        .give(query - first, unsafe { put.slice(place(query), width) });
+                    // SAFETY: no other task has this query's place, and the earlier borrow of it has ended.
+                    let out = unsafe { put.slice(place(query), width) };
+                    scratch.queries.give(query - first, out);
                 }
             });
         });
@@ -152,13 +138,13 @@ impl AttentionOp<'_> {
 
 /// Attention of the queries in `scratch`.
 fn attend<E: Element>(isa: Isa, params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
-    match isa {
-        Isa::Portable => blocks::attend::<E, plain::Plain, plain::Plain>(params, cached, scratch),
+    match isa.set() {
+        InstructionSet::Portable => blocks::attend(plain::Plain, plain::Plain, params, cached, scratch),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: these forms exist only where the processor has AVX-512 and what is beside it.
-        Isa::Avx512 | Isa::Avx512Vnni => unsafe { avx512::attend(params, cached, scratch) },
+        // SAFETY: `Isa::available` gives these only where the processor says that it has AVX-512, AVX2, FMA and F16C.
+        InstructionSet::Avx512 | InstructionSet::Avx512Vnni => unsafe { avx512::attend(params, cached, scratch) },
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-        // SAFETY: every other form exists only where the processor has its instructions.
+        // SAFETY: `Isa::available` gives all others only where the processor says that it has the instruction set of `simd`.
         _ => unsafe { wide::attend(params, cached, scratch) },
     }
 }

@@ -36,6 +36,14 @@ impl Scaling {
         })
     }
 
+    /// Weights in a run, over which activations are summed.
+    pub(super) fn run(self) -> usize {
+        match self {
+            Self::Super { run, .. } => run,
+            _ => 32,
+        }
+    }
+
     /// Weights in a block, over which activations share a scale too.
     pub(super) fn block(self) -> usize {
         match self {

@@ -36,7 +36,7 @@ impl InplaceOp1 for Embed<'_> {
         let put = SharedOut::new(contiguous_mut(out, layout)?);
         cpu.split(ids.len(), 4, |rows| {
             for row in rows {
-                // SAFETY: each row belongs to one part.
+                // SAFETY: `Cpu::split` gives each row to one part, once, and the borrow ends with the loop's turn.
                 let out = unsafe { put.slice(row * width, width) };
                 dequantize_row(table, ids[row] as usize, out);
                 out.iter_mut().for_each(|x| *x *= scale);

@@ -29,7 +29,7 @@ impl InplaceOp2 for GeluMul<'_> {
         let put = SharedOut::new(gate);
         self.cpu.split(total, 2048, |part| {
             self.cpu.isa.run(Part {
-                // SAFETY: parts do not overlap.
+                // SAFETY: `Cpu::split` gives each number to one part, once.
                 gate: unsafe { put.slice(part.start, part.len()) },
                 up: &up[part],
             });

@@ -1,7 +1,7 @@
 //! The product of activations with a stored weight matrix, as a candle operation.
 //!
-//! Threads take panels of weight rows, two at a time. A panel is unpacked once and then meets every activation row, so
-//! that weights are read once whatever the number of rows. For a few activation rows it is not unpacked at all.
+//! Threads take weight rows, 16 at a time. These are packed once and then meet every activation row, so that weights are
+//! read once whatever the number of rows. For a few activation rows they are taken eight at a time and not packed at all.
 
 use std::cell::RefCell;
 
@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor};
 
 use super::activations::Activations;
 use super::blocks::{self, Scaling};
-use super::panel::{self, Panel, Stored};
+use super::packed::{self, PackedRows, Stored};
 use super::{Cpu, SharedOut, contiguous, contiguous_mut, dot};
 use crate::ops::Matrix;
 
@@ -62,12 +62,12 @@ thread_local! {
 /// A thread's working memory. Kept between calls, so that steady-state decoding does not allocate it anew.
 #[derive(Default)]
 struct Scratch {
-    panels: [Panel; 2],
-    /// For each panel, a vector of sums for each activation row.
-    sums: Vec<[f32; panel::ROWS]>,
-    /// The stored bytes of a last panel that is not full.
+    packed: [PackedRows; 2],
+    /// For each eight weight rows, a vector of sums for each activation row.
+    sums: Vec<[f32; packed::ROWS]>,
+    /// The stored bytes of the last weight rows, where they are fewer than are taken at a time.
     tail: Vec<u8>,
-    /// Unpacked rows of a float format.
+    /// Rows of a float format as `f32` numbers.
     floats: Vec<f32>,
 }
 
@@ -79,12 +79,12 @@ impl MatMul<'_> {
     fn quantized(&self, scaling: Scaling, x: &Activations, n: usize, out: &mut [f32]) {
         let (w, isa) = (self.w, self.cpu.isa);
         let put = SharedOut::new(out);
-        let few = dot::has_few(isa, w.format(), n);
-        let size = if few { panel::ROWS } else { 2 * panel::ROWS };
-        self.in_panels(size, |start, rows, scratch| {
-            let Scratch { panels, sums, tail, .. } = scratch;
+        let gemv = dot::has_gemv(isa, w.format(), n);
+        let size = if gemv { packed::ROWS } else { 2 * packed::ROWS };
+        self.in_row_groups(size, |start, rows, scratch| {
+            let Scratch { packed, sums, tail, .. } = scratch;
             sums.clear();
-            sums.resize(size / panel::ROWS * n, [0.0; panel::ROWS]);
+            sums.resize(size / packed::ROWS * n, [0.0; packed::ROWS]);
             let (mut bytes, stride) = w.rows_from(start);
             if rows < size {
                 // Past the matrix's end there are zeros, whose sums are not stored.
@@ -99,16 +99,16 @@ impl MatMul<'_> {
                 blocks: w.cols() / scaling.block(),
                 ahead: size * stride,
             };
-            if few {
-                dot::few(isa, w.format(), whole, &mut panels[0], x, sums);
+            if gemv {
+                dot::gemv(isa, w.format(), whole, &mut packed[0], x, sums);
             } else {
-                self.in_chunks(scaling, whole, panels, x, sums);
+                self.in_chunks(scaling, whole, packed, x, sums);
             }
             for row in 0..n {
-                // SAFETY: each weight row belongs to one task, so that no other thread touches these columns; the borrow
-                // ends with the loop's turn.
+                // SAFETY: `in_row_groups` gives each weight row to one part, once, so that no other thread borrows these
+                // columns; this borrow ends with the loop's turn. `slice` checks the bounds.
                 let out = unsafe { put.slice(row * w.rows() + start, rows) };
-                for (out, sums) in out.chunks_mut(panel::ROWS).zip(scratch.sums[row..].iter().step_by(n)) {
+                for (out, sums) in out.chunks_mut(packed::ROWS).zip(scratch.sums[row..].iter().step_by(n)) {
                     match out.as_mut_array() {
                         Some(out) => *out = *sums,
                         None => out.copy_from_slice(&sums[..out.len()]),
@@ -118,19 +118,19 @@ impl MatMul<'_> {
         });
     }
 
-    /// Unpacks the rows of two panels some columns at a time, and adds their products to the sums of each.
+    /// Packs 16 rows some columns at a time, and adds their products to the sums of each eight.
     fn in_chunks(
         &self,
         scaling: Scaling,
         whole: Stored<'_>,
-        panels: &mut [Panel; 2],
+        packed: &mut [PackedRows; 2],
         x: &Activations,
-        sums: &mut [[f32; panel::ROWS]],
+        sums: &mut [[f32; packed::ROWS]],
     ) {
         let (isa, format) = (self.cpu.isa, self.w.format());
         let (first, second) = sums.split_at_mut(sums.len() / 2);
-        for column in (0..x.cols).step_by(panel::CHUNK) {
-            let cols = panel::CHUNK.min(x.cols - column);
+        for column in (0..x.cols).step_by(packed::CHUNK) {
+            let cols = packed::CHUNK.min(x.cols - column);
             let begin = column / scaling.block() * format.block_bytes();
             let blocks = cols / scaling.block();
             // Next come these rows' next columns, or the rows after them.
@@ -140,23 +140,23 @@ impl MatMul<'_> {
             } else {
                 blocks * format.block_bytes()
             };
-            for (at, panel) in panels.iter_mut().enumerate() {
+            for (at, packed) in packed.iter_mut().enumerate() {
                 let stored = Stored {
-                    bytes: &whole.bytes[at * panel::ROWS * whole.stride + begin..],
+                    bytes: &whole.bytes[at * packed::ROWS * whole.stride + begin..],
                     blocks,
                     ahead,
                     ..whole
                 };
-                panel.unpack(isa, format, scaling, stored);
+                packed.pack(isa, format, scaling, stored);
             }
             let operands = dot::Operands {
                 format,
-                panels: panels.each_ref(),
+                packed: packed.each_ref(),
                 x,
                 column,
                 cols,
             };
-            dot::accumulate(isa, &operands, [first, second]);
+            dot::gemm(isa, &operands, [first, second]);
         }
     }
 
@@ -164,25 +164,25 @@ impl MatMul<'_> {
         const ROWS: usize = 4;
         let (w, cols) = (self.w, self.w.cols());
         let put = SharedOut::new(out);
-        self.in_panels(ROWS, |start, rows, scratch| {
+        self.in_row_groups(ROWS, |start, rows, scratch| {
             scratch.floats.resize(ROWS * cols, 0.0);
             for (row, out) in scratch.floats.chunks_exact_mut(cols).enumerate() {
                 blocks::dequantize(w.format(), w.row(start + row.min(rows - 1)), out);
             }
             for (row, x) in x.chunks_exact(cols).enumerate() {
                 let products = dot::floats(self.cpu.isa, &scratch.floats, x);
-                // SAFETY: as above.
+                // SAFETY: `in_row_groups` gives each weight row to one part, once, and this borrow ends with the statement.
                 unsafe { put.slice(row * w.rows() + start, rows) }.copy_from_slice(&products[..rows]);
             }
         });
     }
 
-    /// Calls `work(first row, number of rows, scratch)` for every panel of `size` weight rows, in parallel.
-    fn in_panels(&self, size: usize, work: impl Fn(usize, usize, &mut Scratch) + Sync) {
+    /// Calls `work(first row, number of rows, scratch)` for every `size` weight rows, in parallel.
+    fn in_row_groups(&self, size: usize, work: impl Fn(usize, usize, &mut Scratch) + Sync) {
         let total = self.w.rows();
-        self.cpu.split(total.div_ceil(size), 1, |panels| {
+        self.cpu.split(total.div_ceil(size), 1, |groups| {
             SCRATCH.with_borrow_mut(|scratch| {
-                for start in panels.map(|panel| panel * size) {
+                for start in groups.map(|group| group * size) {
                     work(start, size.min(total - start), scratch);
                 }
             });

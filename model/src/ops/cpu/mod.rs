@@ -16,7 +16,7 @@ mod gelu;
 mod math;
 mod matmul;
 mod norm;
-mod panel;
+mod packed;
 mod reduce;
 mod rope;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -32,7 +32,7 @@ use candle_core::{CpuStorage, Layout, Result};
 
 pub(crate) use add::add;
 pub(crate) use angles::angles;
-pub(crate) use attention::{Attention, attention};
+pub(crate) use attention::attention;
 pub(crate) use embed::embed;
 pub(crate) use gelu::gelu_mul;
 pub(crate) use matmul::{dequantize_row, matmul};
@@ -42,6 +42,8 @@ pub(crate) use rope::rope;
 pub(crate) use softcap::softcap;
 pub(crate) use store::store;
 use threads::Pool;
+
+use crate::ops::isa::{InstructionSet, Isa};
 
 /// What kernels run on: an instruction set and threads.
 pub(crate) struct Cpu {
@@ -59,107 +61,12 @@ impl Cpu {
         })
     }
 
-    /// Calls `work(range)` for parts of `0..total` of at least `least` elements, in parallel.
+    /// Calls `work(range)` for parts of `0..total` of at least `least` elements, in parallel. Each element is in one part.
     fn split(&self, total: usize, least: usize, work: impl Fn(std::ops::Range<usize>) + Sync) {
         // More parts than threads, so that one that is held up does not hold up all.
         let parts = (total / least.max(1)).clamp(1, 4 * self.pool.threads());
         self.pool
             .run(parts, |part| work(part * total / parts..(part + 1) * total / parts));
-    }
-}
-
-/// An instruction set that the kernels have a form for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Isa {
-    /// Plain Rust, for any processor.
-    Portable,
-    /// AVX2 with FMA and F16C. Exists only where the processor has all three: make it through [`Isa::detect`] or
-    /// [`Isa::available`].
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// AVX2 with FMA and F16C, and with vectors of 64 bytes for prompts: AVX-512 with BW and VL.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    /// AVX2 with AVX-VNNI: bytes are multiplied and summed by fours.
-    #[cfg(target_arch = "x86_64")]
-    AvxVnni,
-    /// AVX-512 with its form of that instruction (AVX512_VNNI).
-    #[cfg(target_arch = "x86_64")]
-    Avx512Vnni,
-    /// NEON.
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-    /// NEON with the dot product extension. Exists only where the processor has that: make it as above.
-    #[cfg(target_arch = "aarch64")]
-    NeonDot,
-}
-
-impl Isa {
-    /// The best of this machine.
-    pub(crate) fn detect() -> Self {
-        *Self::available().last().expect("the portable form is always there")
-    }
-
-    /// By how much the form raises signed bytes of weights to multiply them as unsigned ones.
-    fn raises_signed_bytes(self) -> i32 {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni | Self::Avx512Vnni => 128,
-            _ => 0,
-        }
-    }
-
-    /// For people.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Portable => "plain code",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "AVX2, FMA and F16C",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => "AVX-512",
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => "AVX2 with AVX-VNNI",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => "AVX-512 with VNNI",
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => "NEON",
-            #[cfg(target_arch = "aarch64")]
-            Self::NeonDot => "NEON with dot products",
-        }
-    }
-
-    /// Every form that runs on this machine, the best last.
-    pub(crate) fn available() -> &'static [Self] {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
-            let avx512 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512vl");
-            let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
-            return match (avx512, is_x86_feature_detected!("avxvnni"), vnni) {
-                (false, false, _) => &[Self::Portable, Self::Avx2],
-                (false, true, _) => &[Self::Portable, Self::Avx2, Self::AvxVnni],
-                (true, false, false) => &[Self::Portable, Self::Avx2, Self::Avx512],
-                (true, true, false) => &[Self::Portable, Self::Avx2, Self::Avx512, Self::AvxVnni],
-                (true, false, true) => &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni],
-                (true, true, true) => &[
-                    Self::Portable,
-                    Self::Avx2,
-                    Self::Avx512,
-                    Self::AvxVnni,
-                    Self::Avx512Vnni,
-                ],
-            };
-        }
-        // The vectors' lanes are taken to lie in memory from the lowest byte on.
-        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-        return if std::arch::is_aarch64_feature_detected!("dotprod") {
-            &[Self::Portable, Self::Neon, Self::NeonDot]
-        } else {
-            &[Self::Portable, Self::Neon]
-        };
-        #[cfg(not(all(target_arch = "aarch64", target_endian = "little")))]
-        &[Self::Portable]
     }
 }
 
@@ -189,8 +96,8 @@ struct SharedOut<'a, T> {
     whole: std::marker::PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: `set` requires that no two threads touch one element, so sharing the pointer adds no race; `T: Send` lets the
-// elements be written from other threads.
+// SAFETY: elements are reached only through `slice`, whose callers owe that no two borrows of one element exist at a time,
+// so that sharing the pointer adds no race; `T: Send` lets the elements be written from other threads.
 unsafe impl<T: Send> Sync for SharedOut<'_, T> {}
 
 impl<'a, T> SharedOut<'a, T> {
@@ -211,8 +118,13 @@ impl<'a, T> SharedOut<'a, T> {
         reason = "disjointness is the caller's promise, that is what the type is for"
     )]
     unsafe fn slice(&self, at: usize, len: usize) -> &mut [T] {
-        assert!(at + len <= self.len, "elements {at}..{} of {}", at + len, self.len);
-        // SAFETY: in bounds by the assertion, from a live exclusive borrow of the whole, disjoint by the contract.
+        assert!(
+            at <= self.len && len <= self.len - at,
+            "{len} elements from {at} on, of {}",
+            self.len
+        );
+        // SAFETY: the assertion above says that the elements lie within the whole, whose exclusive borrow lasts as long as
+        // this value; that nobody else borrows them is the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
     }
 }

@@ -51,7 +51,7 @@ impl InplaceOp3 for RmsNorm<'_> {
                     x: &x[row * width..][..width],
                     weight,
                     epsilon: self.epsilon,
-                    // SAFETY: each row belongs to one part.
+                    // SAFETY: `Cpu::split` gives each row to one part, once, and the borrow ends with the loop's turn.
                     out: unsafe { put.slice(row * width, width) },
                 });
             }

@@ -84,7 +84,8 @@ impl Rope<'_> {
         self.cpu.split(n * heads, 1 + 8192 / width, |part| {
             for head in part {
                 self.cpu.isa.run(Head {
-                    // SAFETY: each head of a row belongs to one part.
+                    // SAFETY: `Cpu::split` gives each head of a row to one part, once, and the borrow ends with the loop's
+                    // turn.
                     x: unsafe { put.slice(head * width, width) },
                     angles: &angles[head / heads * width..][..width],
                     weight,

@@ -6,7 +6,8 @@
 //!
 //! # Safety
 //! All functions need the instruction set: AVX2, FMA and F16C on x86-64, nothing on aarch64, where NEON is always there.
-//! Those that take pointers read or write what they say at them, at any alignment.
+//! Those that take pointers read or write what they say at them, at any alignment. Kernels that call them have the
+//! instruction set by the [`Isa`](super::Isa) through which they were entered, and each says why its pointers are good.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

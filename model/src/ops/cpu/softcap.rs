@@ -26,7 +26,7 @@ impl InplaceOp1 for Softcap<'_> {
         let total = x.len();
         let put = SharedOut::new(x);
         self.cpu.split(total, 2048, |part| {
-            // SAFETY: parts do not overlap.
+            // SAFETY: `Cpu::split` gives each number to one part, once.
             let x = unsafe { put.slice(part.start, part.len()) };
             self.cpu.isa.run(Part { x, cap: self.cap });
         });

@@ -4,9 +4,9 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::threads::Pool;
-use super::{Attention, Cpu, Isa};
+use super::{Cpu, Isa};
 use crate::container::{Bytes, Format};
-use crate::ops::{Matrix, Norm};
+use crate::ops::{Attention, Matrix, Norm};
 
 mod small;
 
@@ -85,7 +85,7 @@ fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix
 fn columns(format: Format) -> [usize; 2] {
     match format.block_len() {
         1 => [5, 100],
-        // Some blocks, and more than one chunk of a panel.
+        // Some blocks, and more columns than are packed at a time.
         len => [3 * len, 1024 + len],
     }
 }
@@ -233,7 +233,7 @@ fn quantized_products_are_the_same_bits_in_every_form() {
             for n in (1..=9).chain([21]) {
                 let x = tensor(&noise(9, n * cols), &[n, cols]);
                 let product = |isa: &Isa| matmul(&on(*isa, 2), &x, &matrix).unwrap().to_vec2::<f32>().unwrap();
-                let expected = product(&Isa::Portable);
+                let expected = product(&Isa::PORTABLE);
                 for isa in Isa::available() {
                     assert_eq!(product(isa), expected, "{format:?} {cols} {isa:?}, {n} rows");
                 }
@@ -258,7 +258,7 @@ fn vector_forms_give_the_same_bits_on_every_processor() {
     };
     let (matrix, _) = weights(Format::F32, 6, 100, &noise(4, 600));
     let x = tensor(&noise(5, 300), &[3, 100]);
-    for isa in Isa::available().iter().filter(|isa| **isa != Isa::Portable) {
+    for isa in Isa::available().iter().filter(|isa| **isa != Isa::PORTABLE) {
         let cpu = on(*isa, 2);
         let attended = |dtype| {
             let [keys, values] = [2, 3].map(|seed| cache(seed).to_dtype(dtype).unwrap());
@@ -319,7 +319,7 @@ fn what_is_not_finite_shows() {
 #[test]
 fn a_product_of_the_wrong_width_is_refused() {
     let (matrix, _) = weights(Format::F32, 4, 8, &noise(1, 32));
-    let error = matmul(&on(Isa::Portable, 1), &tensor(&noise(1, 9), &[1, 9]), &matrix)
+    let error = matmul(&on(Isa::PORTABLE, 1), &tensor(&noise(1, 9), &[1, 9]), &matrix)
         .unwrap_err()
         .to_string();
     assert!(error.contains("a matrix of 8 columns"), "{error}");

@@ -101,7 +101,8 @@ impl Pool {
         // SAFETY: only the lifetime changes. `Closing` below waits for every worker before this function ends in
         // whatever way, so that the reference is not used after `task` is gone.
         let step: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(step) };
-        // SAFETY: this thread has the turn, and the last step was closed and left by all.
+        // SAFETY: this thread holds the lock `turn`, and whoever had it before waited until the last step was closed and left
+        // by all (`Closing`).
         unsafe { *shared.step.get() = Some(step) };
         shared.tasks.store(tasks, Ordering::Relaxed);
         shared.next.store(0, Ordering::Relaxed);
@@ -183,9 +184,10 @@ impl Shared {
                     .is_ok()
                 {
                     seen = state / NUMBER;
-                    // SAFETY: this worker is in the step, so that the function lives until it has left.
+                    // SAFETY: this worker has joined an open step by the exchange above, and `step` is not written until
+                    // all have left.
                     let step = unsafe { (*self.step.get()).expect("an open step has a function") };
-                    // SAFETY: as above.
+                    // SAFETY: the thread that runs the step keeps the function until all have left (`Closing`).
                     let step = unsafe { &*step };
                     if catch_unwind(AssertUnwindSafe(|| self.take_tasks(step))).is_err() {
                         self.panicked.store(true, Ordering::Relaxed);

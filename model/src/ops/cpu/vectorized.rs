@@ -1,6 +1,6 @@
 //! Plain loops, compiled for the instruction set that they run on.
 
-use super::Isa;
+use super::{InstructionSet, Isa};
 
 /// A loop that the compiler vectorizes.
 pub(super) trait Vectorized {
@@ -13,10 +13,10 @@ pub(super) trait Vectorized {
 impl Isa {
     /// Runs a loop with vectors as wide as there are.
     pub(super) fn run<W: Vectorized>(self, work: W) -> W::Output {
-        match self {
-            Self::Portable => work.run(),
+        match self.set() {
+            InstructionSet::Portable => work.run(),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: every other form exists only where the processor has AVX2 and FMA.
+            // SAFETY: `Isa::available` gives all others only where the processor says that it has AVX2 and FMA.
             _ => unsafe { avx2(work) },
             // The compiler vectorizes it for what the whole program is compiled for, which on aarch64 is NEON.
             #[cfg(not(target_arch = "x86_64"))]

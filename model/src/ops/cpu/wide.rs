@@ -3,6 +3,13 @@
 //!
 //! On x86-64 every function that is not inlined enables the features of `simd` itself. No closures in these modules: one
 //! that the compiler does not inline would be compiled without them.
+//!
+//! # Safety
+//! The kernels check no access. They are entered only from `dot` and `packed`, where what they rely on is asserted: stored
+//! rows hold their blocks (`Stored::is_whole`), packed columns are within their room (`Operands::fit`), activations have as
+//! many rows and columns (`Activations::hold`). That the processor has the instruction set is proved by the
+//! [`Isa`](super::Isa) that chooses a kernel. A function that is called with a part of all that has the caller's promise
+//! that it is one.
 
 /// Calls `plain::<P, N, DEPTH, ADDED>` or `superblocks::<P, N, RUN, V, DEPTH, OFFSET>` as a format wants it. `DEPTH` says how
 /// many products of two fit 16 bits: 8 of 4-bit weights, 4 of 5-bit, 2 of 6-bit; runs of 16 have but 4. 0 stands for
@@ -20,31 +27,31 @@ macro_rules! by_format {
             Format::Q4_K => superblocks::<$p, $n, 32, 8, 8, false> $arguments,
             Format::Q5_K => superblocks::<$p, $n, 32, 8, 4, false> $arguments,
             Format::Q6_K => superblocks::<$p, $n, 16, 4, 2, true> $arguments,
-            Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not unpacked to panels"),
+            Format::F32 | Format::F16 | Format::BF16 => unreachable!("float formats are not packed"),
         }
     };
 }
 
-mod few;
 mod floats;
+mod gemm;
 #[cfg(target_arch = "x86_64")]
-pub(super) mod pair;
+pub(super) mod gemm_avx512;
+mod gemv;
+mod pack;
 mod products;
-mod tile;
 mod transpose;
-mod unpack;
 
-pub(super) use few::few;
-#[cfg(target_arch = "x86_64")]
-pub(super) use few::few_in_32_registers;
 pub(super) use floats::floats;
+pub(super) use gemm::gemm;
+pub(super) use gemv::gemv;
+#[cfg(target_arch = "x86_64")]
+pub(super) use gemv::gemv_avx512_vnni;
+pub(super) use pack::pack;
 use products::Products;
 #[cfg(target_arch = "aarch64")]
-pub(super) use products::neon::{Fours, Widened};
+pub(super) use products::neon::{Sdot, Widening};
 #[cfg(target_arch = "x86_64")]
 pub(super) use products::{
-    avx2::Pairs,
-    vnni::{Fours, Vex},
+    avx2::Maddubs,
+    vnni::{Vex, Vnni},
 };
-pub(super) use tile::accumulate;
-pub(super) use unpack::unpack;

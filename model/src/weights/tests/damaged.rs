@@ -86,7 +86,7 @@ fn try_files(folder: &Path) {
     let [mut loaded, mut refused] = [0; 2];
     for case in 0..count {
         let mut random = Random::new((first + case) as u64);
-        // SAFETY: it sets a timer, whose signal ends the process.
+        // SAFETY: it only sets a timer, whose signal ends the process.
         unsafe { libc::alarm(MOST_SECONDS) };
         let loads = match random.below(8) {
             0 => try_sequences(&seeds, &mut random),
@@ -97,7 +97,7 @@ fn try_files(folder: &Path) {
         let panics = PANICS.lock().unwrap();
         assert!(panics.is_empty(), "case {case}: {panics:?}");
     }
-    // SAFETY: as above; it takes the timer back.
+    // SAFETY: it only takes the timer back.
     unsafe { libc::alarm(0) };
     // Damage that is always or never noticed would show nothing.
     assert!(

@@ -137,12 +137,14 @@ fn bounded<G: Overlong>() -> Language {
     let raw = original.into_raw();
     let serialize: Option<Serialize> = Some(serialize::<G>);
     let bounded = if version == 14 {
-        // SAFETY: a grammar is a constant of the program, and one of version 14 is laid out like this.
+        // SAFETY: the version has been checked to be 14, whose layout `Grammar` is. The pointer is to a constant of the
+        // program, from which the copy is made.
         let grammar = unsafe { *raw.cast::<Grammar>() };
         let bounded: &'static Grammar = Box::leak(Box::new(Grammar { serialize, ..grammar }));
         std::ptr::from_ref(bounded).cast()
     } else {
-        // SAFETY: as for version 14; one of version 15 is laid out like this.
+        // SAFETY: the version has been checked to be one of `VERSIONS` and not 14, so that it is 15, whose layout `Grammar15`
+        // is. The pointer is to a constant of the program, from which the copy is made.
         let newer = unsafe { *raw.cast::<Grammar15>() };
         let grammar = Grammar {
             serialize,
@@ -151,8 +153,8 @@ fn bounded<G: Overlong>() -> Language {
         let bounded: &'static Grammar15 = Box::leak(Box::new(Grammar15 { grammar, ..newer }));
         std::ptr::from_ref(bounded).cast()
     };
-    // SAFETY: it points to a copy of a grammar that is never freed or changed; what the copy points to is constant too. The
-    // one function that is another does what `parser.h` asks of it.
+    // SAFETY: it points to a copy of a grammar that is leaked above, so that it is never freed or changed; what the copy
+    // points to is constant too. The one function that is another does what `parser.h` asks of it.
     unsafe { Language::from_raw(bounded) }
 }
 
@@ -162,16 +164,18 @@ fn bounded<G: Overlong>() -> Language {
 ///
 /// `scanner` is one that the grammar's own scanner made, and `buffer` has [`ROOM`] bytes.
 unsafe extern "C" fn serialize<G: Overlong>(scanner: *mut c_void, buffer: *mut c_char) -> c_uint {
-    // SAFETY: `bounded` has seen that the grammar is laid out like this.
+    // SAFETY: only `bounded` gives this function away, after it has checked the version, and both layouts begin like this.
     let Some(own) = (unsafe { (*G::grammar().into_raw().cast::<Grammar>()).serialize }) else {
         return 0;
     };
     let mut state = [0_u8; MOST];
-    // SAFETY: it is the function that belongs to this scanner, and writes less than `MOST` bytes.
+    // SAFETY: it is the function that belongs to the caller's scanner, and `MOST` says why it writes fewer bytes than
+    // `state` has.
     let len = unsafe { own(scanner, state.as_mut_ptr().cast()) };
     match state.get(..len as usize) {
         Some(written) if written.len() <= ROOM && G::can_be_read(written) => {
-            // SAFETY: the caller's buffer has room for so much, and is no part of `state`.
+            // SAFETY: `written` has been checked to be no longer than `ROOM`, which the caller's buffer has; that is no part of
+            // `state`, a local value.
             unsafe { std::ptr::copy_nonoverlapping(written.as_ptr(), buffer.cast(), written.len()) };
             len
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use codegemma_model::{LanguageModel, Logits, Tokenizer};
+use codegemma_model::{LanguageModel, Logits, Paused, Tokenizer};
 
 use crate::script::Script;
 
@@ -148,12 +148,13 @@ impl LanguageModel for Scripted {
         held.truncate(len);
     }
 
-    fn forward_unless(
+    fn forward_on(
         &mut self,
         held: &mut Vec<u32>,
         tokens: &[u32],
         wanted: usize,
         logits: &mut Logits,
+        _: &mut Paused,
         _: &dyn Fn() -> bool,
     ) -> Result<bool, String> {
         held.extend_from_slice(tokens);

@@ -20,24 +20,37 @@ const POSITIONS: usize = 8;
 /// Needs AVX-512 beside AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c,avx512f")]
 pub(super) unsafe fn attend<E: Element>(params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
-    blocks::attend::<E, Wide, Wider>(params, cached, scratch);
+    // SAFETY: the instruction set, of which that of `simd` is a part, is the caller's promise.
+    let (wide, avx512) = unsafe { (Wide::new(), Avx512::new()) };
+    blocks::attend(wide, avx512, params, cached, scratch);
 }
 
-/// Used only inside [`attend`], which has the instruction set.
-struct Wider;
+/// Vectors of 16 lanes, and those of eight. A value proves that AVX-512 is there.
+#[derive(Clone, Copy)]
+struct Avx512(Wide);
 
-impl Vector<f32> for Wider {
+impl Avx512 {
+    /// # Safety
+    /// As for [`attend`].
+    #[inline(always)]
+    unsafe fn new() -> Self {
+        // SAFETY: the caller promises AVX2, FMA and F16C, too.
+        Self(unsafe { Wide::new() })
+    }
+}
+
+impl Vector<f32> for Avx512 {
     const TOGETHER: usize = 2;
 
     #[inline(always)]
-    fn widen(from: &[f32], to: &mut [f32; 8]) {
-        <Wide as Vector<f32>>::widen(from, to);
+    fn widen(self, from: &[f32], to: &mut [f32; 8]) {
+        self.0.widen(from, to);
     }
 
     #[inline(always)]
-    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, f32>, scores: &mut [f32]) {
+    fn dots<const G: usize>(self, q: &[f32], at: Range<usize>, block: Block<'_, f32>, scores: &mut [f32]) {
         for position in (at.start / POSITIONS * POSITIONS..at.end).step_by(POSITIONS) {
-            // SAFETY: `attend` has the instruction set.
+            // SAFETY: `self` proves the instruction set.
             let sums = unsafe { products::<G>(q, position, block) };
             for (head, sums) in sums.iter().enumerate() {
                 scores[head * BLOCK + position..][..POSITIONS].copy_from_slice(sums);
@@ -46,14 +59,15 @@ impl Vector<f32> for Wider {
     }
 
     #[inline(always)]
-    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, f32>, sums: &mut [f32]) {
+    fn add_scaled<const G: usize>(self, scores: &[f32], at: Range<usize>, block: Block<'_, f32>, sums: &mut [f32]) {
         blocks::check_sums::<G>(scores, &at, sums);
         if at.is_empty() {
             return;
         }
         let width = sums.len() / G;
         let mut column = 0;
-        // SAFETY: the columns lie within each row of the sums; `attend` has the instruction set.
+        // SAFETY: `check_sums` has asserted that rows are whole columns and that each position has a score; `self` proves the
+        // instruction set.
         unsafe {
             while column + 4 * LANES <= width {
                 add_columns::<G, 4>(scores, at.clone(), block, column, width, sums);
@@ -82,7 +96,8 @@ unsafe fn products<const G: usize>(q: &[f32], position: usize, block: Block<'_, 
             "keys as wide as queries"
         );
     }
-    // SAFETY: loads are of eight numbers of a query and of 16 of two keys.
+    // SAFETY: `q` has `G` rows of `width`, and the assertion above says that two keys are twice as wide and that the width is
+    // whole eights, so that every load lies within a row or two keys. The instruction set is the caller's promise.
     unsafe {
         let mut acc = [[_mm512_setzero_ps(); POSITIONS / 2]; G];
         for column in (0..width).step_by(8) {
@@ -124,7 +139,8 @@ unsafe fn add_columns<const G: usize, const C: usize>(
     width: usize,
     sums: &mut [f32],
 ) {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises that the columns lie within the rows, a score for each position and the instruction set;
+    // `Block::value` checks its own bounds.
     unsafe {
         let mut acc = [[_mm512_setzero_ps(); C]; G];
         for (head, acc) in acc.iter_mut().enumerate() {

@@ -137,9 +137,12 @@ impl Queries {
     }
 }
 
-/// Attention of all queries in `scratch`, by way of `V` from the cache itself, by way of `W` from widened blocks.
+/// Attention of all queries in `scratch`, by way of `from_cache` from the cache itself, by way of `from_widened` from widened
+/// blocks.
 #[inline(always)]
 pub(super) fn attend<E: Element, V: Vector<E>, W: Vector<f32>>(
+    from_cache: V,
+    from_widened: W,
     params: &Attention,
     cached: Cached<'_, E>,
     scratch: &mut Scratch,
@@ -160,8 +163,8 @@ pub(super) fn attend<E: Element, V: Vector<E>, W: Vector<f32>>(
     for begin in (seen.start / BLOCK * BLOCK..seen.end).step_by(BLOCK) {
         if count >= WIDEN || cached.width < width {
             let positions = begin.max(seen.start)..seen.end.min(begin + BLOCK);
-            let block = widened.fill::<E, V, W>(cached, width, begin, positions);
-            queries.meet_all::<f32, W>(params, begin, block);
+            let block = widened.fill::<E, V, W>(from_cache, cached, width, begin, positions);
+            queries.meet_all(from_widened, params, begin, block);
         } else {
             let block = Block {
                 keys: &cached.keys[begin * cached.stride..],
@@ -172,16 +175,17 @@ pub(super) fn attend<E: Element, V: Vector<E>, W: Vector<f32>>(
                 width,
                 step: 8,
             };
-            queries.meet_all::<E, V>(params, begin, block);
+            queries.meet_all(from_cache, params, begin, block);
         }
     }
 }
 
 impl Widened {
-    /// The block that begins at a position, of which some positions are needed.
+    /// The block that begins at a position, of which some positions are needed, as `W` reads it.
     #[inline(always)]
     fn fill<E: Element, V: Vector<E>, W: Vector<f32>>(
         &mut self,
+        from_cache: V,
         cached: Cached<'_, E>,
         width: usize,
         begin: usize,
@@ -200,9 +204,9 @@ impl Widened {
             for eight in 0..width / 8 {
                 let columns = (8 * eight).min(cached.width)..(8 * eight + 8).min(cached.width);
                 let place = (group * width / 8 + eight) * W::TOGETHER + within;
-                V::widen(&key[columns.clone()], &mut keys[place]);
+                from_cache.widen(&key[columns.clone()], &mut keys[place]);
                 let place = (eight / EIGHTS * BLOCK + to) * EIGHTS + eight % EIGHTS;
-                V::widen(&value[columns], &mut values[place]);
+                from_cache.widen(&value[columns], &mut values[place]);
             }
         }
         Block {
@@ -220,13 +224,13 @@ impl Widened {
 impl Queries {
     /// All queries meet a block.
     #[inline(always)]
-    fn meet_all<E: Element, V: Vector<E>>(&mut self, params: &Attention, begin: usize, block: Block<'_, E>) {
+    fn meet_all<E: Element, V: Vector<E>>(&mut self, vector: V, params: &Attention, begin: usize, block: Block<'_, E>) {
         let mut query = 0;
         while query < self.sees.len() {
             query += match self.sees.len() - query {
-                TILE.. => self.meet::<E, V, TILE>(params, query, begin, block),
-                2.. => self.meet::<E, V, 2>(params, query, begin, block),
-                _ => self.meet::<E, V, 1>(params, query, begin, block),
+                TILE.. => self.meet::<E, V, TILE>(vector, params, query, begin, block),
+                2.. => self.meet::<E, V, 2>(vector, params, query, begin, block),
+                _ => self.meet::<E, V, 1>(vector, params, query, begin, block),
             };
         }
     }
@@ -235,6 +239,7 @@ impl Queries {
     #[inline(always)]
     fn meet<E: Element, V: Vector<E>, const G: usize>(
         &mut self,
+        vector: V,
         params: &Attention,
         query: usize,
         begin: usize,
@@ -253,7 +258,7 @@ impl Queries {
         }
         let Self { width, q, scores, .. } = self;
         let rows = query * *width..(query + G) * *width;
-        V::dots::<G>(&q[rows.clone()], first..end, block, scores);
+        vector.dots::<G>(&q[rows.clone()], first..end, block, scores);
         let sums = &mut self.sums[rows];
         let parts = scores.chunks_exact_mut(BLOCK).zip(sums.chunks_exact_mut(*width));
         for (at, (scores, sums)) in parts.take(G).enumerate() {
@@ -264,13 +269,13 @@ impl Queries {
         let (before, after) = if all { (common.start, common.end) } else { (0, 0) };
         let parts = || scores.chunks_exact(BLOCK).zip(&sees);
         for (sums, (scores, sees)) in sums.chunks_exact_mut(*width).zip(parts()) {
-            V::add_scaled::<1>(scores, sees.start..before.max(sees.start), block, sums);
+            vector.add_scaled::<1>(scores, sees.start..before.max(sees.start), block, sums);
         }
         if all {
-            V::add_scaled::<G>(scores, common, block, sums);
+            vector.add_scaled::<G>(scores, common, block, sums);
         }
         for (sums, (scores, sees)) in sums.chunks_exact_mut(*width).zip(parts()) {
-            V::add_scaled::<1>(scores, sees.start.max(after)..sees.end, block, sums);
+            vector.add_scaled::<1>(scores, sees.start.max(after)..sees.end, block, sums);
         }
         G
     }
@@ -319,6 +324,8 @@ pub(super) fn check_sums<const G: usize>(scores: &[f32], at: &Range<usize>, sums
 pub(super) trait Element: Copy + Send + Sync {
     fn widen(self) -> f32;
 
+    /// Eight numbers, widened.
+    ///
     /// # Safety
     /// Needs the instruction set of `simd`.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -334,7 +341,7 @@ impl Element for f32 {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[inline(always)]
     unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats {
-        // SAFETY: reads the eight numbers.
+        // SAFETY: the array has the eight numbers that are read; the instruction set is the caller's promise.
         unsafe { simd::load_floats(eight.as_ptr()) }
     }
 }
@@ -348,25 +355,26 @@ impl Element for f16 {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[inline(always)]
     unsafe fn widen8(eight: &[Self; 8]) -> simd::Floats {
-        // SAFETY: reads the eight numbers.
+        // SAFETY: the array has the eight numbers that are read; the instruction set is the caller's promise.
         unsafe { simd::load_halves(eight.as_ptr()) }
     }
 }
 
 /// How rows of a cache or of a widened block are multiplied and added. Whatever `G` is, and whichever the way, the
-/// arithmetic for one of the `G` queries is the same.
-pub(super) trait Vector<E: Element> {
+/// arithmetic for one of the `G` queries is the same. A value stands for the instruction set that the functions need: it is
+/// made only where that is there.
+pub(super) trait Vector<E: Element>: Copy {
     /// How many positions' keys lie together in a widened block that is read in this way.
     const TOGETHER: usize = 1;
 
     /// Up to eight numbers, and zeros after them.
-    fn widen(from: &[E], to: &mut [f32; 8]);
+    fn widen(self, from: &[E], to: &mut [f32; 8]);
 
     /// The products of `G` queries, one after the other, with the keys at some positions of a block, to their places in
     /// `scores` [G, BLOCK]. Others of these may change.
-    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]);
+    fn dots<const G: usize>(self, q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]);
 
     /// Adds the values at some positions of a block to the sums of `G` queries, one after the other, times their scores
     /// [G, BLOCK], in order.
-    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]);
+    fn add_scaled<const G: usize>(self, scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]);
 }

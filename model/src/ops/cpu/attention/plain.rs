@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use super::blocks::{BLOCK, Block, Element, LANES, Vector};
 
+/// Needs no instruction set.
+#[derive(Clone, Copy)]
 pub(super) struct Plain;
 
 impl<E: Element> Vector<E> for Plain {
-    fn widen(from: &[E], to: &mut [f32; 8]) {
+    fn widen(self, from: &[E], to: &mut [f32; 8]) {
         let (to, padding) = to.split_at_mut(from.len());
         for (to, from) in to.iter_mut().zip(from) {
             *to = from.widen();
@@ -15,7 +17,7 @@ impl<E: Element> Vector<E> for Plain {
         padding.fill(0.0);
     }
 
-    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
+    fn dots<const G: usize>(self, q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
         let width = q.len() / G;
         for position in at {
             let (key, _) = block.key(position).as_chunks::<8>();
@@ -31,7 +33,7 @@ impl<E: Element> Vector<E> for Plain {
         }
     }
 
-    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
+    fn add_scaled<const G: usize>(self, scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
         let width = sums.len() / G;
         for (head, sums) in sums.chunks_exact_mut(width).enumerate() {
             let scores = &scores[head * BLOCK..][at.clone()];

@@ -214,5 +214,5 @@ fn attention_past_the_cache_is_refused() {
         scale: 1.0,
         softcap: None,
     };
-    assert!(attention(&on(Isa::Portable, 1), &q, &cache, &cache, params).is_err());
+    assert!(attention(&on(Isa::PORTABLE, 1), &q, &cache, &cache, params).is_err());
 }

@@ -14,17 +14,29 @@ use super::blocks::{self, BLOCK, Block, Cached, Element, LANES, Scratch, Vector}
 /// Needs the instruction set of `simd`.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
 pub(super) unsafe fn attend<E: Element>(params: &Attention, cached: Cached<'_, E>, scratch: &mut Scratch) {
-    blocks::attend::<E, Wide, Wide>(params, cached, scratch);
+    // SAFETY: the instruction set is the caller's promise.
+    let wide = unsafe { Wide::new() };
+    blocks::attend(wide, wide, params, cached, scratch);
 }
 
-/// Used only inside [`attend`], which has the instruction set, and where there is more.
-pub(super) struct Wide;
+/// Vectors of eight lanes. A value proves that their instruction set is there.
+#[derive(Clone, Copy)]
+pub(super) struct Wide(());
+
+impl Wide {
+    /// # Safety
+    /// Needs the instruction set of `simd`.
+    #[inline(always)]
+    pub(super) unsafe fn new() -> Self {
+        Self(())
+    }
+}
 
 impl<E: Element> Vector<E> for Wide {
     #[inline(always)]
-    fn widen(from: &[E], to: &mut [f32; 8]) {
+    fn widen(self, from: &[E], to: &mut [f32; 8]) {
         if let Some(eight) = from.as_array() {
-            // SAFETY: eight numbers each; `attend` has the instruction set.
+            // SAFETY: both arrays have eight numbers; `self` proves the instruction set.
             return unsafe { simd::store_floats(to.as_mut_ptr(), E::widen8(eight)) };
         }
         *to = [0.0; 8];
@@ -34,22 +46,22 @@ impl<E: Element> Vector<E> for Wide {
     }
 
     #[inline(always)]
-    fn dots<const G: usize>(q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
+    fn dots<const G: usize>(self, q: &[f32], at: Range<usize>, block: Block<'_, E>, scores: &mut [f32]) {
         let mut position = at.start;
         // Eight products at once, so that a query's element is loaded once for some positions and the other way round.
         while position + 8 / G <= at.end {
             match G {
-                1 => eight_dots::<E, G, 8>(q, position, block, scores),
-                2 => eight_dots::<E, G, 4>(q, position, block, scores),
-                _ => eight_dots::<E, G, 2>(q, position, block, scores),
+                1 => self.eight_dots::<E, G, 8>(q, position, block, scores),
+                2 => self.eight_dots::<E, G, 4>(q, position, block, scores),
+                _ => self.eight_dots::<E, G, 2>(q, position, block, scores),
             }
             position += 8 / G;
         }
         while position < at.end {
-            // SAFETY: `attend` has the instruction set.
+            // SAFETY: `self` proves the instruction set.
             let products = unsafe { products::<E, G, 1>(q, position, block) };
             for (head, [product]) in products.into_iter().enumerate() {
-                // SAFETY: as above.
+                // SAFETY: `self` proves the instruction set.
                 scores[head * BLOCK + position] = unsafe { simd::sum(product) };
             }
             position += 1;
@@ -57,14 +69,15 @@ impl<E: Element> Vector<E> for Wide {
     }
 
     #[inline(always)]
-    fn add_scaled<const G: usize>(scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
+    fn add_scaled<const G: usize>(self, scores: &[f32], at: Range<usize>, block: Block<'_, E>, sums: &mut [f32]) {
         blocks::check_sums::<G>(scores, &at, sums);
         let width = sums.len() / G;
         let mut from = at.start;
         while from < at.end {
             let to = at.end.min(from + block.step);
             for column in (0..width).step_by(LANES) {
-                // SAFETY: the columns lie within each row of the sums; `attend` has the instruction set.
+                // SAFETY: `check_sums` has asserted that rows are whole columns and that each position has a score; `self`
+                // proves the instruction set.
                 unsafe { add_columns::<E, G>(scores, from..to, block, column, width, sums) };
             }
             from = to;
@@ -72,24 +85,27 @@ impl<E: Element> Vector<E> for Wide {
     }
 }
 
-/// The products of `G` queries with the keys at `K` positions, eight in all.
-#[inline(always)]
-fn eight_dots<E: Element, const G: usize, const K: usize>(
-    q: &[f32],
-    position: usize,
-    block: Block<'_, E>,
-    scores: &mut [f32],
-) {
-    // SAFETY: `attend` has the instruction set; eight numbers are stored.
-    let sums = unsafe {
-        let products = products::<E, G, K>(q, position, block);
-        let products: &[Floats; 8] = products.as_flattened().as_array().expect("eight products");
-        let mut sums = [0.0; 8];
-        simd::store_floats(sums.as_mut_ptr(), simd::sums(*products));
-        sums
-    };
-    for (head, sums) in sums.chunks_exact(K).enumerate() {
-        scores[head * BLOCK + position..][..K].copy_from_slice(sums);
+impl Wide {
+    /// The products of `G` queries with the keys at `K` positions, eight in all.
+    #[inline(always)]
+    fn eight_dots<E: Element, const G: usize, const K: usize>(
+        self,
+        q: &[f32],
+        position: usize,
+        block: Block<'_, E>,
+        scores: &mut [f32],
+    ) {
+        // SAFETY: `self` proves the instruction set; `sums` has room for the eight numbers that are stored.
+        let sums = unsafe {
+            let products = products::<E, G, K>(q, position, block);
+            let products: &[Floats; 8] = products.as_flattened().as_array().expect("eight products");
+            let mut sums = [0.0; 8];
+            simd::store_floats(sums.as_mut_ptr(), simd::sums(*products));
+            sums
+        };
+        for (head, sums) in sums.chunks_exact(K).enumerate() {
+            scores[head * BLOCK + position..][..K].copy_from_slice(sums);
+        }
     }
 }
 
@@ -109,7 +125,8 @@ unsafe fn products<E: Element, const G: usize, const K: usize>(
         *key = block.key(position + step);
         assert!(key.len() == width && width.is_multiple_of(8), "keys as wide as queries");
     }
-    // SAFETY: loads are of eight numbers within a row each.
+    // SAFETY: `q` has `G` rows of `width`, and the assertion above says that keys are as wide and that the width is whole
+    // eights, so that every load is of eight numbers within a row. The instruction set is the caller's promise.
     unsafe {
         let mut acc = [[simd::zero_floats(); K]; G];
         for column in (0..width).step_by(8) {
@@ -141,7 +158,8 @@ unsafe fn add_columns<E: Element, const G: usize>(
     width: usize,
     sums: &mut [f32],
 ) {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller promises that the columns lie within the rows, a score for each position and the instruction set;
+    // `Block::value` checks its own bounds.
     unsafe {
         let mut acc = [[simd::zero_floats(); LANES / 8]; G];
         for (head, acc) in acc.iter_mut().enumerate() {

@@ -11,101 +11,101 @@ pub(in crate::ops::cpu) type Floats = __m256;
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn zero_ints() -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_setzero_si256() }
 }
 
 /// A number of four bytes in every lane.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn all_ints(number: i32) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_set1_epi32(number) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn load_ints<T>(from: *const T) -> Ints {
-    // SAFETY: the caller gives 32 bytes and has AVX2.
+    // SAFETY: the caller promises 32 bytes, and AVX2.
     unsafe { _mm256_loadu_si256(from.cast()) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn store_ints<T>(to: *mut T, v: Ints) {
-    // SAFETY: the caller gives room for 32 bytes and has AVX2.
+    // SAFETY: the caller promises room for 32 bytes, and AVX2.
     unsafe { _mm256_storeu_si256(to.cast(), v) }
 }
 
 /// Sums of numbers of four bytes.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn add(a: Ints, b: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_add_epi32(a, b) }
 }
 
 /// Differences of numbers of four bytes.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn sub(a: Ints, b: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_sub_epi32(a, b) }
 }
 
 /// Products of numbers of two bytes, added two by two to numbers of four.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn pair_products(a: Ints, b: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_madd_epi16(a, b) }
 }
 
 /// Numbers of four bytes, rounded to `f32`.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn to_floats(v: Ints) -> Floats {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_cvtepi32_ps(v) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn or(a: Ints, b: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_or_si256(a, b) }
 }
 
 /// Every byte `& mask`.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn masked(v: Ints, mask: i8) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_and_si256(v, _mm256_set1_epi8(mask)) }
 }
 
 /// Every number of four bytes `>> by`, as an unsigned one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_srl_epi32(v, _mm_cvtsi32_si128(by as i32)) }
 }
 
 /// Every number of four bytes `>> by`, as a signed one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right_signed(v: Ints, by: usize) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_sra_epi32(v, _mm_cvtsi32_si128(by as i32)) }
 }
 
 /// Every number of four bytes `<< by`.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_left(v: Ints, by: usize) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_sll_epi32(v, _mm_cvtsi32_si128(by as i32)) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe { _mm256_and_si256(a, b) }
 }
 
 /// Four bytes at each of eight places.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {
-    // SAFETY: the caller gives places of four bytes and has AVX2.
+    // SAFETY: the caller promises places of four bytes, and AVX2.
     unsafe {
         let mut dwords = [0; 8];
         for (dword, row) in dwords.iter_mut().zip(rows) {
@@ -119,7 +119,7 @@ pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {
 /// The lower two bytes of each number of four as a half-precision number, widened.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn widen_halves(v: Ints) -> Floats {
-    // SAFETY: the caller has AVX2 and F16C.
+    // SAFETY: no memory is read; AVX2 and F16C is the caller's promise.
     unsafe {
         let v = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
         let v = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
@@ -130,7 +130,7 @@ pub(in crate::ops::cpu) unsafe fn widen_halves(v: Ints) -> Floats {
 /// 16 bytes at each of eight places: vector `i` holds bytes `4 i` to `4 i + 3` of each, in order.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn transpose(rows: [*const u8; 8]) -> [Ints; 4] {
-    // SAFETY: the caller gives places of 16 bytes and has AVX2.
+    // SAFETY: the caller promises places of 16 bytes, and AVX2.
     unsafe {
         let mut pairs = [_mm256_setzero_si256(); 4];
         for (row, pair) in pairs.iter_mut().enumerate() {
@@ -155,7 +155,7 @@ pub(in crate::ops::cpu) unsafe fn transpose(rows: [*const u8; 8]) -> [Ints; 4] {
 /// `bits` has its row's 32 bits.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn fifth_bits(bits: Ints) -> [Ints; 8] {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe {
         let mut out = [_mm256_setzero_si256(); 8];
         let sixteen = _mm256_set1_epi8(16);
@@ -178,59 +178,59 @@ pub(in crate::ops::cpu) unsafe fn fifth_bits(bits: Ints) -> [Ints; 8] {
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn zero_floats() -> Floats {
-    // SAFETY: the caller has AVX.
+    // SAFETY: no memory is read; AVX is the caller's promise.
     unsafe { _mm256_setzero_ps() }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn all_floats(number: f32) -> Floats {
-    // SAFETY: the caller has AVX.
+    // SAFETY: no memory is read; AVX is the caller's promise.
     unsafe { _mm256_set1_ps(number) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn load_floats(from: *const f32) -> Floats {
-    // SAFETY: the caller gives eight numbers and has AVX.
+    // SAFETY: the caller promises eight numbers, and AVX.
     unsafe { _mm256_loadu_ps(from) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn store_floats(to: *mut f32, v: Floats) {
-    // SAFETY: the caller gives room for eight numbers and has AVX.
+    // SAFETY: the caller promises room for eight numbers, and AVX.
     unsafe { _mm256_storeu_ps(to, v) }
 }
 
 /// Eight half-precision numbers, widened.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn load_halves(from: *const f16) -> Floats {
-    // SAFETY: the caller gives eight numbers and has F16C.
+    // SAFETY: the caller promises eight numbers, and F16C.
     unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn mul(a: Floats, b: Floats) -> Floats {
-    // SAFETY: the caller has AVX.
+    // SAFETY: no memory is read; AVX is the caller's promise.
     unsafe { _mm256_mul_ps(a, b) }
 }
 
 /// `acc + a * b`, rounded once.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn mul_add(a: Floats, b: Floats, acc: Floats) -> Floats {
-    // SAFETY: the caller has FMA.
+    // SAFETY: no memory is read; FMA is the caller's promise.
     unsafe { _mm256_fmadd_ps(a, b, acc) }
 }
 
 /// `acc - a * b`, rounded once.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn mul_sub(a: Floats, b: Floats, acc: Floats) -> Floats {
-    // SAFETY: the caller has FMA.
+    // SAFETY: no memory is read; FMA is the caller's promise.
     unsafe { _mm256_fnmadd_ps(a, b, acc) }
 }
 
 /// The sum of the lanes: halves, then quarters, then the last two.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
-    // SAFETY: the caller has AVX.
+    // SAFETY: no memory is read; AVX is the caller's promise.
     unsafe {
         let v = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
         let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
@@ -241,7 +241,7 @@ pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
 /// The sums of the lanes of eight vectors, each as [`sum`] gives it.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn sums(v: [Floats; 8]) -> Floats {
-    // SAFETY: the caller has AVX.
+    // SAFETY: no memory is read; AVX is the caller's promise.
     unsafe {
         // Halves: vector `i` has four lanes of vector `i`, then four of vector `i + 4`.
         let mut halves = [_mm256_setzero_ps(); 4];
@@ -269,13 +269,13 @@ pub(in crate::ops::cpu) unsafe fn sums(v: [Floats; 8]) -> Floats {
 /// Asks for the cache line at an address, which may be any.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
-    // SAFETY: a hint that reads nothing.
+    // SAFETY: a hint that reads nothing, so that any address will do; every x86-64 processor has it.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
 /// Asks for the cache line at an address, which may be any, in the second-level cache.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch_second_level(at: *const u8) {
-    // SAFETY: a hint that reads nothing.
+    // SAFETY: a hint that reads nothing, so that any address will do; every x86-64 processor has it.
     unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
 }

@@ -15,20 +15,20 @@ pub(in crate::ops::cpu) type Floats = float32x4x2_t;
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn zero_ints() -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vdupq_n_s32(0), vdupq_n_s32(0)) }
 }
 
 /// A number of four bytes in every lane.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn all_ints(number: i32) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vdupq_n_s32(number), vdupq_n_s32(number)) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn load_ints<T>(from: *const T) -> Ints {
-    // SAFETY: the caller gives 32 bytes. They are loaded as bytes, which may lie anywhere.
+    // SAFETY: the caller promises 32 bytes; every aarch64 processor has NEON. They are loaded as bytes, which may lie anywhere.
     unsafe {
         int32x4x2_t(
             vreinterpretq_s32_u8(vld1q_u8(from.cast())),
@@ -39,7 +39,7 @@ pub(in crate::ops::cpu) unsafe fn load_ints<T>(from: *const T) -> Ints {
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn store_ints<T>(to: *mut T, v: Ints) {
-    // SAFETY: the caller gives room for 32 bytes.
+    // SAFETY: the caller promises room for 32 bytes; every aarch64 processor has NEON.
     unsafe {
         vst1q_u8(to.cast(), vreinterpretq_u8_s32(v.0));
         vst1q_u8(to.cast::<u8>().add(16), vreinterpretq_u8_s32(v.1));
@@ -49,14 +49,14 @@ pub(in crate::ops::cpu) unsafe fn store_ints<T>(to: *mut T, v: Ints) {
 /// Sums of numbers of four bytes.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn add(a: Ints, b: Ints) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vaddq_s32(a.0, b.0), vaddq_s32(a.1, b.1)) }
 }
 
 /// Differences of numbers of four bytes.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn sub(a: Ints, b: Ints) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vsubq_s32(a.0, b.0), vsubq_s32(a.1, b.1)) }
 }
 
@@ -68,7 +68,7 @@ pub(in crate::ops::cpu) unsafe fn pair_products(a: Ints, b: Ints) -> Ints {
 
 #[inline(always)]
 fn half_pair_products(a: int32x4_t, b: int32x4_t) -> int32x4_t {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let (a, b) = (vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b));
         vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b))
@@ -78,20 +78,20 @@ fn half_pair_products(a: int32x4_t, b: int32x4_t) -> int32x4_t {
 /// Numbers of four bytes, rounded to `f32`.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn to_floats(v: Ints) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vcvtq_f32_s32(v.0), vcvtq_f32_s32(v.1)) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn or(a: Ints, b: Ints) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vorrq_s32(a.0, b.0), vorrq_s32(a.1, b.1)) }
 }
 
 /// Every byte `& mask`.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn masked(v: Ints, mask: i8) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let mask = vreinterpretq_s32_s8(vdupq_n_s8(mask));
         int32x4x2_t(vandq_s32(v.0, mask), vandq_s32(v.1, mask))
@@ -101,7 +101,7 @@ pub(in crate::ops::cpu) unsafe fn masked(v: Ints, mask: i8) -> Ints {
 /// Every number of four bytes `>> by`, as an unsigned one.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn shifted_right(v: Ints, by: usize) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let by = vdupq_n_s32(-(by as i32));
         let (low, high) = (vreinterpretq_u32_s32(v.0), vreinterpretq_u32_s32(v.1));
@@ -126,13 +126,13 @@ pub(in crate::ops::cpu) unsafe fn shifted_left(v: Ints, by: usize) -> Ints {
 
 #[inline(always)]
 fn shifted(v: Ints, by: i32) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vshlq_s32(v.0, vdupq_n_s32(by)), vshlq_s32(v.1, vdupq_n_s32(by))) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { int32x4x2_t(vandq_s32(a.0, b.0), vandq_s32(a.1, b.1)) }
 }
 
@@ -140,7 +140,7 @@ pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {
     let mut dwords = [0_i32; 8];
-    // SAFETY: the caller gives places of four bytes.
+    // SAFETY: the caller promises places of four bytes; every aarch64 processor has NEON.
     unsafe {
         for (dword, row) in dwords.iter_mut().zip(rows) {
             *dword = row.cast::<i32>().read_unaligned();
@@ -152,7 +152,7 @@ pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {
 /// The lower two bytes of each number of four as a half-precision number, widened.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn widen_halves(v: Ints) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let (low, high) = (vreinterpretq_u32_s32(v.0), vreinterpretq_u32_s32(v.1));
         let (low, high) = (
@@ -167,7 +167,7 @@ pub(in crate::ops::cpu) unsafe fn widen_halves(v: Ints) -> Floats {
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn transpose(rows: [*const u8; 8]) -> [Ints; 4] {
     let [a, b, c, d, e, f, g, h] = rows;
-    // SAFETY: the caller gives places of 16 bytes.
+    // SAFETY: the caller promises places of 16 bytes; every aarch64 processor has NEON.
     let (low, high) = unsafe { (transpose_half([a, b, c, d]), transpose_half([e, f, g, h])) };
     [
         int32x4x2_t(low[0], high[0]),
@@ -179,7 +179,7 @@ pub(in crate::ops::cpu) unsafe fn transpose(rows: [*const u8; 8]) -> [Ints; 4] {
 
 #[inline(always)]
 unsafe fn transpose_half(rows: [*const u8; 4]) -> [int32x4_t; 4] {
-    // SAFETY: the caller gives places of 16 bytes; NEON is always there.
+    // SAFETY: the caller promises places of 16 bytes; every aarch64 processor has NEON.
     unsafe {
         let mut v = [vdupq_n_s32(0); 4];
         for (v, row) in v.iter_mut().zip(rows) {
@@ -203,7 +203,7 @@ unsafe fn transpose_half(rows: [*const u8; 4]) -> [int32x4_t; 4] {
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn fifth_bits(bits: Ints) -> [Ints; 8] {
     const ROWS: [u8; 16] = [0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12];
-    // SAFETY: sixteen bytes; NEON is always there.
+    // SAFETY: the 16 bytes that are loaded are those of `ROWS`; every aarch64 processor has NEON.
     unsafe {
         let rows = vld1q_u8(ROWS.as_ptr());
         let mut out = [zero_ints(); 8];
@@ -220,7 +220,7 @@ pub(in crate::ops::cpu) unsafe fn fifth_bits(bits: Ints) -> [Ints; 8] {
 /// 16 where the byte that `byte` names has a bit of `mask`.
 #[inline(always)]
 fn sixteens(bits: int32x4_t, byte: uint8x16_t, mask: uint32x4_t) -> int32x4_t {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let spread = vqtbl1q_u8(vreinterpretq_u8_s32(bits), byte);
         let set = vtstq_u8(spread, vreinterpretq_u8_u32(mask));
@@ -230,25 +230,25 @@ fn sixteens(bits: int32x4_t, byte: uint8x16_t, mask: uint32x4_t) -> int32x4_t {
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn zero_floats() -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vdupq_n_f32(0.0), vdupq_n_f32(0.0)) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn all_floats(number: f32) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vdupq_n_f32(number), vdupq_n_f32(number)) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn load_floats(from: *const f32) -> Floats {
-    // SAFETY: the caller gives eight numbers.
+    // SAFETY: the caller promises eight numbers; every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vld1q_f32(from), vld1q_f32(from.add(4))) }
 }
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn store_floats(to: *mut f32, v: Floats) {
-    // SAFETY: the caller gives room for eight numbers.
+    // SAFETY: the caller promises room for eight numbers; every aarch64 processor has NEON.
     unsafe {
         vst1q_f32(to, v.0);
         vst1q_f32(to.add(4), v.1);
@@ -258,7 +258,7 @@ pub(in crate::ops::cpu) unsafe fn store_floats(to: *mut f32, v: Floats) {
 /// Eight half-precision numbers, widened.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn load_halves(from: *const f16) -> Floats {
-    // SAFETY: the caller gives eight numbers; NEON is always there.
+    // SAFETY: the caller promises eight numbers; every aarch64 processor has NEON.
     unsafe {
         let bits = vreinterpretq_f16_u16(vld1q_u16(from.cast()));
         float32x4x2_t(vcvt_f32_f16(vget_low_f16(bits)), vcvt_high_f32_f16(bits))
@@ -267,28 +267,28 @@ pub(in crate::ops::cpu) unsafe fn load_halves(from: *const f16) -> Floats {
 
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn mul(a: Floats, b: Floats) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vmulq_f32(a.0, b.0), vmulq_f32(a.1, b.1)) }
 }
 
 /// `acc + a * b`, rounded once.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn mul_add(a: Floats, b: Floats, acc: Floats) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vfmaq_f32(acc.0, a.0, b.0), vfmaq_f32(acc.1, a.1, b.1)) }
 }
 
 /// `acc - a * b`, rounded once.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn mul_sub(a: Floats, b: Floats, acc: Floats) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe { float32x4x2_t(vfmsq_f32(acc.0, a.0, b.0), vfmsq_f32(acc.1, a.1, b.1)) }
 }
 
 /// The sum of the lanes: halves, then quarters, then the last two.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let v = vaddq_f32(v.0, v.1);
         vaddv_f32(vadd_f32(vget_low_f32(v), vget_high_f32(v)))
@@ -298,7 +298,7 @@ pub(in crate::ops::cpu) unsafe fn sum(v: Floats) -> f32 {
 /// The sums of the lanes of eight vectors, each as [`sum`] gives it.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn sums(v: [Floats; 8]) -> Floats {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         let mut pairs = [vdup_n_f32(0.0); 8];
         for (pair, v) in pairs.iter_mut().zip(v) {
@@ -323,6 +323,6 @@ pub(in crate::ops::cpu) unsafe fn prefetch(at: *const u8) {
 /// Asks for the cache line at an address, which may be any, in the second-level cache.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn prefetch_second_level(at: *const u8) {
-    // SAFETY: as above.
+    // SAFETY: a hint that changes no register and no memory, and faults at no address.
     unsafe { asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags)) };
 }

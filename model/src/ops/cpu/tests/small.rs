@@ -178,12 +178,12 @@ fn embeddings_are_rows_of_the_table() {
     let (matrix, w) = weights(Format::Q8_0, 9, 64, &noise(1, 9 * 64));
     let ids = [3, 0, 8, 3, 3, 1, 2];
     let out = zeros(ids.len(), 64);
-    cpu::embed(&on(Isa::Portable, 2), &ids, &matrix, 0.5, &out).unwrap();
+    cpu::embed(&on(Isa::PORTABLE, 2), &ids, &matrix, 0.5, &out).unwrap();
     let expected = ids.iter().flat_map(|id| &w[64 * *id as usize..][..64]);
     close(
         &numbers(&out),
         &expected.map(|w| 0.5 * f64::from(*w)).collect::<Vec<_>>(),
     );
-    let error = cpu::embed(&on(Isa::Portable, 2), &[9], &matrix, 0.5, &zeros(1, 64)).unwrap_err();
+    let error = cpu::embed(&on(Isa::PORTABLE, 2), &[9], &matrix, 0.5, &zeros(1, 64)).unwrap_err();
     assert!(error.to_string().contains("token 9 in a vocabulary of 9"), "{error}");
 }

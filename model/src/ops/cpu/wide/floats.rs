@@ -11,7 +11,7 @@ pub(in super::super) unsafe fn floats(w: &[f32], x: &[f32]) -> [f32; 4] {
     let len = x.len();
     let (chunks, rest) = x.as_chunks::<8>();
     let mut out = [0.0; 4];
-    // SAFETY: every pointer is to eight numbers; the instruction set is the caller's.
+    // SAFETY: every pointer comes from a reference to eight numbers; the instruction set is the caller's promise.
     unsafe {
         let mut acc = [simd::zero_floats(); 4];
         for (at, x) in chunks.iter().enumerate() {

@@ -2,7 +2,7 @@
 //! weights come from, the same operations in the same order give the same bits.
 
 use super::super::activations::Activations;
-use super::super::panel::ROWS;
+use super::super::packed::ROWS;
 use super::super::simd::{self, Floats, Ints};
 
 #[cfg(target_arch = "x86_64")]
@@ -27,9 +27,8 @@ pub(in super::super) trait Products {
         whole: &mut [Ints; N],
     );
 
-    /// Adds to `whole` the products of 32 signed columns, without a scale. What [`Isa::raises_signed_bytes`] says is added to each weight.
-    ///
-    /// [`Isa::raises_signed_bytes`]: super::super::Isa
+    /// Adds to `whole` the products of 32 signed columns, without a scale. A form may add the same number to each weight
+    /// and leave it to [`Activations::start`] that the sums come out right.
     ///
     /// # Safety
     /// As for [`Products::unsigned`].
@@ -40,8 +39,8 @@ pub(in super::super) trait Products {
     /// # Safety
     /// Needs the instruction set; two numbers must be at `x`.
     #[inline(always)]
-    unsafe fn add_pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: passed on to the caller.
+    unsafe fn add_pair_products(sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: the caller promises two numbers at `x`, and the instruction set.
         unsafe {
             let x = simd::all_ints(x.cast::<i32>().read_unaligned());
             simd::add(sums, simd::pair_products(w, x))
@@ -69,13 +68,14 @@ impl<'a, const N: usize> Rows<'a, N> {
     /// The activations of a row from a column on.
     #[inline(always)]
     unsafe fn at(self, row: usize, column: usize) -> *const i8 {
-        // SAFETY: the caller stays within the rows and columns.
+        // SAFETY: the caller stays within the rows and columns of which `Activations::hold` was asserted.
         unsafe { self.x.q.as_ptr().add(self.begin + row * self.x.cols + column) }
     }
 
     #[inline(always)]
     unsafe fn scale(self, row: usize, block: usize, group: usize) -> Floats {
-        // SAFETY: the caller stays within the rows and blocks.
+        // SAFETY: the caller stays within the rows and blocks of which `Activations::hold` was asserted: there is a
+        // scale for each.
         unsafe {
             let at = (self.begin + row * self.x.cols) / group + block;
             simd::all_floats(*self.x.scale.get_unchecked(at))
@@ -88,7 +88,8 @@ impl<'a, const N: usize> Rows<'a, N> {
     /// As for [`Products::unsigned`].
     #[inline(always)]
     pub(super) unsafe fn start(self, block: usize) -> [Ints; N] {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller stays within the rows and blocks of which `Activations::hold` was asserted: there is a
+        // start for each block of a plain format.
         unsafe {
             let mut whole = [simd::zero_ints(); N];
             for (row, whole) in whole.iter_mut().enumerate() {
@@ -112,7 +113,8 @@ impl<'a, const N: usize> Rows<'a, N> {
         w_added: Floats,
         acc: &mut [Floats; N],
     ) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller stays within the rows and blocks of which `Activations::hold` was asserted: there is a sum
+        // for each block of a plain format.
         unsafe {
             for (row, acc) in acc.iter_mut().enumerate() {
                 let x_scale = self.scale(row, block, 32);
@@ -140,14 +142,15 @@ impl<'a, const N: usize> Rows<'a, N> {
         d_min: Floats,
         acc: &mut [Floats; N],
     ) {
-        // SAFETY: passed on to the caller; the sums of two runs lie side by side.
+        // SAFETY: the caller stays within the rows and blocks of which `Activations::hold` was asserted: there is a sum
+        // for each run, those of two runs side by side. It promises minima for each two runs.
         unsafe {
             for (row, acc) in acc.iter_mut().enumerate() {
                 let mut minimum = simd::zero_ints();
                 let runs = (self.begin + row * self.x.cols + 256 * block) / RUN;
                 for pair in 0..128 / RUN {
                     let minima = simd::load_ints(minima.get_unchecked(pair));
-                    minimum = P::add_pairs(minimum, minima, self.x.sum.as_ptr().add(runs + 2 * pair));
+                    minimum = P::add_pair_products(minimum, minima, self.x.sum.as_ptr().add(runs + 2 * pair));
                 }
                 let x_scale = self.scale(row, block, 256);
                 let scale = simd::mul(d, x_scale);
@@ -166,7 +169,7 @@ impl<'a, const N: usize> Rows<'a, N> {
 /// The sums of `N` activation rows as vectors.
 #[inline(always)]
 pub(super) unsafe fn load<const N: usize>(sums: &[[f32; ROWS]]) -> [Floats; N] {
-    // SAFETY: eight numbers each; the caller has the instruction set.
+    // SAFETY: the arrays have the eight numbers that are loaded; the instruction set is the caller's promise.
     unsafe {
         let mut acc = [simd::zero_floats(); N];
         for (acc, sums) in acc.iter_mut().zip(sums) {
@@ -180,7 +183,7 @@ pub(super) unsafe fn load<const N: usize>(sums: &[[f32; ROWS]]) -> [Floats; N] {
 #[inline(always)]
 pub(super) unsafe fn store<const N: usize>(acc: [Floats; N], sums: &mut [[f32; ROWS]]) {
     for (acc, sums) in acc.into_iter().zip(sums) {
-        // SAFETY: eight numbers; the caller has the instruction set.
+        // SAFETY: the array has the eight numbers that are stored; the instruction set is the caller's promise.
         unsafe { simd::store_floats(sums.as_mut_ptr(), acc) };
     }
 }

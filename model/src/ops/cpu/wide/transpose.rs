@@ -1,6 +1,6 @@
 //! Eight stored rows transposed: where their blocks lie, and what is read from the same place of each.
 
-use super::super::panel::{Panel, ROWS, Stored};
+use super::super::packed::{PackedRows, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 
 /// Fetches what comes after eight whole rows into the second-level cache, in step with their use. The rows lie one after
@@ -22,13 +22,14 @@ impl RowsAhead {
     #[inline(always)]
     pub(super) fn fetch(self, at: usize, bytes: usize) {
         for line in 0..bytes.div_ceil(64) {
-            // SAFETY: an address past the end does no harm.
+            // SAFETY: a prefetch reads nothing, so that any address will do, and every processor of this architecture
+            // has it.
             unsafe { simd::prefetch_second_level(self.0.wrapping_add(at + 64 * line)) };
         }
     }
 }
 
-/// Fetches what will be unpacked next into the cache, row after row as it lies in memory, in step with the unpacking of
+/// Fetches what will be packed next into the cache, row after row as it lies in memory, in step with the packing of
 /// pieces of rows.
 pub(super) struct Ahead {
     next: *const u8,
@@ -55,7 +56,8 @@ impl Ahead {
     #[inline(always)]
     pub(super) fn fetch(&mut self, bytes: usize) {
         for _ in 0..bytes.div_ceil(64) {
-            // SAFETY: an address past the end does no harm.
+            // SAFETY: a prefetch reads nothing, so that any address will do, and every processor of this architecture
+            // has it.
             unsafe { simd::prefetch(self.next) };
             self.next = self.next.wrapping_add(64);
             if self.next >= self.end {
@@ -78,7 +80,8 @@ impl Blocks {
     #[inline(always)]
     pub(super) unsafe fn new(stored: Stored<'_>, at: usize) -> Self {
         Self {
-            // SAFETY: the caller stays within the piece.
+            // SAFETY: the caller promises that each row's piece has a block there, of which `Stored::is_whole` was
+            // asserted.
             first: unsafe { stored.bytes.as_ptr().add(at) },
             stride: stored.stride,
         }
@@ -89,19 +92,21 @@ impl Blocks {
     unsafe fn places(self, at: usize) -> [*const u8; ROWS] {
         let mut places = [self.first; ROWS];
         for (row, place) in places.iter_mut().enumerate() {
-            // SAFETY: the block of every row lies within the stored bytes, and the byte within the block.
+            // SAFETY: `new` was promised a block here in each of the eight rows, and the caller promises that byte `at`
+            // is within it.
             *place = unsafe { self.first.add(row * self.stride + at) };
         }
         places
     }
 
     /// The first 16 bytes of a Q4_K or Q5_K block: its two factors, which are given, and the scales and minima of its 8
-    /// runs, 6 bits each, which go to the panel's block `at`.
+    /// runs, 6 bits each, which go to block `at` of `packed`.
     #[inline(always)]
-    pub(super) unsafe fn packed_runs(self, panel: &mut Panel, at: usize) -> (Floats, Floats) {
-        let run_scale = panel.run_scale[8 * at..][..8].as_mut_ptr();
-        let run_min = panel.run_min[4 * at..][..4].as_mut_ptr();
-        // SAFETY: the bytes lie within the block, and there is room for the vectors; the caller has the instruction set.
+    pub(super) unsafe fn six_bit_runs(self, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
+        let run_scale = packed.run_scale[8 * at..][..8].as_mut_ptr();
+        let run_min = packed.run_min[4 * at..][..4].as_mut_ptr();
+        // SAFETY: these formats have their scales in the first 16 bytes, and the slices above have been checked to hold
+        // the 8 and 4 vectors that are stored; the instruction set is the caller's promise.
         unsafe {
             // A lane has a row's numbers of four runs, a byte each.
             let [factors, a, b, c] = self.transpose16(0);
@@ -128,10 +133,11 @@ impl Blocks {
 
     /// The scales of the 16 runs of a Q6_K block, signed bytes at 192. Minima are 32 times as large.
     #[inline(always)]
-    pub(super) unsafe fn signed_runs(self, panel: &mut Panel, at: usize) {
-        let run_scale = panel.run_scale[16 * at..][..16].as_mut_ptr();
-        let run_min = panel.run_min[8 * at..][..8].as_mut_ptr();
-        // SAFETY: as above.
+    pub(super) unsafe fn signed_runs(self, packed: &mut PackedRows, at: usize) {
+        let run_scale = packed.run_scale[16 * at..][..16].as_mut_ptr();
+        let run_min = packed.run_min[8 * at..][..8].as_mut_ptr();
+        // SAFETY: a Q6_K block has 16 scales at byte 192, and the slices above have been checked to hold the 16 and 8
+        // vectors that are stored; the instruction set is the caller's promise.
         unsafe {
             for (four, scales) in self.transpose16(192).into_iter().enumerate() {
                 let mut scale = [simd::zero_ints(); 4];
@@ -151,35 +157,35 @@ impl Blocks {
     /// The half-precision number at the beginning of each block, widened.
     #[inline(always)]
     pub(super) unsafe fn first_halves(self) -> Floats {
-        // SAFETY: blocks have more than four bytes; the caller has the instruction set.
+        // SAFETY: every block has more than four bytes; the instruction set is the caller's promise.
         unsafe { simd::widen_halves(self.dwords(0)) }
     }
 
     /// The half-precision number after `at` and two more bytes of each block, widened.
     #[inline(always)]
     pub(super) unsafe fn halves_after(self, at: usize) -> Floats {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller promises that four bytes from `at` on are within the block, and the instruction set.
         unsafe { simd::widen_halves(simd::shifted_right(self.dwords(at), 16)) }
     }
 
     /// Four bytes at `at` of each block.
     #[inline(always)]
     pub(super) unsafe fn dwords(self, at: usize) -> Ints {
-        // SAFETY: the bytes lie within the block; the caller has the instruction set.
+        // SAFETY: the caller promises that four bytes from `at` on are within the block, and the instruction set.
         unsafe { simd::gather(self.places(at)) }
     }
 
     /// 16 bytes at `at` of each block: vector `i` holds bytes `4 i` to `4 i + 3` of each row.
     #[inline(always)]
     pub(super) unsafe fn transpose16(self, at: usize) -> [Ints; 4] {
-        // SAFETY: the bytes lie within the block; the caller has the instruction set.
+        // SAFETY: the caller promises that 16 bytes from `at` on are within the block, and the instruction set.
         unsafe { simd::transpose(self.places(at)) }
     }
 
     /// 32 bytes at `at` of each block.
     #[inline(always)]
     pub(super) unsafe fn transpose32(self, at: usize) -> [Ints; 8] {
-        // SAFETY: the bytes lie within the block.
+        // SAFETY: the caller promises that 32 bytes from `at` on are within the block, and the instruction set.
         unsafe {
             let [a, b, c, d] = self.transpose16(at);
             let [e, f, g, h] = self.transpose16(at + 16);
@@ -191,7 +197,7 @@ impl Blocks {
 /// The lower four bits of each byte of `low`, and above them the upper two of `high`.
 #[inline(always)]
 unsafe fn six_bits(low: Ints, high: Ints) -> Ints {
-    // SAFETY: the caller has the instruction set.
+    // SAFETY: no memory is read; the instruction set is the caller's promise.
     unsafe {
         simd::or(
             simd::masked(low, 0x0f),
@@ -203,7 +209,7 @@ unsafe fn six_bits(low: Ints, high: Ints) -> Ints {
 /// Numbers of two bytes, each twice in its lane.
 #[inline(always)]
 unsafe fn twice(v: Ints) -> Ints {
-    // SAFETY: the caller has the instruction set.
+    // SAFETY: no memory is read; the instruction set is the caller's promise.
     unsafe { simd::or(simd::and(v, simd::all_ints(0xffff)), simd::shifted_left(v, 16)) }
 }
 
@@ -211,7 +217,7 @@ unsafe fn twice(v: Ints) -> Ints {
 #[inline(always)]
 pub(super) unsafe fn store<T, const N: usize>(to: *mut T, v: [Ints; N]) {
     for (at, v) in v.into_iter().enumerate() {
-        // SAFETY: the caller gives room for them.
+        // SAFETY: the caller promises room for `N` vectors of 32 bytes, and the instruction set.
         unsafe { simd::store_ints(to.cast::<u8>().add(32 * at), v) };
     }
 }

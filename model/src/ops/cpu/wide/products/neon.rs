@@ -7,9 +7,9 @@ use super::{Products, Rows};
 use crate::ops::cpu::simd::{self, Ints};
 
 /// With the dot product extension (`sdot`): sums of four products, in 32 bits.
-pub(in crate::ops::cpu) struct Fours;
+pub(in crate::ops::cpu) struct Sdot;
 
-impl Products for Fours {
+impl Products for Sdot {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
         x: Rows<'_, N>,
@@ -19,12 +19,12 @@ impl Products for Fours {
         whole: &mut [Ints; N],
     ) {
         for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller promises the columns that are multiplied, and the extension.
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
-                    None => fours(x, w, *whole),
-                    Some(scale) => scaled(fours(x, w, simd::zero_ints()), scale, *whole),
+                    None => dot_columns(x, w, *whole),
+                    Some(scale) => scaled(dot_columns(x, w, simd::zero_ints()), scale, *whole),
                 };
             }
         }
@@ -32,22 +32,23 @@ impl Products for Fours {
 
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
-        // SAFETY: passed on to the caller. The sums are exact whatever the bytes are, so that no depth counts.
+        // SAFETY: the caller promises the columns that are multiplied, and the extension. The sums are exact whatever
+        // the bytes are, so that no depth counts.
         unsafe { Self::unsigned::<8, 1, N>(x, w, column, None, whole) }
     }
 }
 
 /// Adds the products of `4 * V` columns to `sums`.
 #[inline(always)]
-unsafe fn fours<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
+unsafe fn dot_columns<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
-        // SAFETY: the caller gives as many activations, and has the extension.
+        // SAFETY: the caller promises `4 * V` activations at `x`, of which each turn reads 16, and the extension.
         unsafe {
             let x = vld1q_s8(x.add(16 * part));
-            sums = four::<0>(x, w[0], sums);
-            sums = four::<1>(x, w[1], sums);
-            sums = four::<2>(x, w[2], sums);
-            sums = four::<3>(x, w[3], sums);
+            sums = dot_four::<0>(x, w[0], sums);
+            sums = dot_four::<1>(x, w[1], sums);
+            sums = dot_four::<2>(x, w[2], sums);
+            sums = dot_four::<3>(x, w[3], sums);
         }
     }
     sums
@@ -55,16 +56,17 @@ unsafe fn fours<const V: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> 
 
 /// Adds the products of eight rows' four columns with the four activations of lane `LANE`.
 #[inline(always)]
-unsafe fn four<const LANE: i32>(x: int8x16_t, w: Ints, sums: Ints) -> Ints {
-    // SAFETY: passed on to the caller.
+unsafe fn dot_four<const LANE: i32>(x: int8x16_t, w: Ints, sums: Ints) -> Ints {
+    // SAFETY: no memory is read; the extension is the caller's promise.
     unsafe { int32x4x2_t(sdot::<LANE>(x, w.0, sums.0), sdot::<LANE>(x, w.1, sums.1)) }
 }
 
 /// Adds to each lane of `sums` the products of its four bytes in `w` with the four in lane `LANE` of `x`.
 #[inline(always)]
 unsafe fn sdot<const LANE: i32>(x: int8x16_t, w: int32x4_t, mut sums: int32x4_t) -> int32x4_t {
-    // SAFETY: the instruction reads and writes the named registers only, and leaves flags and memory alone; the caller
-    // has the extension. It is named for the assembler only here, so that nothing else is compiled for it.
+    // SAFETY: the instruction reads and writes the named registers only, and leaves flags and memory alone; the
+    // extension is the caller's promise. It is named for the assembler only here, so that nothing else is compiled for
+    // it.
     unsafe {
         asm!(
             ".arch_extension dotprod",
@@ -79,10 +81,10 @@ unsafe fn sdot<const LANE: i32>(x: int8x16_t, w: int32x4_t, mut sums: int32x4_t)
     sums
 }
 
-/// Without it: products in 16 bits, summed while they fit, then widened.
-pub(in crate::ops::cpu) struct Widened;
+/// Without that extension: products in 16 bits, summed while they fit, then widened (`smlal`).
+pub(in crate::ops::cpu) struct Widening;
 
-impl Products for Widened {
+impl Products for Widening {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
         x: Rows<'_, N>,
@@ -93,9 +95,9 @@ impl Products for Widened {
     ) {
         const { assert!(V <= 2 * DEPTH, "the products of all vectors fit 16 bits") };
         for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller promises the columns that are multiplied; every aarch64 processor has NEON.
             unsafe {
-                let sums = widened(x.at(row, column), w);
+                let sums = widening(x.at(row, column), w);
                 *whole = match scale {
                     None => simd::add(*whole, sums),
                     Some(scale) => scaled(sums, scale, *whole),
@@ -107,8 +109,8 @@ impl Products for Widened {
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
         for (part, w) in w.as_chunks::<2>().0.iter().enumerate() {
-            // SAFETY: passed on to the caller. A weight is at least -128 and an activation at most 127 either way: two
-            // products fit 16 bits.
+            // SAFETY: the caller promises the columns that are multiplied; every aarch64 processor has NEON. A weight is
+            // at least -128 and an activation at most 127 either way: two products fit 16 bits.
             unsafe { Self::unsigned::<2, 1, N>(x, w, column + 8 * part, None, whole) };
         }
     }
@@ -116,8 +118,9 @@ impl Products for Widened {
 
 /// The products of `4 * V` columns, which must fit 16 bits.
 #[inline(always)]
-unsafe fn widened<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
-    // SAFETY: the caller gives as many activations; NEON is always there.
+unsafe fn widening<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
+    // SAFETY: the caller promises `4 * V` activations at `x`, of which each turn reads four; every aarch64 processor has
+    // NEON.
     unsafe {
         // Four sums for each row, of two rows a vector.
         let mut sums = [vdupq_n_s16(0); 4];
@@ -142,7 +145,7 @@ unsafe fn widened<const V: usize>(x: *const i8, w: &[Ints; V]) -> Ints {
 /// `whole + sums * scale`; a lane of `scale` has the row's number twice, in 16 bits.
 #[inline(always)]
 fn scaled(sums: Ints, scale: Ints, whole: Ints) -> Ints {
-    // SAFETY: NEON is always there.
+    // SAFETY: no memory is read, and every aarch64 processor has NEON.
     unsafe {
         int32x4x2_t(
             vmlaq_s32(whole.0, sums.0, vshrq_n_s32::<16>(scale.0)),

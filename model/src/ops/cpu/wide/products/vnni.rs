@@ -10,8 +10,8 @@ use std::arch::x86_64::*;
 use super::{Products, Rows};
 use crate::ops::cpu::simd::{self, Ints};
 
-/// Sums of four products.
-pub(in crate::ops::cpu) struct Fours<E>(std::marker::PhantomData<E>);
+/// Sums of four products (`vpdpbusd`).
+pub(in crate::ops::cpu) struct Vnni<E>(std::marker::PhantomData<E>);
 
 /// How the instruction is encoded.
 pub(in crate::ops::cpu) trait Encoding {
@@ -20,13 +20,13 @@ pub(in crate::ops::cpu) trait Encoding {
     ///
     /// # Safety
     /// Needs the instruction; 16 bytes must be at `x`.
-    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], sums: Ints) -> Ints;
+    unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], sums: Ints) -> Ints;
 
     /// Adds to each lane of `sums` the products of its two numbers of two bytes with the two at `x` (`vpdpwssd`).
     ///
     /// # Safety
     /// Needs the instruction; two numbers must be at `x`.
-    unsafe fn pairs(sums: Ints, w: Ints, x: *const i16) -> Ints;
+    unsafe fn dpwssd(sums: Ints, w: Ints, x: *const i16) -> Ints;
 }
 
 /// As AVX-512 encodes it, which repeats four activations in all lanes while it reads them.
@@ -37,9 +37,9 @@ pub(in crate::ops::cpu) struct Vex;
 
 impl Encoding for Evex {
     #[inline(always)]
-    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
+    unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
         for (at, w) in w.iter().enumerate() {
-            // SAFETY: four of the 16 bytes are read here; the caller has the instruction.
+            // SAFETY: the caller promises 16 bytes at `x`, of which each turn reads four, and the instruction.
             unsafe {
                 let x = _mm256_set1_epi32(x.add(4 * at).cast::<i32>().read_unaligned());
                 sums = _mm256_dpbusd_epi32(sums, *w, x);
@@ -49,8 +49,8 @@ impl Encoding for Evex {
     }
 
     #[inline(always)]
-    unsafe fn pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: as above, for the four bytes at `x`.
+    unsafe fn dpwssd(sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: the caller promises two numbers at `x`, and the instruction.
         unsafe { _mm256_dpwssd_epi32(sums, w, _mm256_set1_epi32(x.cast::<i32>().read_unaligned())) }
     }
 }
@@ -58,9 +58,10 @@ impl Encoding for Evex {
 impl Encoding for Vex {
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn sixteen(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
+    unsafe fn dpbusd(x: *const i8, w: &[Ints; 4], mut sums: Ints) -> Ints {
         for (at, w) in w.iter().enumerate() {
-            // SAFETY: as above; four of the 16 bytes are read here.
+            // SAFETY: the caller promises 16 bytes at `x`, of which each turn reads four, and the instruction, which
+            // reads and writes the named registers only.
             unsafe {
                 let x = _mm256_set1_epi32(x.add(4 * at).cast::<i32>().read_unaligned());
                 asm!(
@@ -77,8 +78,9 @@ impl Encoding for Vex {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn pairs(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: as above, for the four bytes at `x`.
+    unsafe fn dpwssd(mut sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: the caller promises two numbers at `x`, and the instruction, which reads and writes the named
+        // registers only.
         unsafe {
             let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
             asm!(
@@ -93,7 +95,7 @@ impl Encoding for Vex {
     }
 }
 
-impl<E: Encoding> Products for Fours<E> {
+impl<E: Encoding> Products for Vnni<E> {
     #[inline(always)]
     unsafe fn unsigned<const V: usize, const DEPTH: usize, const N: usize>(
         x: Rows<'_, N>,
@@ -103,12 +105,13 @@ impl<E: Encoding> Products for Fours<E> {
         whole: &mut [Ints; N],
     ) {
         for (row, whole) in whole.iter_mut().enumerate() {
-            // SAFETY: passed on to the caller. The sums are exact whatever the bytes are, so that no depth counts.
+            // SAFETY: the caller promises the columns that are multiplied, and the instruction. The sums are exact
+            // whatever the bytes are, so that no depth counts.
             unsafe {
                 let x = x.at(row, column);
                 *whole = match scale {
-                    None => fours::<E, V, N>(x, w, *whole),
-                    Some(scale) => scaled(fours::<E, V, N>(x, w, simd::zero_ints()), scale, *whole),
+                    None => dot_columns::<E, V, N>(x, w, *whole),
+                    Some(scale) => scaled(dot_columns::<E, V, N>(x, w, simd::zero_ints()), scale, *whole),
                 };
             }
         }
@@ -117,37 +120,41 @@ impl<E: Encoding> Products for Fours<E> {
     /// Signed bytes are raised by 128.
     #[inline(always)]
     unsafe fn signed<const N: usize>(x: Rows<'_, N>, w: &[Ints; 8], column: usize, whole: &mut [Ints; N]) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller promises the columns that are multiplied, and the instruction.
         unsafe {
             let mut raised = *w;
             for w in &mut raised {
                 *w = _mm256_xor_si256(*w, _mm256_set1_epi8(-128));
             }
             for (row, whole) in whole.iter_mut().enumerate() {
-                *whole = fours::<E, 8, N>(x.at(row, column), &raised, *whole);
+                *whole = dot_columns::<E, 8, N>(x.at(row, column), &raised, *whole);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn add_pairs(sums: Ints, w: Ints, x: *const i16) -> Ints {
-        // SAFETY: passed on to the caller.
-        unsafe { E::pairs(sums, w, x) }
+    unsafe fn add_pair_products(sums: Ints, w: Ints, x: *const i16) -> Ints {
+        // SAFETY: the caller promises two numbers at `x`, and the instruction.
+        unsafe { E::dpwssd(sums, w, x) }
     }
 }
 
 /// Adds the products of `4 * V` columns to `sums`, one of `N`. Where those are few, sums of every 16 columns are made side
 /// by side, so that they need not wait for one another.
 #[inline(always)]
-unsafe fn fours<E: Encoding, const V: usize, const N: usize>(x: *const i8, w: &[Ints; V], mut sums: Ints) -> Ints {
+unsafe fn dot_columns<E: Encoding, const V: usize, const N: usize>(
+    x: *const i8,
+    w: &[Ints; V],
+    mut sums: Ints,
+) -> Ints {
     for (part, w) in w.as_chunks::<4>().0.iter().enumerate() {
-        // SAFETY: the caller gives as many activations, and has the instruction.
+        // SAFETY: the caller promises `4 * V` activations at `x`, of which each turn takes 16, and the instruction.
         unsafe {
             let x = x.add(16 * part);
             sums = if part > 0 && N <= 2 {
-                simd::add(sums, E::sixteen(x, w, simd::zero_ints()))
+                simd::add(sums, E::dpbusd(x, w, simd::zero_ints()))
             } else {
-                E::sixteen(x, w, sums)
+                E::dpbusd(x, w, sums)
             };
         }
     }
@@ -157,7 +164,7 @@ unsafe fn fours<E: Encoding, const V: usize, const N: usize>(x: *const i8, w: &[
 /// `whole + sums * scale`; a lane of `scale` has the row's number twice, in 16 bits.
 #[inline(always)]
 unsafe fn scaled(sums: Ints, scale: Ints, whole: Ints) -> Ints {
-    // SAFETY: the caller has AVX2.
+    // SAFETY: no memory is read; AVX2 is the caller's promise.
     unsafe {
         let scale = _mm256_srai_epi32::<16>(scale);
         _mm256_add_epi32(whole, _mm256_mullo_epi32(sums, scale))

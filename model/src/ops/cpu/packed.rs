@@ -1,43 +1,44 @@
-//! Eight weight rows, unpacked side by side: the form in which they meet activations.
+//! Eight weight rows packed side by side, a byte for each number: the form in which they meet activations.
 //!
 //! Four consecutive bytes of a row stand beside the same four of the other rows, so that one 32-byte vector holds four
 //! columns of eight rows, and a multiplication by four activations, repeated eight times, gives a sum for each row.
 //! Nothing has to be added across a vector, and scales come as vectors too.
 
-use super::Isa;
 use super::blocks::{self, Scaling};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::wide;
+use super::{InstructionSet, Isa};
 use crate::container::Format;
 
-/// Weight rows in a panel.
+/// Weight rows that are packed together.
 pub(super) const ROWS: usize = 8;
 
-/// Columns that are unpacked at a time; a multiple of every block, small enough for the first-level cache.
+/// Columns that are packed at a time; a multiple of every block, small enough for the first-level cache.
 pub(super) const CHUNK: usize = 1024;
 
-/// Eight rows of up to [`CHUNK`] columns.
-pub(super) struct Panel {
+/// Eight rows of up to [`CHUNK`] columns. The room for them is in the types, so that kernels that are given no more columns
+/// stay within it.
+pub(super) struct PackedRows {
     /// [columns / 4][8 rows][4]: bytes, unsigned unless the format's are signed.
-    pub(super) q: Vec<u8>,
+    pub(super) q: Box<[u8; ROWS * CHUNK]>,
     /// [blocks][8 rows]: scale of a plain block, `d` of a K block.
-    pub(super) scale: Vec<[f32; ROWS]>,
+    pub(super) scale: Box<[[f32; ROWS]; CHUNK / 32]>,
     /// [blocks][8 rows]: what a plain block adds, `d_min` of a K block.
-    pub(super) min: Vec<[f32; ROWS]>,
+    pub(super) min: Box<[[f32; ROWS]; CHUNK / 32]>,
     /// [runs][8 rows][2]: the scales of a K format's runs, each twice.
-    pub(super) run_scale: Vec<[[i16; 2]; ROWS]>,
+    pub(super) run_scale: Box<[[[i16; 2]; ROWS]; CHUNK / 16]>,
     /// [pairs of runs][8 rows][2]: the minima of two runs.
-    pub(super) run_min: Vec<[[i16; 2]; ROWS]>,
+    pub(super) run_min: Box<[[[i16; 2]; ROWS]; CHUNK / 32]>,
 }
 
-impl Default for Panel {
+impl Default for PackedRows {
     fn default() -> Self {
         Self {
-            q: vec![0; ROWS * CHUNK],
-            scale: vec![[0.0; ROWS]; CHUNK / 32],
-            min: vec![[0.0; ROWS]; CHUNK / 32],
-            run_scale: vec![[[0; 2]; ROWS]; CHUNK / 16],
-            run_min: vec![[[0; 2]; ROWS]; CHUNK / 32],
+            q: Box::new([0; ROWS * CHUNK]),
+            scale: Box::new([[0.0; ROWS]; CHUNK / 32]),
+            min: Box::new([[0.0; ROWS]; CHUNK / 32]),
+            run_scale: Box::new([[[0; 2]; ROWS]; CHUNK / 16]),
+            run_min: Box::new([[[0; 2]; ROWS]; CHUNK / 32]),
         }
     }
 }
@@ -51,7 +52,7 @@ pub(super) struct Stored<'a> {
     pub(super) stride: usize,
     /// Blocks of each row.
     pub(super) blocks: usize,
-    /// How many bytes on lies what will be unpacked next. It is fetched into the cache meanwhile: eight rows are eight
+    /// How many bytes on lies what will be packed next. It is fetched into the cache meanwhile: eight rows are eight
     /// short streams, too short for the processor to see by itself where they lead.
     pub(super) ahead: usize,
 }
@@ -59,30 +60,32 @@ pub(super) struct Stored<'a> {
 impl Stored<'_> {
     /// Whether the bytes hold the blocks of eight rows.
     pub(super) fn is_whole(&self, format: Format) -> bool {
-        let end = (ROWS - 1) * self.stride + self.blocks * format.block_bytes();
-        end <= self.bytes.len()
+        let last = self.blocks * format.block_bytes();
+        let before = self.bytes.len().checked_sub(last);
+        before.is_some_and(|before| self.stride <= before / (ROWS - 1))
     }
 }
 
-impl Panel {
-    /// Unpacks a piece of eight rows, at most [`CHUNK`] columns.
-    pub(super) fn unpack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
+impl PackedRows {
+    /// Packs a piece of eight stored rows, at most [`CHUNK`] columns.
+    pub(super) fn pack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
         assert!(
             stored.blocks * scaling.block() <= CHUNK && stored.is_whole(format),
-            "eight rows that fit into a panel"
+            "eight rows that fit"
         );
-        let unpacked = match isa {
-            Isa::Portable => false,
+        let done = match isa.set() {
+            InstructionSet::Portable => false,
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-            // SAFETY: every other form exists only where the processor has its instructions; the sizes were checked.
-            _ => unsafe { wide::unpack(self, format, stored) },
+            // SAFETY: `Isa::available` gives all others only where the processor says that it has the instruction set of
+            // `simd`; that the rows hold their blocks and that these fit is asserted above.
+            _ => unsafe { wide::pack(self, format, stored) },
         };
-        if !unpacked {
-            self.unpack_portable(format, scaling, stored);
+        if !done {
+            self.pack_portable(format, scaling, stored);
         }
     }
 
-    fn unpack_portable(&mut self, format: Format, scaling: Scaling, stored: Stored<'_>) {
+    fn pack_portable(&mut self, format: Format, scaling: Scaling, stored: Stored<'_>) {
         for (row, bytes) in stored.bytes.chunks(stored.stride).take(ROWS).enumerate() {
             for (at, block) in bytes.chunks_exact(format.block_bytes()).take(stored.blocks).enumerate() {
                 match scaling {

@@ -1,25 +1,26 @@
-//! Unpacking eight stored rows at once, transposed before their bits are taken apart, for the formats that matter.
+//! Packing eight stored rows at once, transposed before their bits are taken apart, for the formats that matter.
 
-use super::super::panel::{Panel, ROWS, Stored};
+use super::super::packed::{PackedRows, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 use super::transpose::{Ahead, Blocks, store};
 use crate::container::Format;
 
-/// Unpacks a piece of eight rows; `false` where the format has no fast form.
+/// Packs a piece of eight rows; `false` where the format has no fast form.
 ///
 /// # Safety
-/// Needs the instruction set. The rows must hold the blocks that `stored` says, and the panel must have room for them.
+/// Needs the instruction set. The rows must hold the blocks that `stored` says, and `packed` must have room for them.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-pub(in super::super) unsafe fn unpack(panel: &mut Panel, format: Format, stored: Stored<'_>) -> bool {
-    // SAFETY: passed on to the caller; each type is the format's.
+pub(in super::super) unsafe fn pack(packed: &mut PackedRows, format: Format, stored: Stored<'_>) -> bool {
+    // SAFETY: each type is the format's. `PackedRows::pack` has asserted that the rows hold their blocks, and that these
+    // fit.
     unsafe {
         match format {
-            Format::Q4_0 => plain::<Q4_0>(panel, stored),
-            Format::Q5_0 => plain::<Q5_0>(panel, stored),
-            Format::Q8_0 => plain::<Q8_0>(panel, stored),
-            Format::Q4_K => superblocks::<Q4K>(panel, stored),
-            Format::Q5_K => superblocks::<Q5K>(panel, stored),
-            Format::Q6_K => superblocks::<Q6K>(panel, stored),
+            Format::Q4_0 => plain::<Q4_0>(packed, stored),
+            Format::Q5_0 => plain::<Q5_0>(packed, stored),
+            Format::Q8_0 => plain::<Q8_0>(packed, stored),
+            Format::Q4_K => superblocks::<Q4K>(packed, stored),
+            Format::Q5_K => superblocks::<Q5K>(packed, stored),
+            Format::Q6_K => superblocks::<Q6K>(packed, stored),
             _ => return false,
         }
     }
@@ -27,33 +28,35 @@ pub(in super::super) unsafe fn unpack(panel: &mut Panel, format: Format, stored:
 }
 
 /// # Safety
-/// As for [`unpack`].
+/// As for [`pack`].
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn plain<F: Plain>(panel: &mut Panel, stored: Stored<'_>) {
+unsafe fn plain<F: Plain>(packed: &mut PackedRows, stored: Stored<'_>) {
     let bytes = F::FORMAT.block_bytes();
     let mut ahead = Ahead::new(stored, bytes);
-    let q = panel.q.as_mut_ptr();
+    let q = packed.q.as_mut_ptr();
     for at in 0..stored.blocks {
         ahead.fetch(ROWS * bytes);
-        // SAFETY: the block and those of the seven rows after it lie within the stored bytes; the panel has room.
+        // SAFETY: `PackedRows::pack` has asserted that each of the eight rows holds this block, and that `packed` has
+        // room for it.
         unsafe {
             let block = Blocks::new(stored, at * bytes);
             store(q.add(256 * at), F::vectors(block));
-            simd::store_floats(panel.scale[at].as_mut_ptr(), block.first_halves());
+            simd::store_floats(packed.scale[at].as_mut_ptr(), block.first_halves());
         }
     }
 }
 
 /// # Safety
-/// As for [`unpack`].
+/// As for [`pack`].
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
+unsafe fn superblocks<F: Super>(packed: &mut PackedRows, stored: Stored<'_>) {
     let bytes = F::FORMAT.block_bytes();
     let mut ahead = Ahead::new(stored, bytes);
-    let q = panel.q.as_mut_ptr();
+    let q = packed.q.as_mut_ptr();
     for at in 0..stored.blocks {
         ahead.fetch(ROWS * bytes);
-        // SAFETY: as above.
+        // SAFETY: `PackedRows::pack` has asserted that each of the eight rows holds this block, and that `packed` has
+        // room for it.
         unsafe {
             let block = Blocks::new(stored, at * bytes);
             for half in 0..2 {
@@ -64,9 +67,9 @@ unsafe fn superblocks<F: Super>(panel: &mut Panel, stored: Stored<'_>) {
                     }
                 }
             }
-            let (d, d_min) = F::runs(block, panel, at);
-            simd::store_floats(panel.scale[at].as_mut_ptr(), d);
-            simd::store_floats(panel.min[at].as_mut_ptr(), d_min);
+            let (d, d_min) = F::runs(block, packed, at);
+            simd::store_floats(packed.scale[at].as_mut_ptr(), d);
+            simd::store_floats(packed.min[at].as_mut_ptr(), d_min);
         }
     }
 }
@@ -102,11 +105,11 @@ pub(super) trait Super {
     /// As for [`Super::shared`], which must have given `shared` for half `pair / 2`.
     unsafe fn pair(block: Blocks, pair: usize, shared: [Ints; 8]) -> [[Ints; 8]; 2];
 
-    /// Writes the scales and minima of the runs to the panel's block `at`, and gives the factors of both.
+    /// Writes the scales and minima of the runs to block `at` of `packed`, and gives the factors of both.
     ///
     /// # Safety
     /// As for [`Super::shared`].
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats);
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats);
 }
 
 pub(super) struct Q4_0;
@@ -116,7 +119,7 @@ impl Plain for Q4_0 {
 
     #[inline(always)]
     unsafe fn vectors(block: Blocks) -> [Ints; 8] {
-        // SAFETY: the offsets are those of the format; passed on to the caller.
+        // SAFETY: the caller promises a block of the format, which has 18 bytes: 16 from byte 2 on are read.
         unsafe { nibbles(block.transpose16(2)) }
     }
 }
@@ -128,7 +131,8 @@ impl Plain for Q5_0 {
 
     #[inline(always)]
     unsafe fn vectors(block: Blocks) -> [Ints; 8] {
-        // SAFETY: as above.
+        // SAFETY: the caller promises a block of the format, which has 22 bytes: 16 from byte 6 and 4 from byte 2 on are
+        // read.
         unsafe { or(nibbles(block.transpose16(6)), simd::fifth_bits(block.dwords(2))) }
     }
 }
@@ -140,7 +144,7 @@ impl Plain for Q8_0 {
 
     #[inline(always)]
     unsafe fn vectors(block: Blocks) -> [Ints; 8] {
-        // SAFETY: as above.
+        // SAFETY: the caller promises a block of the format, which has 34 bytes: 32 from byte 2 on are read.
         unsafe { block.transpose32(2) }
     }
 }
@@ -157,13 +161,14 @@ impl Super for Q4K {
 
     #[inline(always)]
     unsafe fn shared(_: Blocks, _: usize) -> [Ints; 8] {
-        // SAFETY: as above.
+        // SAFETY: no memory is read; the instruction set is the caller's promise.
         unsafe { [simd::zero_ints(); 8] }
     }
 
     #[inline(always)]
     unsafe fn pair(block: Blocks, pair: usize, _: [Ints; 8]) -> [[Ints; 8]; 2] {
-        // SAFETY: as above.
+        // SAFETY: the caller promises a block of the format, which has 144 bytes, and there are four pairs: the last
+        // one's 32 bytes end with the block.
         unsafe {
             let packed = block.transpose32(16 + 32 * pair);
             [bits(packed, 0, 15), bits(packed, 4, 15)]
@@ -171,9 +176,10 @@ impl Super for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
-        // SAFETY: as above.
-        unsafe { block.packed_runs(panel, at) }
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
+        // SAFETY: the caller promises a block of the format, which has its scales in its first 16 bytes; the runs are
+        // indexed with checks.
+        unsafe { block.six_bit_runs(packed, at) }
     }
 }
 
@@ -189,13 +195,14 @@ impl Super for Q5K {
 
     #[inline(always)]
     unsafe fn shared(block: Blocks, _: usize) -> [Ints; 8] {
-        // SAFETY: as above.
+        // SAFETY: the caller promises a block of the format, which has 176 bytes: 32 from byte 16 on are read.
         unsafe { block.transpose32(16) }
     }
 
     #[inline(always)]
     unsafe fn pair(block: Blocks, pair: usize, fifth: [Ints; 8]) -> [[Ints; 8]; 2] {
-        // SAFETY: as above.
+        // SAFETY: the caller promises a block of the format, which has 176 bytes, and there are four pairs: the last
+        // one's 32 bytes end with the block.
         unsafe {
             let packed = block.transpose32(48 + 32 * pair);
             [
@@ -206,9 +213,10 @@ impl Super for Q5K {
     }
 
     #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
-        // SAFETY: as above.
-        unsafe { block.packed_runs(panel, at) }
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
+        // SAFETY: the caller promises a block of the format, which has its scales in its first 16 bytes; the runs are
+        // indexed with checks.
+        unsafe { block.six_bit_runs(packed, at) }
     }
 }
 
@@ -225,15 +233,17 @@ impl Super for Q6K {
 
     #[inline(always)]
     unsafe fn shared(block: Blocks, half: usize) -> [Ints; 8] {
-        // SAFETY: as above.
+        // SAFETY: the caller promises a block of the format, which has 210 bytes, and there are two halves: the 32 bytes
+        // of the second end at byte 192.
         unsafe { block.transpose32(128 + 32 * half) }
     }
 
     #[inline(always)]
     unsafe fn pair(block: Blocks, pair: usize, high: [Ints; 8]) -> [[Ints; 8]; 2] {
         let (half, part) = (pair / 2, pair % 2);
-        // SAFETY: as above. Two bits of `high` go to places 4 and 5, from 0 or 2 for one run and from 4 or 6 for the
-        // other.
+        // SAFETY: the caller promises a block of the format, which has 210 bytes, and there are four pairs: the 32 bytes
+        // of the last end at byte 128. Two bits of `high` go to places 4 and 5, from 0 or 2 for one run and from 4 or 6
+        // for the other.
         unsafe {
             let low = block.transpose32(64 * half + 32 * part);
             let up = shifted(high, 4 - 2 * part);
@@ -245,10 +255,11 @@ impl Super for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn runs(block: Blocks, panel: &mut Panel, at: usize) -> (Floats, Floats) {
-        // SAFETY: as above.
+    unsafe fn runs(block: Blocks, packed: &mut PackedRows, at: usize) -> (Floats, Floats) {
+        // SAFETY: the caller promises a block of the format, which has 210 bytes: 16 scales from byte 192 on and 4 bytes
+        // from byte 206 on are read.
         let d = unsafe {
-            block.signed_runs(panel, at);
+            block.signed_runs(packed, at);
             block.halves_after(206)
         };
         (d, d)
@@ -259,7 +270,7 @@ impl Super for Q6K {
 #[inline(always)]
 unsafe fn bits<const N: usize>(mut v: [Ints; N], right: usize, mask: i8) -> [Ints; N] {
     for v in &mut v {
-        // SAFETY: the caller has the instruction set. What a shift brings in is masked off.
+        // SAFETY: no memory is read; the instruction set is the caller's promise. What a shift brings in is masked off.
         *v = unsafe { simd::masked(simd::shifted_right(*v, right), mask) };
     }
     v
@@ -269,7 +280,7 @@ unsafe fn bits<const N: usize>(mut v: [Ints; N], right: usize, mask: i8) -> [Int
 #[inline(always)]
 unsafe fn shifted(mut v: [Ints; 8], left: usize) -> [Ints; 8] {
     for v in &mut v {
-        // SAFETY: the caller has the instruction set.
+        // SAFETY: no memory is read; the instruction set is the caller's promise.
         *v = unsafe { simd::shifted_left(*v, left) };
     }
     v
@@ -278,7 +289,7 @@ unsafe fn shifted(mut v: [Ints; 8], left: usize) -> [Ints; 8] {
 #[inline(always)]
 unsafe fn or(mut a: [Ints; 8], b: [Ints; 8]) -> [Ints; 8] {
     for (a, b) in a.iter_mut().zip(b) {
-        // SAFETY: the caller has the instruction set.
+        // SAFETY: no memory is read; the instruction set is the caller's promise.
         *a = unsafe { simd::or(*a, b) };
     }
     a
@@ -287,7 +298,7 @@ unsafe fn or(mut a: [Ints; 8], b: [Ints; 8]) -> [Ints; 8] {
 /// Low nibbles are the first half of a block of 32, high nibbles the second.
 #[inline(always)]
 unsafe fn nibbles(packed: [Ints; 4]) -> [Ints; 8] {
-    // SAFETY: the caller has the instruction set.
+    // SAFETY: no memory is read; the instruction set is the caller's promise.
     unsafe {
         let [a, b, c, d] = bits(packed, 0, 15);
         let [e, f, g, h] = bits(packed, 4, 15);
