@@ -65,14 +65,14 @@ fn indented(written: &str, place: &Surroundings) -> Option<String> {
         }
     };
     let width = indentation(sample);
-    if sample[..width] == unit.repeat(depth) || width == 0 || width % depth != 0 {
+    if sample[..width] == unit.repeat(depth) || width == 0 || !width.is_multiple_of(depth) {
         return None;
     }
     let own = width / depth;
     let mut text = first.to_owned();
     for line in lines {
         let width = indentation(line);
-        if width % own != 0 {
+        if !width.is_multiple_of(own) {
             break;
         }
         text.push('\n');
