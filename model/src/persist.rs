@@ -138,7 +138,6 @@ impl Store {
     }
 
     /// What is held, the newest sequences first where not all fit.
-
     fn encode<M: LanguageModel>(&self, sequences: &Sequences<M>) -> Result<Option<Vec<u8>>, String> {
         let mut chosen = Vec::new();
         // The header and the checksum have their room, too.

@@ -171,7 +171,7 @@ impl CompletionRequest {
 }
 
 /// Why the engine stopped generating.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Finish {
     /// The model ended the text, or the caller's stop rule did.

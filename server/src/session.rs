@@ -19,6 +19,7 @@ use std::sync::Arc;
 use codegemma_model::Engine;
 use ropey::Rope;
 
+use crate::completion::gate::taste::Taste;
 use crate::config::roots::Roots;
 use crate::config::settings::Settings;
 use crate::context::prompt_path;
@@ -54,6 +55,7 @@ pub(crate) struct Session {
     /// What the model is shown with the documents.
     contexts: ContextQueue,
     completions: Completions,
+    taste: Taste,
     /// Which files the model may see.
     policy: Arc<FilePolicy>,
     judgements: Judgements,
@@ -276,6 +278,11 @@ impl Session {
     /// The language of an open document.
     pub(crate) fn language(&self, name: &str) -> Option<&str> {
         self.documents.get(name).map(|document| &*document.language)
+    }
+
+    /// The user accepted or dismissed a suggestion in a language, which moves how sure those to come have to be.
+    pub(crate) fn judged_by_user(&mut self, language: &str, by: f64) {
+        self.taste.moved(language, by);
     }
 
     /// Whether the settings and the engine still are what they were when a request began.

@@ -76,6 +76,57 @@ WIDE = (
     ],
 )
 
+# What the gate's coefficients are fitted on: packages that neither the starter was trained on nor the other two corpora
+# hold.
+TRAINING = (
+    [
+        ("libdeflate-sys", "1.26.1", "d7870e5fbd2766179a937c725fb11f4ca0ef025d982beb61bd3ce755425bd19c", ["libdeflate"]),
+        ("lexopt", "0.3.2", "803ec87c9cfb29b9d2633f20cba1f488db3fd53f2158b1024cbefb47ba05d413", ["src", "examples"]),
+        ("minijinja", "3.1.0", "509eeb2603a84eccabb4d75f6ec8ba23b46bbf441aaeb863d6b83a5887fd51e4", ["src"]),
+        ("roaring", "0.12.0", "eccfaa25083dbde9444486adda410c9cd23565d7f54a2df916c0bdf4bee44931", ["src"]),
+        ("textwrap", "0.16.4", "6ecfad6c3abc80a577f2b91c1e412ee57e7a060d430b553c1b0c940974ebcd49", ["src"]),
+        ("tinyvec", "1.13.3", "fd3ca314f692efd6c868f8408f53fe444634a845f96c028b97d35f6a1f79f0ee", ["src"]),
+    ],
+    [
+        ("blinker", "1.9.0", "ba0efaa9080b619ff2f3459d1d500c57bddea4a6b424b60a91141db6fd2f08bc", ["blinker"]),
+        ("cachetools", "8.0.2", "502bf3c17c6e35d78ccdaa70da8c7001b28634541f5cde0dee33c93bb252277d", ["cachetools"]),
+        (
+            "jsonschema_specifications",
+            "2025.9.1",
+            "98802fee3a11ee76ecaca44429fda8a41bff98b00a0f2838151b113f210cc6fe",
+            ["jsonschema_specifications"],
+        ),
+        ("pluggy", "1.7.0", "7dd7b0d8832ba3cb632c306926ded123429211b83641b35dc5c41ad2d34f9bec", ["pluggy"]),
+        ("tinydb", "4.9.0", "111f1f680978a1b7c534d698dd1d76739ff31c74c27fd26a111140b51d8b35d6", ["tinydb"]),
+        ("tomlkit", "0.15.2", "05562412163a3037b94497385fb7f9204c637bc605af7a48199e41cf2272f437", ["tomlkit"]),
+    ],
+    [
+        ("html5-boilerplate", "9.0.1", "19baebf4f0d07007453a12cdd4a34a71af53311953ce05a608843c4c2d02c70d", ["dist"]),
+        ("koa-router", "14.0.0", "a249d447f2fd8538650238b1e315f9c2f3cf8288138f0c4cc5c7269e18a3b418", ["lib"]),
+        ("ky", "1.14.3", "b9b08762ac38e2853cbd9bcf121c16d943e66bdeee2322dd7ea0df8e8808e3a8", ["distribution"]),
+        (
+            "react-native-screens",
+            "4.30.1",
+            "04593f281d706615907e8df114288daa5145c4f5360c4743356dd460e979d23a",
+            ["android/src/main/java", "common/cpp", "src/components"],
+        ),
+        (
+            "react-native-svg",
+            "15.16.1",
+            "6142083abdb5772be857ff2ad196488a032591aeb956750ff9bf0ea52bae77e1",
+            ["android/src/main/java", "src"],
+        ),
+    ],
+    [
+        (
+            "golang-github-urfave-cli-dev",
+            "1.22.9-2",
+            "ed1e942459d1f07bf74e1e4f64b9c37551b20d461e03014bbdf4dbfb0f83913d",
+            ["usr/share/gocode/src"],
+        ),
+    ],
+)
+
 
 def take(package, source, corpus):
     """Copies a package's folders into the corpus."""

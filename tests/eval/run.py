@@ -11,8 +11,7 @@ tree instead, which has no table: it changes with every commit.
 
 `--wide` measures what no suggestion may do: repeat what follows, close a bracket that is not open, or, for more than one
 suggestion in a hundred, add an error of syntax. It takes a quarter of an hour on two cores and names every case. With
-`--update` it writes wide.csv and the picture of the confidence, confidence.svg, beside this file. Its sources in Go come
-from Debian.
+`--update` it writes wide.csv beside this file. Its sources in Go come from Debian.
 
 Needs Python 3.9 or newer with pip, cargo and npm, and a built codegemma-complete; --wide also Debian's apt-get.
 """
@@ -29,9 +28,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import built  # noqa: E402
-import confidence  # noqa: E402
 import corpus  # noqa: E402
 import fetch  # noqa: E402
+import gate  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 HOLES = 140
@@ -42,16 +41,16 @@ SEED = 1
 BARS = {"duplicated": 0.0, "unmatched": 0.0, "misparsed": 0.01}
 
 
-def wide(command, update):
+def wide(command, update, model):
     """Runs eval, prints its table and the cases that break a bar, and gives the exit code."""
     result = subprocess.run([*command, "--json"], stdout=subprocess.PIPE)
     if result.returncode != 0:
         return result.returncode
     holes = [hole for hole in json.loads(result.stdout)["holes"] if hole["kind"] != "text"]
-    return judge(holes, update)
+    return judge(holes, update, model)
 
 
-def judge(holes, update):
+def judge(holes, update, model):
     shown = [hole for hole in holes if hole["reason"] is None]
     languages = sorted({hole["language"] for hole in holes})
     print(f"{len(holes)} holes in {len(languages)} languages ({', '.join(languages)}), {len(shown)} suggestions")
@@ -64,22 +63,23 @@ def judge(holes, update):
         for hole in cases:
             place = f"{hole['path']}, byte {hole['offset']}"
             print(f"  {hole['id']}: {place}: {hole['text']!r} replaces {hole['replaces']}, there stood {hole['truth']!r}")
-    for line in confidence.table(shown, len(holes)):
+    for line in gate.report({model: holes}):
         print(line)
     if update:
         (HERE / "wide.csv").write_text(summary(holes), encoding="utf-8")
-        (HERE / "confidence.svg").write_text(confidence.picture(shown, len(holes)), encoding="utf-8")
     return int(broken)
 
 
 def summary(holes):
     """The table: a row for each language, and one for all."""
     columns = ["exact", "correct", "first_line", *BARS]
-    lines = ["language,holes,shown," + ",".join(columns)]
+    lines = ["language,holes,suggested," + ",".join(columns) + ",shown,shown_right,shown_harmful"]
     for language in [*sorted({hole["language"] for hole in holes}), "all"]:
         own = [hole for hole in holes if language in (hole["language"], "all")]
         shown = [hole for hole in own if hole["reason"] is None]
         counts = [sum(bool(hole[column]) for hole in shown) for column in columns]
+        unasked = [hole["unasked"] for hole in own if hole["unasked"]["text"] is not None]
+        counts += [len(unasked), sum(one["right"] for one in unasked), sum(one["harmful"] for one in unasked)]
         lines.append(",".join(map(str, [language, len(own), len(shown), *counts])))
     return "\n".join(lines) + "\n"
 
@@ -117,7 +117,7 @@ def main():
     command = [str(options.binary), "eval", str(source), "--no-config", "--model", options.model]
     command += ["--holes", str(holes), "--seed", str(SEED)]
     if options.wide:
-        sys.exit(wide(command, options.update))
+        sys.exit(wide(command, options.update, options.model))
     if options.update:
         command += ["--csv", str(table)]
     elif compares:

@@ -1,7 +1,7 @@
 //! A language client that talks to a `codegemma-lsp` process over stdio, as an editor does.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use codegemma_lsp::framing::{self, frame};
 use serde_json::{Value, json};
 
-use crate::{MODEL, command};
+use crate::{MODEL, command, repository};
 
 /// Long enough for a loaded machine, short enough to notice that nothing comes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -41,6 +41,11 @@ pub struct Client {
     agrees: bool,
 }
 
+/// The settings of a user who is shown everything, however sure the model is.
+fn everything_shown() -> PathBuf {
+    repository().join("tests/everything-shown.toml")
+}
+
 impl Client {
     /// Starts a server with a model.
     pub fn start(model: &str) -> Self {
@@ -49,15 +54,14 @@ impl Client {
 
     /// Starts a server with these flags, which keeps nothing for the next one.
     pub fn start_with(flags: &[&str]) -> Self {
-        let mut server = command("codegemma-lsp");
-        server.args(flags);
-        Self::spawn(server)
+        Self::start_as_user(&everything_shown(), flags)
     }
 
     /// Starts a server that keeps what it has read in a cache folder.
     pub fn start_in(cache: &Path, flags: &[&str]) -> Self {
         let mut server = command("codegemma-lsp");
         server.args(flags).arg("--keep").env("CODEGEMMA_CACHE", cache);
+        server.env("CODEGEMMA_CONFIG", everything_shown());
         Self::spawn(server)
     }
 
@@ -73,7 +77,8 @@ impl Client {
             .arg("--keep")
             .env_remove("CODEGEMMA_MODEL")
             .envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .env("CODEGEMMA_CACHE", cache);
+            .env("CODEGEMMA_CACHE", cache)
+            .env("CODEGEMMA_CONFIG", everything_shown());
         Self::spawn(told)
     }
 

@@ -81,6 +81,7 @@ fn json_has_the_promised_shape() {
             "model",
             "candidates",
             "window",
+            "probability",
             "stats",
         ],
     );

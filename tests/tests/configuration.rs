@@ -108,7 +108,7 @@ fn no_model_is_read_while_completion_is_switched_off() {
     assert!(suggestion(&mut client, &user).is_ok());
 }
 
-const SLOW_IS_FINE: &str = "deadlineMs = 60000\n";
+const SLOW_IS_FINE: &str = "deadlineMs = 60000\nconfidence = 0\n";
 
 #[test]
 fn files_that_change_are_followed() {

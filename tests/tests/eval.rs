@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use codegemma_tests::{GEMMA, MODEL, Output, complete_with};
 use serde_json::{Value, json};
 
-const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,edit_similarity,kept_rate,\
-                       bits_per_byte,first_token_ms";
+const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,open,empty,\
+                       shown,shown_right,shown_harmful,edit_similarity,kept_rate,bits_per_byte,first_token_ms";
 
 /// A folder with a small corpus in `src`.
 struct Corpus(tempfile::TempDir);
@@ -18,12 +18,12 @@ impl Corpus {
         fs::create_dir(folder.path().join("src")).unwrap();
         for number in 0..3 {
             let rust = ["total", "average"]
-                .map(|name| format!("    let {name} = first({number}) + second(1);\n    third({name}, [1, 2]);\n"))
+                .map(|name| format!("    let {name} = first({number}) + second(1);\n    third({name}, [1, 2]);\n    // A note about {name}.\n    say(\"some words of {name}\");\n"))
                 .concat();
             let rust: String = (0..4).map(|at| format!("fn f{at}() {{\n{rust}}}\n\n")).collect();
             fs::write(folder.path().join(format!("src/f{number}.rs")), rust).unwrap();
             let python = ["total", "average"]
-                .map(|name| format!("    {name} = first({number}) + second(1)\n    third({name}, [1, 2])\n"))
+                .map(|name| format!("    {name} = first({number}) + second(1)\n    third({name}, [1, 2])\n    # A note about {name}.\n    say(\"some words of {name}\")\n"))
                 .concat();
             let python: String = (0..4).map(|at| format!("def f{at}():\n{python}\n\n")).collect();
             fs::write(folder.path().join(format!("src/g{number}.py")), python).unwrap();
@@ -66,7 +66,7 @@ impl Corpus {
     }
 }
 
-const HOLES: [&str; 4] = ["--holes", "28", "--seed", "1"];
+const HOLES: [&str; 4] = ["--holes", "40", "--seed", "1"];
 
 /// The fields of a row.
 #[track_caller]
@@ -92,9 +92,9 @@ fn the_exported_holes_are_the_same_every_time() {
     let corpus = Corpus::new();
     let holes = corpus.export(&HOLES);
     assert_eq!(holes, corpus.export(&HOLES));
-    assert_ne!(holes, corpus.export(&["--holes", "28", "--seed", "2"]));
+    assert_ne!(holes, corpus.export(&["--holes", "40", "--seed", "2"]));
     assert_eq!(holes, Corpus::new().export(&HOLES), "wherever the folder lies");
-    assert_eq!(holes.len(), 28 + 2);
+    assert_eq!(holes.len(), 40 + 4);
     for hole in &holes {
         let text = |key: &str| hole[key].as_str().unwrap().to_owned();
         let file = fs::read_to_string(corpus.path("src").join(text("path"))).unwrap();
@@ -113,10 +113,13 @@ fn the_exported_holes_are_the_same_every_time() {
     let expected = [
         "block",
         "bracket",
+        "comment",
         "identifier",
         "line",
         "node",
+        "statement",
         "statement_end",
+        "string",
         "text",
         "token",
     ];
@@ -158,19 +161,19 @@ fn the_truth_is_a_perfect_table_and_nothing_an_empty_one() {
     let shown = corpus.eval(&args).success();
     let table = fs::read_to_string(csv).unwrap();
     assert_eq!(table.lines().next(), Some(COLUMNS));
-    // Two languages and all, seven kinds, texts and all.
-    assert_eq!(table.lines().count(), 1 + 3 * 9, "{table}");
+    // Two languages and all, ten kinds, texts and all.
+    assert_eq!(table.lines().count(), 1 + 3 * 12, "{table}");
     let all = row(&table, "all", "all");
-    assert_eq!(
-        all[2..12],
-        ["28", "28", "28", "28", "0", "0", "0", "0", "1.0000", "1.0000"],
-        "{table}"
-    );
-    assert!(all[12].parse::<f64>().unwrap() > 0.0 && all[13].is_empty(), "{table}");
+    assert_eq!(all[2..11], ["40", "40", "40", "40", "0", "0", "0", "0", "0"], "{table}");
+    // Of what is shown to who does not ask all is right, too.
+    assert_eq!(all[11], all[12], "{table}");
+    assert!(all[11].parse::<usize>().unwrap() > 30, "{table}");
+    assert_eq!(all[13..16], ["0", "1.0000", "1.0000"], "{table}");
+    assert!(all[16].parse::<f64>().unwrap() > 0.0 && all[17].is_empty(), "{table}");
     assert_eq!(row(&table, "rust", "block")[2..4], ["2", "2"], "{table}");
     assert_eq!(
-        row(&table, "python", "text")[2..12],
-        ["1", "", "", "", "", "", "", "", "", ""],
+        row(&table, "python", "text")[2..16],
+        ["2", "", "", "", "", "", "", "", "", "", "", "", "", ""],
         "{table}"
     );
     assert!(shown.contains("100.0 %") && shown.contains("statement_end"), "{shown}");
@@ -182,13 +185,13 @@ fn the_truth_is_a_perfect_table_and_nothing_an_empty_one() {
     let output = corpus.eval(&args);
     assert_eq!(output.code, Some(1), "{output:?}");
     for part in [
-        "all all: exact 28, now 0",
-        "rust all: empty 0, now 14",
+        "all all: exact 40, now 0",
+        "rust all: empty 0, now 20",
         "all line: correct 4, now 0",
     ] {
         assert!(output.stderr.contains(part), "{part:?} in {output:?}");
     }
-    assert!(output.stdout.contains("empty: blank 28"), "{output:?}");
+    assert!(output.stdout.contains("empty: blank 40"), "{output:?}");
     assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
 
     let args = [&HOLES[..], &["--completions", &truth, "--baseline", csv]].concat();
@@ -198,7 +201,7 @@ fn the_truth_is_a_perfect_table_and_nothing_an_empty_one() {
             .success()
             .contains("changed since the baseline:\n  nothing\n")
     );
-    let args = ["--holes", "29", "--completions", &truth, "--baseline", csv];
+    let args = ["--holes", "41", "--completions", &truth, "--baseline", csv];
     refused(
         &corpus.eval(&args),
         1,
@@ -233,7 +236,7 @@ fn json_lists_every_hole() {
         .json();
     assert_eq!(counted["redacted"]["values"], 1);
     fs::remove_file(corpus.path("src/h.py")).unwrap();
-    assert_eq!(answer["rows"].as_array().unwrap().len(), 27);
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 36);
     let listed = answer["holes"].as_array().unwrap();
     assert_eq!(listed.len(), holes.len());
     for (hole, exported) in listed.iter().zip(&holes) {
@@ -430,7 +433,7 @@ fn what_is_wrong_with_the_input_is_said_before_anything_runs() {
     refused(
         &corpus.eval(&["--holes", "6", "--baseline", &damaged]),
         1,
-        &["damaged.csv:2: expected 14 fields"],
+        &["damaged.csv:2: expected 18 fields"],
     );
 }
 

@@ -12,11 +12,11 @@ use super::failure::Failure;
 use super::place::{Place, PlaceFlags};
 use super::stats::Stats;
 use super::{diff, model, output, replace};
-use crate::completion::confidence::Written;
 use crate::completion::plan::{self, Plan, Wanted};
 use crate::completion::reason::Reason;
 use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::{Multiline, Trigger};
+use crate::completion::written::Written;
 use crate::config::EngineFlags;
 use crate::config::settings::Settings;
 use crate::documents::position::{self, Encoding};
@@ -104,6 +104,8 @@ struct Report<'a> {
     model: &'a ModelInfo,
     candidates: Vec<Candidate>,
     window: PromptWindow,
+    /// How likely the suggestion is right.
+    probability: Option<f64>,
     stats: Stats,
 }
 
@@ -160,7 +162,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let wanted = Wanted {
         multiline,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
+        shift: 0.0,
     };
     let plan = match hidden {
         Some(_) => Err(Reason::Excluded),
@@ -174,7 +177,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         Err(_) => Vec::new(),
     };
     let suggestion = plan.and_then(|_| {
-        let (best, suggestion) = completions.first().expect("--candidates is at least 1");
+        let (best, suggestion, _) = completions.first().expect("--candidates is at least 1");
         note_truncation(best);
         suggestion.as_ref().map_err(|reason| *reason)
     });
@@ -217,7 +220,8 @@ pub(super) fn note_truncation(completion: &Completion) {
     }
 }
 
-type Judged = (Completion, Result<Suggestion, Reason>);
+/// A candidate: what was written, what is suggested of it, and how likely that is right.
+type Judged = (Completion, Result<Suggestion, Reason>, Option<f64>);
 
 /// Draws the candidates, the most likely first; the same text counts once.
 fn generate(flags: &Flags, max_tokens: usize, engine: &Engine, plan: &Plan) -> Result<Vec<Judged>, Failure> {
@@ -239,13 +243,15 @@ fn generate(flags: &Flags, max_tokens: usize, engine: &Engine, plan: &Plan) -> R
             ..plan.request(max_tokens)
         };
         let completion = engine.complete(request).map_err(Failure::new)?;
-        let suggestion = plan.suggest(&Written::of(&completion), completion.finish);
-        if !drawn.iter().any(|(_, other)| *other == suggestion) {
-            drawn.push((completion, suggestion));
+        let judged = plan.judge(&Written::of(&completion), completion.finish);
+        let probability = judged.as_ref().ok().and_then(|(_, lines)| plan.probability(lines));
+        let suggestion = judged.map(|(suggestion, _)| suggestion);
+        if !drawn.iter().any(|(_, other, _)| *other == suggestion) {
+            drawn.push((completion, suggestion, probability));
         }
     }
     // What suggests something goes before what does not, however likely that is.
-    drawn.sort_by(|(a, a_text), (b, b_text)| {
+    drawn.sort_by(|(a, a_text, _), (b, b_text, _)| {
         a_text
             .is_err()
             .cmp(&b_text.is_err())
@@ -261,7 +267,7 @@ fn report<'a>(
     completions: &'a [Judged],
     load: Duration,
 ) -> Report<'a> {
-    let best = completions.first().map(|(best, _)| best);
+    let best = completions.first().map(|(best, ..)| best);
     let place = |offset| {
         let at = position::from_offset(&snapshot.text, offset, Encoding::Utf32);
         Position {
@@ -284,13 +290,14 @@ fn report<'a>(
         model: engine.info(),
         candidates: completions
             .iter()
-            .filter_map(|(completion, suggestion)| {
+            .filter_map(|(completion, suggestion, _)| {
                 Some(Candidate {
                     text: suggestion.as_ref().ok()?.text.clone(),
                     logprob: completion.logprob,
                 })
             })
             .collect(),
+        probability: completions.first().and_then(|(.., probability)| *probability),
         window: best.map_or(PromptWindow::Whole, |best| best.stats.reading.window),
         stats: Stats::new(&best.map(|best| best.stats).unwrap_or_default(), load),
     }

@@ -8,6 +8,7 @@ mod judged;
 mod live;
 mod report;
 mod samples;
+mod workspace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::output;
 use crate::config::EngineFlags;
 use crate::documents::language::Language;
 use crate::eval::{self, Baseline, Hole, HoleKind, Outcome, SourceFile};
+use workspace::Workspace;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -48,6 +50,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "WHICH", default_value = "true", conflicts_with = "completions")]
     suffix: Suffix,
 
+    /// Show the model nothing of other files
+    #[arg(long, conflicts_with = "completions")]
+    no_context: bool,
+
     /// Write the holes into a file as lines of JSON, and complete none
     #[arg(long, value_name = "FILE", conflicts_with = "completions")]
     export: Option<PathBuf>,
@@ -56,18 +62,22 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE")]
     completions: Option<PathBuf>,
 
+    /// Write what the model wrote into a file, which --completions judges again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["completions", "export"])]
+    record: Option<PathBuf>,
+
     /// Complete HumanEval-Infilling's tasks in DIR, lines of JSON, into a file of samples that its own scorer takes
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "json"])]
+    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "record", "no_context", "json"])]
     samples: Option<PathBuf>,
 
     /// With --samples, take what the model writes as it is, not what would be suggested
     #[arg(long, requires = "samples")]
     raw: bool,
 
-    /// Show only what the model finds at least so likely, line by line, as when nobody asked
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = parse_probability)]
-    confidence: f64,
+    /// Count as shown to who did not ask what is at least so likely right; by the model where it is not given
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    confidence: Option<f64>,
 
     /// Print one JSON object with the table and every hole
     #[arg(short, long, conflicts_with = "export")]
@@ -104,11 +114,7 @@ struct Task<'a> {
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     if let Some(samples) = &flags.samples {
-        let way = samples::Way {
-            raw: flags.raw,
-            confidence: flags.confidence,
-        };
-        return samples::run(&flags.dir, samples, &way, &flags.engine);
+        return samples::run(&flags.dir, samples, flags.raw, flags.confidence, &flags.engine);
     }
     let files = corpus::read(&flags.dir)?;
     let holes = eval::sample(&files, flags.holes, flags.seed);
@@ -129,7 +135,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         return output::write_file(path, &exchange::export(&tasks)?);
     }
     // What is wrong with the files is said before the long run.
-    if let Some(path) = &flags.csv {
+    for path in flags.csv.iter().chain(&flags.record) {
         output::check_writable(path)?;
     }
     let baseline = flags
@@ -138,12 +144,16 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         .map(|path| baseline(path, &holes))
         .transpose()?;
     let (model, judged) = match &flags.completions {
-        Some(path) => (None, exchange::judge(path, &tasks)?),
+        Some(path) => exchange::judge(path, &tasks, flags.confidence)?,
         None => {
-            let (model, judged) = live::run(&flags.engine, &tasks, flags.confidence, flags.json)?;
+            let workspace = (!flags.no_context).then(|| Workspace::new(&flags.dir)).flatten();
+            let (model, judged) = live::run(&flags.engine, &tasks, workspace.as_ref(), flags.confidence, flags.json)?;
             (Some(model), judged)
         }
     };
+    if let (Some(path), Some(model)) = (&flags.record, &model) {
+        output::write_file(path, &exchange::record(model, &tasks, &judged)?)?;
+    }
     let outcomes: Vec<Outcome> = judged.iter().map(|judged| judged.outcome.clone()).collect();
     let rows = eval::rows(&outcomes);
     if let Some(path) = &flags.csv {

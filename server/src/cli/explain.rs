@@ -52,7 +52,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let wanted = Wanted {
         multiline: language.multiline,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
+        shift: 0.0,
     };
     let plan = plan::plan(&place.snapshot, None, engine.info(), wanted);
     let explanation = match plan {

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::completion::anchor::{follows, may_follow};
 use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::Extent;
+use crate::completion::written::Written;
 use crate::policy::sanitize::unix_lines;
 
 /// What the engine answered.
@@ -191,8 +192,12 @@ impl Run {
         let progress = lock(&self.progress);
         let answer = match &progress.finished {
             Some(finished) => {
-                let whole = matches!(finished.finish, Finish::Stop | Finish::Length);
                 let more = finished.text.strip_prefix(&typed)?;
+                // One that was ended because it could not be shown says nothing of a place further on.
+                let whole = match finished.finish {
+                    Finish::Stop => more.contains('\n') || Written::of(finished).is_ended(),
+                    finish => finish == Finish::Length,
+                };
                 (whole && !more.trim().is_empty()).then(|| future::ready(Ok(finished.clone())).boxed().shared())?
             }
             None if self.cancel.is_cancelled() || !progress.so_far.text.starts_with(&typed) => return None,

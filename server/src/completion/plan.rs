@@ -9,12 +9,14 @@ use codegemma_model::{CompletionRequest, FimPrompt, Finish, ModelInfo, Piece, Pr
 use ropey::Rope;
 
 use crate::completion::anchor::Anchor;
-use crate::completion::confidence::{self, Written};
+use crate::completion::gate::{self, Gate, Line};
+use crate::completion::kind::Kind;
 use crate::completion::reason::Reason;
 use crate::completion::refinement::{self, Refined, Surroundings};
 use crate::completion::shown::Near;
 use crate::completion::snapshot::{Snapshot, Suggestion};
 use crate::completion::trigger::{self, Cursor, Extent, Multiline, Trigger};
+use crate::completion::written::Written;
 use crate::documents::position;
 use crate::documents::syntax::Inside;
 use crate::policy::sanitize::{unix_lines, without_mark};
@@ -26,7 +28,7 @@ use crate::process::panics::fault;
 pub(crate) struct Plan {
     prompt: FimPrompt,
     place: Surroundings,
-    confidence: f64,
+    gate: Gate,
 }
 
 /// How a completion is wanted.
@@ -36,8 +38,11 @@ pub(crate) struct Wanted {
     pub multiline: Multiline,
     /// Who wants it.
     pub trigger: Trigger,
-    /// How likely a line has to be to be shown, from 0, which shows all.
-    pub confidence: f64,
+    /// How likely a line has to be right to be shown to who did not ask, from 0, which shows all; the model's own measure
+    /// where nothing is set.
+    pub confidence: Option<f64>,
+    /// How much surer than that it has to be by the user's taste, in logits.
+    pub shift: f64,
 }
 
 /// Decides what to ask `model` for, or that there is nothing to ask. Without an anchor from an earlier request at this
@@ -72,10 +77,25 @@ pub(crate) fn plan(
         language: snapshot.language,
     };
     let extent = trigger::decide(&cursor, wanted.multiline, wanted.trigger)?;
+    // Whoever asks is told what there is.
+    let least = match wanted.trigger {
+        Trigger::Invoked => 0.0,
+        Trigger::Automatic => gate::least(model, wanted.confidence, wanted.shift),
+    };
+    let gate = Gate::new(
+        model,
+        Kind::of(&cursor, snapshot.path.as_deref()),
+        snapshot.language,
+        least,
+    );
+    if gate.leaves_alone() {
+        return Err(Reason::LeftAlone);
+    }
     let above = line.checked_sub(1).map(|above| {
         let range = text.line_to_byte(above)..position::line_end(text, above);
         text.byte_slice(range).to_string()
     });
+    let inside = cursor.inside;
     let place = Surroundings {
         above,
         before,
@@ -83,13 +103,14 @@ pub(crate) fn plan(
         next_lines: next_lines(text, line),
         newline: newline(text),
         extent,
+        inside,
         runs_on: !model.fill_in_the_middle,
         snapshot: snapshot.clone(),
     };
     Ok(Plan {
         prompt: prompt_of(snapshot, &anchor, model.context_tokens, &near),
         place,
-        confidence: wanted.confidence,
+        gate,
     })
 }
 
@@ -127,14 +148,14 @@ impl Plan {
         self
     }
 
-    /// The request to the engine, which stops as soon as more text would be cut away.
+    /// The request to the engine, which stops as soon as more text would be cut away or nothing would be shown.
     pub(crate) fn request(&self, max_tokens: usize) -> CompletionRequest {
-        let (place, confidence) = (self.place.clone(), self.confidence);
+        let (place, gate) = (self.place.clone(), self.gate);
         CompletionRequest {
             stop_when: Some(Box::new(move |text, pieces| {
                 fault("stop when");
                 refinement::is_complete(text, &place)
-                    || confidence::confident_prefix(text, pieces, confidence) < text.len()
+                    || gate.is_hopeless(text, pieces)
                     || (ends_line(text, pieces) && refinement::steps_out(text, &place))
             })),
             ..CompletionRequest::new(Prompt::Fim(self.prompt.clone()), max_tokens)
@@ -143,35 +164,79 @@ impl Plan {
 
     /// Makes a suggestion of what the model wrote.
     pub(crate) fn suggest(&self, written: &Written, finish: Finish) -> Result<Suggestion, Reason> {
-        let text = &written.text[..confidence::confident_prefix(&written.text, &written.pieces, self.confidence)];
-        let rest = &written.text[text.len()..];
-        let whole = match rest.chars().next() {
-            None => finish == Finish::Stop || refinement::is_complete(text, &self.place),
+        self.judge(written, finish).map(|(suggestion, _)| suggestion)
+    }
+
+    /// Makes a suggestion, and gives what is known of each of its lines; nothing where the writer said no probabilities.
+    pub(crate) fn judge(&self, written: &Written, finish: Finish) -> Result<(Suggestion, Vec<Line>), Reason> {
+        let near = self.near();
+        let mut edit = self.refined(&written.text, written, finish)?;
+        loop {
+            let shown = self.gate.shown(written, edit.kept, &near).ok_or(Reason::Unsure)?;
+            if shown >= edit.kept {
+                break;
+            }
+            edit = self.refined(&written.text[..shown], written, finish)?;
+        }
+        if self.is_secret(&edit) {
+            return Err(Reason::Secret);
+        }
+        let offset = self.place.snapshot.offset;
+        let known = !written.pieces.is_empty();
+        let lines = known.then(|| gate::lines(&written.text, &written.pieces, edit.kept, &near));
+        let suggestion = Suggestion {
+            text: edit.text,
+            range: offset..offset + edit.replaces,
+        };
+        Ok((suggestion, lines.unwrap_or_default()))
+    }
+
+    /// The name of the kind of place.
+    pub(crate) fn place(&self) -> &'static str {
+        self.gate.place()
+    }
+
+    /// How likely a suggestion with these lines begins with a right one.
+    pub(crate) fn probability(&self, lines: &[Line]) -> Option<f64> {
+        lines.first().map(|line| self.gate.probability(line))
+    }
+
+    /// The part of a beginning of what was written that can be suggested.
+    fn refined(&self, text: &str, written: &Written, finish: Finish) -> Result<Refined, Reason> {
+        let whole = match written.text[text.len()..].chars().next() {
+            None => finish == Finish::Stop && written.is_ended() || refinement::is_complete(text, &self.place),
             Some(next) => next == '\n',
         };
         let closed = if whole { text } else { refinement::closed(text) };
         // Whoever asks for a few tokens wants those, however they end.
-        let as_it_is = closed.is_empty() && finish == Finish::Length && rest.is_empty();
+        let as_it_is = closed.is_empty() && finish == Finish::Length;
         let text = if as_it_is { text } else { closed };
-        let offset = self.place.snapshot.offset;
         let refine = |fits| refinement::refine(text, &self.place, fits);
-        // Half a line is not always the beginning of one that fits; it is not shown as a whole one either.
-        let half_a_line = !whole && !text.trim().contains('\n');
+        // Half a line is not always the beginning of one that fits; it is not shown as a whole one either. Where more follows
+        // it is all that the user will write there.
+        let half_a_line = !whole && !text.trim().contains('\n') && self.place.after.trim().is_empty();
         let refined = match refine(!as_it_is) {
             Err(Reason::Misfit) if half_a_line => refine(false),
             refined => refined,
         };
-        match refined {
-            Ok(edit) if self.is_secret(&edit) => Err(Reason::Secret),
-            Ok(edit) => Ok(Suggestion {
-                text: edit.text,
-                range: offset..offset + edit.replaces,
-            }),
-            Err(Reason::Blank) if !rest.trim().is_empty() => Err(Reason::Unsure),
-            Err(Reason::Blank) if finish == Finish::Deadline => Err(Reason::Deadline),
-            Err(Reason::Blank) if finish == Finish::Cancelled => Err(Reason::Cancelled),
-            Err(reason) => Err(reason),
-        }
+        refined.map_err(|reason| match (reason, finish) {
+            (Reason::Blank, Finish::Deadline) => Reason::Deadline,
+            (Reason::Blank, Finish::Cancelled) => Reason::Cancelled,
+            _ => reason,
+        })
+    }
+
+    /// What stands around the cursor.
+    fn near(&self) -> gate::Around {
+        const AROUND: usize = 4096;
+        let (text, offset) = (&self.place.snapshot.text, self.place.snapshot.offset);
+        let from = text.byte_to_char(offset.saturating_sub(AROUND));
+        let to = text.byte_to_char((offset + AROUND).min(text.len_bytes()));
+        let cursor = text.byte_to_char(offset);
+        gate::Around::new(
+            &text.slice(from..cursor).to_string(),
+            &text.slice(cursor..to).to_string(),
+        )
     }
 
     /// Whether a suggestion has a key or a password in it, or the stand-in of one, going by what would stand around it.

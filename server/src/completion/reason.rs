@@ -27,12 +27,18 @@ pub(crate) enum Reason {
     InsideWord,
     /// The cursor is inside a comment or a string that goes on right of it, and nobody asked.
     InsideText,
+    /// The model is seldom right at such a place, and nobody asked.
+    LeftAlone,
     /// What the model wrote does not fit the syntax around it.
     Misfit,
     /// The model is not sure enough.
     Unsure,
     /// The model wrote nothing, or nothing but whitespace.
     Blank,
+    /// The model says again and again what stands there, or counts on.
+    Circles,
+    /// The model wrote signs alone in a string.
+    Signs,
     /// The model wrote what stands after the cursor already.
     Repeats,
     /// The deadline passed before there was a text.
@@ -62,9 +68,12 @@ impl Reason {
             Self::Unjudged => "not-judged-yet",
             Self::Secret => "secret",
             Self::InsideText => "inside-text",
+            Self::LeftAlone => "left-alone",
             Self::Misfit => "does-not-fit",
             Self::Unsure => "not-sure",
             Self::Blank => "blank",
+            Self::Circles => "goes-in-circles",
+            Self::Signs => "signs-alone",
             Self::Repeats => "repeats-what-follows",
             Self::Deadline => "deadline",
             Self::Superseded => "superseded",
@@ -100,11 +109,18 @@ impl Reason {
             Self::InsideText => {
                 "the cursor is inside a text that goes on to the right; move to its end, or ask for a suggestion yourself"
             }
+            Self::LeftAlone => {
+                "the model is seldom right at such places; ask for a suggestion yourself, or set confidence to 0"
+            }
             Self::Misfit => {
                 "what the model wrote would break the syntax here; write a little more, or use a larger model"
             }
-            Self::Unsure => "the model is not sure enough; write a little more, or set confidence to less",
+            Self::Unsure => {
+                "the model is not sure enough; write a little more, ask for a suggestion yourself, or set confidence to less"
+            }
             Self::Blank => "the model has nothing to add here; write the beginning of what you want",
+            Self::Circles => "the model goes round in circles here; write the beginning of what you want",
+            Self::Signs => "the model wrote nothing but signs; write the beginning of what you want",
             Self::Repeats => "the model wrote what follows already; write the beginning of what you want instead",
             Self::Deadline => "the time was over before there was a text; allow more with deadlineMs or --deadline",
             Self::Superseded => "a newer request took the place of this one; that one is answered",

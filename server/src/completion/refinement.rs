@@ -5,6 +5,8 @@
 //! not know tokens or a clock.
 
 mod ends;
+mod faults;
+mod indent;
 mod overlap;
 
 use std::sync::Arc;
@@ -13,8 +15,11 @@ use crate::completion::reason::Reason;
 use crate::completion::snapshot::Snapshot;
 use crate::completion::syntax_check::Fit;
 use crate::completion::trigger::Extent;
+use crate::documents::syntax::Inside;
 pub(crate) use ends::closed;
 use ends::{end, loops};
+use faults::{counts_on, goes_round, left_open, mere_signs, unfinished};
+use indent::Indented;
 use overlap::{covered, unmatched_closers, without_what_stands_below};
 
 /// The surroundings of the cursor that decide what is kept.
@@ -32,6 +37,8 @@ pub(crate) struct Surroundings {
     pub newline: &'static str,
     /// How much to complete.
     pub extent: Extent,
+    /// What the cursor is in.
+    pub inside: Inside,
     /// The model does not end a completion by itself, so that the end of the block has to be guessed.
     pub runs_on: bool,
     /// The document and the cursor in it.
@@ -45,11 +52,13 @@ pub(crate) struct Refined {
     pub text: String,
     /// How many bytes right of the cursor it replaces; it repeats them.
     pub replaces: usize,
+    /// How many bytes of what the model wrote it is.
+    pub kept: usize,
 }
 
 /// Whether there is nothing to gain from generating more.
 pub(crate) fn is_complete(text: &str, place: &Surroundings) -> bool {
-    end(text, place).is_some()
+    end(text, place, false).is_some()
 }
 
 /// Whether the last of the lines that are whole closes a bracket that is not the text's own and that stands closed below
@@ -71,7 +80,7 @@ pub(crate) fn steps_out(text: &str, place: &Surroundings) -> bool {
 pub(crate) fn refine(text: &str, place: &Surroundings, fits: bool) -> Result<Refined, Reason> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut text = text.as_str();
-    if let Some(end) = end(text, place) {
+    if let Some(end) = end(text, place, true) {
         // A circle begins anywhere.
         let circle = loops(text).is_some();
         text = if circle { closed(&text[..end]) } else { &text[..end] };
@@ -80,11 +89,18 @@ pub(crate) fn refine(text: &str, place: &Surroundings, fits: bool) -> Result<Ref
     if text.trim_start().is_empty() {
         return Err(Reason::Blank);
     }
-    text = without_what_stands_below(text, place)?;
+    if let Some(end) = goes_round(text, place).into_iter().chain(counts_on(text)).min() {
+        text = closed(&text[..end]);
+        if text.trim_start().is_empty() {
+            return Err(Reason::Circles);
+        }
+    }
+    let indented = Indented::new(text, place);
+    text = without_what_stands_below(indented.text(), place)?;
     let (mut text, mut replaces) = fitting(text, place, fits)?;
     // What did not fit may have stood behind something of the kind.
     loop {
-        let shorter = without_what_stands_below(text, place)?;
+        let shorter = unfinished(without_what_stands_below(text, place)?, place);
         if shorter == text {
             break;
         }
@@ -93,9 +109,13 @@ pub(crate) fn refine(text: &str, place: &Surroundings, fits: bool) -> Result<Ref
     if text == &place.after[..replaces] {
         return Err(Reason::Repeats);
     }
+    if mere_signs(text, replaces, place) {
+        return Err(Reason::Signs);
+    }
     Ok(Refined {
         text: text.replace('\n', place.newline),
         replaces,
+        kept: indented.written(text.len()),
     })
 }
 
@@ -109,6 +129,14 @@ fn fitting<'a>(text: &'a str, place: &Surroundings, fits: bool) -> Result<(&'a s
     for _ in 0..TRIES {
         let replaces = covered(text, place.after.trim_end());
         let verdict = fit.as_ref().and_then(|fit| fit.judge(text, replaces));
+        // Of several lines none may wait for its closing bracket where the document lacked none.
+        if let Some(line) = verdict.as_ref().and_then(|verdict| left_open(text, verdict)) {
+            text = text[..line].trim_end();
+            if text.trim_start().is_empty() {
+                break;
+            }
+            continue;
+        }
         let misfit = verdict.filter(|verdict| verdict.unmatched.is_some() || verdict.errors_added > 0);
         let Some(misfit) = misfit else {
             return Ok((text, replaces));

@@ -4,6 +4,7 @@
 //! closed, or if what closes them stands there already. It must not know where the text comes from or what becomes of one
 //! that does not fit.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::completion::snapshot::{Snapshot, Suggestion};
@@ -16,6 +17,8 @@ pub(crate) struct Fit<'a> {
     snapshot: &'a Snapshot,
     /// How many errors the document has without a text at the place, as one that is being written does.
     errors: usize,
+    /// How many it has with a short text there, once that is known.
+    least: OnceCell<usize>,
     /// The top level piece of the document that the place is in, or the part of it that is near.
     near: Range<usize>,
     /// How many closing brackets close nothing there.
@@ -29,6 +32,9 @@ pub(crate) struct Verdict {
     pub errors_added: usize,
     /// Where the first error begins, if it is in the text, in bytes.
     pub first_error: Option<usize>,
+    /// Where it opens the outermost bracket that it leaves open, in bytes, if the document lacked none without it and lacks
+    /// one with it.
+    pub left_open: Option<usize>,
     /// Where it closes a bracket that was not its own, in bytes, if it leaves a closing one, there or further down, that
     /// closes nothing.
     pub unmatched: Option<usize>,
@@ -52,6 +58,7 @@ impl<'a> Fit<'a> {
         let near = near.start.max(offset.saturating_sub(REACH))..near.end.min(offset + REACH);
         Some(Self {
             errors: parsed.errors(),
+            least: OnceCell::new(),
             orphans: parsed.brackets(near.clone()).orphans.len(),
             near,
             parsed,
@@ -66,6 +73,7 @@ impl<'a> Fit<'a> {
         let inserted = offset..offset + text.len();
         let own = parsed.brackets(inserted.clone());
         let mut errors = parsed.errors();
+        let breaks = self.errors == 0 && errors > 0;
         // What closes it may stand below already.
         if errors > self.errors && !own.open.is_empty() {
             let closers: String = own.open.chars().rev().collect();
@@ -75,9 +83,34 @@ impl<'a> Fit<'a> {
         let more_orphans = parsed.brackets(near).orphans.len() > self.orphans;
         let in_text = |at: usize| at - offset;
         Some(Verdict {
-            errors_added: errors.saturating_sub(self.errors),
+            errors_added: match errors {
+                0 => 0,
+                _ => errors.saturating_sub(self.least_errors()),
+            },
+            left_open: own.opens.first().copied().map(in_text).filter(|_| breaks),
             first_error: parsed.first_error(inserted).map(in_text),
             unmatched: own.orphans.last().copied().map(in_text).filter(|_| more_orphans),
+        })
+    }
+
+    /// How many errors the document has with the text at the place that is the best of a few short ones. Within a line it
+    /// mostly lacks something there; at the end of one it is not known what the line will lack.
+    fn least_errors(&self) -> usize {
+        const SHORT: [&str; 8] = ["a", ")", "()", "a,", "a: a", "a;", "]", "a)"];
+        let within_line = || {
+            let (text, offset) = (&self.snapshot.text, self.snapshot.offset);
+            let rest = text.slice(text.byte_to_char(offset)..);
+            let mut rest = rest.chars().take_while(|c| !matches!(c, '\n' | '\r'));
+            rest.any(|c| !c.is_whitespace())
+        };
+        let least = || {
+            let with = |text: &&str| Some(self.with(text, 0)?.errors());
+            SHORT.iter().filter_map(with).chain([self.errors]).min().unwrap_or(0)
+        };
+        *self.least.get_or_init(|| match self.errors {
+            0 => 0,
+            _ if within_line() => least(),
+            errors => errors,
         })
     }
 

@@ -99,7 +99,7 @@ fn begins_body(cursor: &Cursor<'_>) -> bool {
 }
 
 /// What an editor pairs in, or what stands at the end of a finished line.
-fn closes(c: char) -> bool {
+pub(super) fn closes(c: char) -> bool {
     c.is_whitespace() || matches!(c, ')' | ']' | '}' | '>' | '"' | '\'' | '`' | ';' | ',' | ':')
 }
 
@@ -173,7 +173,8 @@ mod tests {
         same("lua", "while true do $0\n", Block);
         same("css", "a {$0}\n", Block);
         same("json", "{$0}\n", Block);
-        same("yaml", "a:$0\n", Block);
+        same("yaml", "a:$0\n", Line);
+        same("css", "a { color:$0; }\n", Line);
     }
 
     #[test]

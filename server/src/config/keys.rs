@@ -201,10 +201,10 @@ pub(crate) static KEYS: &[Key] = &[
     Key {
         name: "confidence",
         kind: KeyKind::Share,
-        default: Default::Is("0.0"),
+        default: Default::Found("by the model, so that most of what is shown is right"),
         flag: None,
         place: KeyPlace::Everywhere,
-        help: "how likely a line has to be to be shown unasked; 0 shows all",
+        help: "how likely a line has to be right to be shown unasked; 0 shows all",
     },
     Key {
         name: "exclude",

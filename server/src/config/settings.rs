@@ -47,8 +47,8 @@ pub(crate) struct LanguageSettings {
     pub max_tokens: usize,
     /// When a completion may be longer than a line.
     pub multiline: Multiline,
-    /// How likely a line has to be to be shown unasked, from 0, which shows all, to 1.
-    pub confidence: f64,
+    /// How likely a line has to be right to be shown unasked, from 0, which shows all, to 1; by the model where none is set.
+    pub confidence: Option<f64>,
 }
 
 impl Default for Settings {
@@ -66,7 +66,7 @@ impl Settings {
             enabled: true,
             max_tokens: 0,
             multiline: Multiline::Auto,
-            confidence: 0.0,
+            confidence: None,
         };
         let general = general.with(|name| effective.value(name));
         let language = |id: &str| {
@@ -120,7 +120,7 @@ impl LanguageSettings {
             enabled: value("enabled").as_bool().unwrap_or(self.enabled),
             max_tokens: tokens.unwrap_or(self.max_tokens),
             multiline: multiline.unwrap_or(self.multiline),
-            confidence: value("confidence").as_f64().unwrap_or(self.confidence),
+            confidence: value("confidence").as_f64().or(self.confidence),
         }
     }
 }
@@ -191,7 +191,7 @@ mod tests {
         });
         let (settings, _) = after(&[section]);
         let general = settings.of("c");
-        assert_eq!((general.max_tokens, general.confidence), (7, 0.25));
+        assert_eq!((general.max_tokens, general.confidence), (7, Some(0.25)));
         assert_eq!(
             settings.of("c++"),
             LanguageSettings {
@@ -202,7 +202,7 @@ mod tests {
         let go = settings.of("go");
         assert_eq!(
             (go.max_tokens, go.multiline, go.confidence),
-            (7, Multiline::Always, 1.0)
+            (7, Multiline::Always, Some(1.0))
         );
     }
 

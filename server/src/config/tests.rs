@@ -58,7 +58,7 @@ fn a_later_place_wins() {
             .unwrap();
         assert_eq!(found.2, origin, "{name}");
     };
-    check("confidence", json!(0.0), Origin::Default);
+    check("confidence", Value::Null, Origin::Default);
     check(
         "threads",
         json!(1),

@@ -54,6 +54,8 @@ pub enum Inside {
 pub struct Brackets {
     /// The closing ones that those which stay open wait for, the innermost last.
     pub open: String,
+    /// Where these open.
+    pub opens: Vec<usize>,
     /// Where closing ones stand that close nothing.
     pub orphans: Vec<usize>,
 }
@@ -118,10 +120,16 @@ impl Parsed {
         let mut brackets = Brackets::default();
         for leaf in self.leaves(range) {
             match bracket(&leaf) {
-                Some((closer, false)) => brackets.open.push(closer),
+                Some((closer, false)) => {
+                    brackets.open.push(closer);
+                    brackets.opens.push(leaf.start_byte());
+                }
                 // What an opening one lacks is not the fault of one that closes another further out.
                 Some((closer, true)) => match brackets.open.rfind(closer) {
-                    Some(at) => brackets.open.truncate(at),
+                    Some(at) => {
+                        brackets.open.truncate(at);
+                        brackets.opens.truncate(at);
+                    }
                     None => brackets.orphans.push(leaf.start_byte()),
                 },
                 None => {}

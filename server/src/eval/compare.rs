@@ -4,17 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{ALL, COLUMNS, Counts, Row};
+use super::table::{ALL, COLUMNS, COUNTS, Counts, Row};
 
-/// The columns that are judged, in the order of [`Counts`]; whether more is better.
-const JUDGED: [(&str, bool); 7] = [
-    ("exact", true),
-    ("correct", true),
-    ("first_line", true),
-    ("duplicated", false),
-    ("unmatched", false),
-    ("misparsed", false),
-    ("empty", false),
+/// The columns that are judged, in the order of [`Counts`]; whether more is better, where it is the one or the other.
+const JUDGED: [(&str, Option<bool>); COUNTS] = [
+    ("exact", Some(true)),
+    ("correct", Some(true)),
+    ("first_line", Some(true)),
+    ("duplicated", Some(false)),
+    ("unmatched", Some(false)),
+    ("misparsed", Some(false)),
+    ("open", Some(false)),
+    ("empty", Some(false)),
+    ("shown", None),
+    ("shown_right", Some(true)),
+    ("shown_harmful", Some(false)),
 ];
 
 /// An earlier table.
@@ -83,7 +87,7 @@ impl Baseline {
                 if before != now {
                     changes.push(TableChange {
                         text: format!("{}: {column} {before}, now {now}", new.name()),
-                        worse: judged && (now < before) == *more_is_better,
+                        worse: judged && more_is_better.is_some_and(|more_is_better| (now < before) == more_is_better),
                     });
                 }
             }
@@ -123,7 +127,7 @@ fn row(line: &str) -> Result<Row, String> {
             _ => Err(wrong(at, "a number or nothing")),
         },
     };
-    let counts = match fields[3..10].iter().all(|field| field.is_empty()) {
+    let counts = match fields[3..3 + COUNTS].iter().all(|field| field.is_empty()) {
         true => None,
         false => Some(Counts {
             exact: count(3)?,
@@ -132,7 +136,11 @@ fn row(line: &str) -> Result<Row, String> {
             duplicated: count(6)?,
             unmatched: count(7)?,
             misparsed: count(8)?,
-            empty: count(9)?,
+            open: count(9)?,
+            empty: count(10)?,
+            shown: count(11)?,
+            shown_right: count(12)?,
+            shown_harmful: count(13)?,
         }),
     };
     Ok(Row {
@@ -140,10 +148,10 @@ fn row(line: &str) -> Result<Row, String> {
         kind: fields[1].to_owned(),
         holes: count(2)?,
         counts,
-        edit_similarity: number(10)?,
-        kept_rate: number(11)?,
-        bits_per_byte: number(12)?,
-        first_token_ms: number(13)?,
+        edit_similarity: number(14)?,
+        kept_rate: number(15)?,
+        bits_per_byte: number(16)?,
+        first_token_ms: number(17)?,
     })
 }
 
@@ -236,7 +244,7 @@ mod tests {
         check(
             &good.replacen("go,block,1", "go,block", 1),
             3,
-            "expected 14 fields, found 13",
+            "expected 18 fields, found 17",
         );
         check(
             &good.replacen("go,block,1", "go,block,x", 1),
@@ -248,6 +256,6 @@ mod tests {
             2,
             "edit_similarity: expected a number",
         );
-        check(&format!("{good}\n"), 12, "expected 14 fields, found 1");
+        check(&format!("{good}\n"), 12, "expected 18 fields, found 1");
     }
 }

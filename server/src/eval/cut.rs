@@ -63,6 +63,9 @@ pub(super) fn candidates(file: &SourceFile, random: &mut Random) -> Candidates {
         cutter.tokens(&syntax.leaves);
         cutter.nodes(syntax.nodes);
         cutter.blocks(&syntax.blocks);
+        cutter.whole_statements(&syntax.statements);
+        cutter.comments(&syntax.comments);
+        cutter.strings(&syntax.strings);
     }
     Candidates {
         kinds: cutter.kinds,
@@ -97,6 +100,9 @@ struct Syntax {
     /// The ends of statements, with their beginnings.
     statements: Vec<Range<usize>>,
     blocks: Vec<Range<usize>>,
+    comments: Vec<Range<usize>>,
+    /// With their quotes.
+    strings: Vec<Range<usize>>,
 }
 
 impl Syntax {
@@ -144,6 +150,11 @@ impl Syntax {
         text: &str,
     ) {
         let (range, kind) = (node.byte_range(), node.kind());
+        match (parent, inside) {
+            (Inside::Code, Inside::Comment) => self.comments.push(range.clone()),
+            (Inside::Code, Inside::String) => self.strings.push(range.clone()),
+            _ => {}
+        }
         if node.child_count() == 0 {
             let written = &text[range.clone()];
             if written.trim().is_empty() {
@@ -283,6 +294,58 @@ impl<'a> Cutter<'a> {
             if in_line && !self.is_indentation(start) && !self.right(end).trim().is_empty() {
                 self.push(HoleKind::Node, start..end);
             }
+        }
+    }
+
+    fn whole_statements(&mut self, statements: &[Range<usize>]) {
+        for statement in statements {
+            let alone = self.is_indentation(statement.start) && self.right(statement.end).trim().is_empty();
+            let text = &self.text[statement.clone()];
+            if alone && !text.contains('\n') && IN_LINE.contains(&text.chars().count()) {
+                self.push(HoleKind::Statement, statement.clone());
+            }
+        }
+    }
+
+    /// From the beginning of a word, with at least one before it, to the end of the line.
+    fn comments(&mut self, comments: &[Range<usize>]) {
+        for comment in comments {
+            let mut start = comment.start;
+            for line in self.text[comment.clone()].split_inclusive('\n') {
+                let words = line.trim_end().trim_end_matches(['*', '/', '-', '>', '#']).trim_end();
+                let begins = |at: usize| words[at..].starts_with(char::is_alphanumeric) && words[..at].ends_with(' ');
+                let starts: Vec<usize> = words
+                    .char_indices()
+                    .map(|(at, _)| at)
+                    .filter(|at| begins(*at) && words[..*at].contains(char::is_alphanumeric))
+                    .filter(|at| IN_LINE.contains(&words[*at..].chars().count()))
+                    .collect();
+                if !starts.is_empty() {
+                    let from = starts[self.random.below(starts.len())];
+                    self.push(HoleKind::Comment, start + from..start + words.len());
+                }
+                start += line.len();
+            }
+        }
+    }
+
+    fn strings(&mut self, strings: &[Range<usize>]) {
+        let is_quote = |c: char| matches!(c, '"' | '\'' | '`');
+        for string in strings {
+            let text = &self.text[string.clone()];
+            let content = text.trim_end_matches(is_quote);
+            // A string without quotes is what its language has for text.
+            let opened = text.find(is_quote).filter(|at| *at < 3).map_or(0, |at| at + 1);
+            let cuts: Vec<usize> = content
+                .char_indices()
+                .map(|(at, _)| at)
+                .filter(|at| *at >= opened && IN_LINE.contains(&content[*at..].chars().count()))
+                .collect();
+            if content.contains('\n') || cuts.is_empty() {
+                continue;
+            }
+            let from = cuts[self.random.below(cuts.len())];
+            self.push(HoleKind::String, string.start + from..string.start + content.len());
         }
     }
 

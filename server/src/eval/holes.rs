@@ -36,13 +36,19 @@ pub(crate) enum HoleKind {
     Node,
     /// A body of several lines.
     Block,
+    /// A statement that is a line of its own, from where it begins.
+    Statement,
+    /// The rest of a line of a comment, from the beginning of a word.
+    Comment,
+    /// The rest of a string, from anywhere in it, up to its closing quote.
+    String,
     /// A stretch of a file that is read, not completed: only its loss is measured.
     Text,
 }
 
 impl HoleKind {
     /// The kinds that are completed.
-    pub(crate) const HOLES: [Self; 7] = [
+    pub(crate) const HOLES: [Self; 10] = [
         Self::Bracket,
         Self::Identifier,
         Self::StatementEnd,
@@ -50,6 +56,9 @@ impl HoleKind {
         Self::Token,
         Self::Node,
         Self::Block,
+        Self::Statement,
+        Self::Comment,
+        Self::String,
     ];
 
     /// The name in tables.
@@ -62,6 +71,9 @@ impl HoleKind {
             Self::Token => "token",
             Self::Node => "node",
             Self::Block => "block",
+            Self::Statement => "statement",
+            Self::Comment => "comment",
+            Self::String => "string",
             Self::Text => "text",
         }
     }

@@ -26,12 +26,18 @@ pub(crate) struct HoleScore {
     pub correct: bool,
     /// The first line that is not blank is the truth's.
     pub first_line: bool,
+    /// So it is, or correct where the line may go on: nothing but closers follows.
+    pub right: bool,
     /// It repeats what follows, which the truth does not.
     pub duplicated: bool,
     /// It adds a closing bracket that closes nothing.
     pub unmatched: bool,
     /// It adds an error of syntax, though it leaves no bracket open.
     pub misparsed: bool,
+    /// It leaves a bracket open, or the head of a block without a body.
+    pub open: bool,
+    /// How many of its lines are the truth's, from the first on.
+    pub right_lines: usize,
     /// 1 less the share of the characters that would have to be changed.
     pub edit_similarity: f64,
     /// How many tokens of the suggestion are in the truth, in order.
@@ -51,7 +57,11 @@ pub(crate) fn score(
     text: &str,
     replaces: usize,
 ) -> HoleScore {
-    let Soundness { unmatched, misparsed } = soundness(language, cut, text, replaces);
+    let Soundness {
+        unmatched,
+        misparsed,
+        open,
+    } = soundness(language, cut, text, replaces);
     // What is replaced is mostly what the text ends with: the suggestion proper is the rest. Where it is not, the text
     // stands against the truth and what was replaced; either way the same document follows both.
     let covered = &cut.after[..replaces];
@@ -61,18 +71,46 @@ pub(crate) fn score(
     };
     let truth = truth.as_str();
     let exact = text.trim_end() == truth.trim_end();
+    let correct = exact || kind.is_short() && goes_on(kind, cut.truth, text, after);
+    let first_line_right = first_line(text) == first_line(truth);
+    let rest = cut.after.lines().next().unwrap_or_default();
+    let may_go_on = rest.chars().all(|c| c.is_whitespace() || ")]}>\"'`;,:".contains(c));
     let (words, true_words) = (lexemes(text), lexemes(truth));
     HoleScore {
         exact,
-        correct: exact || kind.is_short() && goes_on(kind, cut.truth, text, after),
-        first_line: first_line(text) == first_line(truth),
+        correct,
+        first_line: first_line_right,
+        right: first_line_right || correct && may_go_on,
         duplicated: repeats(text, cut.before, after) && !repeats(truth, cut.before, after),
         unmatched,
         misparsed,
+        open,
+        right_lines: right_lines(text, truth),
         edit_similarity: strsim::normalized_levenshtein(text.trim_end(), truth.trim_end()),
         kept: common(&words, &true_words),
         shown: words.len(),
     }
+}
+
+impl HoleScore {
+    /// Its first line is right, and nothing is broken.
+    pub(crate) fn is_right(&self) -> bool {
+        self.right && !self.is_harmful()
+    }
+
+    /// It does harm that a user has to undo.
+    pub(crate) fn is_harmful(&self) -> bool {
+        self.duplicated || self.unmatched || self.misparsed || self.open
+    }
+}
+
+/// How many lines two texts begin with alike; blank ones count for nothing.
+fn right_lines(text: &str, truth: &str) -> usize {
+    let lines = |text| str::lines(text).map(str::trim_end).filter(|line| !line.is_empty());
+    lines(text)
+        .zip(lines(truth))
+        .take_while(|(line, true_line)| line == true_line)
+        .count()
 }
 
 /// Whether a text begins with the truth, and a name that is the truth ends there.

@@ -17,8 +17,8 @@ pub(crate) struct Outcome {
     pub kind: HoleKind,
     /// How good the suggestion is; `None` for a text that was only read.
     pub score: Option<HoleScore>,
-    /// How likely the model finds its first line.
-    pub confidence: Option<f64>,
+    /// How good what is shown to who did not ask is; `None` where nothing is.
+    pub shown: Option<HoleScore>,
     /// Why nothing was suggested, where nothing was.
     pub empty: Option<&'static str>,
     /// The loss on the truth, in bits.
@@ -36,7 +36,7 @@ impl Outcome {
             language: hole.language,
             kind: hole.kind,
             score: (hole.kind != HoleKind::Text).then(HoleScore::default),
-            confidence: None,
+            shown: None,
             empty: None,
             bits: None,
             bytes: hole.range.len(),
@@ -63,13 +63,24 @@ pub(crate) struct Counts {
     pub unmatched: usize,
     /// With an error of syntax.
     pub misparsed: usize,
+    /// With a bracket, or a block, that is left open.
+    pub open: usize,
     /// Without a suggestion.
     pub empty: usize,
+    /// Shown to who did not ask.
+    pub shown: usize,
+    /// Of these, right.
+    pub shown_right: usize,
+    /// Of these, harmful.
+    pub shown_harmful: usize,
 }
+
+/// How many these are.
+pub(super) const COUNTS: usize = 11;
 
 impl Counts {
     /// In the order of the columns.
-    pub(super) fn array(self) -> [usize; 7] {
+    pub(super) fn array(self) -> [usize; COUNTS] {
         [
             self.exact,
             self.correct,
@@ -77,14 +88,18 @@ impl Counts {
             self.duplicated,
             self.unmatched,
             self.misparsed,
+            self.open,
             self.empty,
+            self.shown,
+            self.shown_right,
+            self.shown_harmful,
         ]
     }
 }
 
 /// The first line of a CSV.
-pub(super) const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,\
-                                  edit_similarity,\
+pub(super) const COLUMNS: &str = "language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,open,\
+                                  empty,shown,shown_right,shown_harmful,edit_similarity,\
                                   kept_rate,bits_per_byte,first_token_ms";
 
 /// A row of the table. What nothing was measured of is `None`.
@@ -143,6 +158,7 @@ pub(crate) fn rows(outcomes: &[Outcome]) -> Vec<Row> {
 
 fn summary(language: &str, kind: &str, group: &[&Outcome]) -> Row {
     let scores: Vec<&HoleScore> = group.iter().filter_map(|outcome| outcome.score.as_ref()).collect();
+    let shown: Vec<&HoleScore> = group.iter().filter_map(|outcome| outcome.shown.as_ref()).collect();
     let count = |of: fn(&HoleScore) -> bool| scores.iter().filter(|score| of(score)).count();
     let counts = Counts {
         exact: count(|score| score.exact),
@@ -151,7 +167,11 @@ fn summary(language: &str, kind: &str, group: &[&Outcome]) -> Row {
         duplicated: count(|score| score.duplicated),
         unmatched: count(|score| score.unmatched),
         misparsed: count(|score| score.misparsed),
+        open: count(|score| score.open),
         empty: group.iter().filter(|outcome| outcome.empty.is_some()).count(),
+        shown: shown.len(),
+        shown_right: shown.iter().filter(|score| score.is_right()).count(),
+        shown_harmful: shown.iter().filter(|score| score.is_harmful()).count(),
     };
     let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
     let sum = |of: fn(&HoleScore) -> usize| scores.iter().map(|score| of(score)).sum::<usize>() as f64;
@@ -267,7 +287,10 @@ pub(super) mod tests {
                 shown: 4,
                 ..HoleScore::default()
             }),
-            confidence: None,
+            shown: exact.then(|| HoleScore {
+                right: true,
+                ..HoleScore::default()
+            }),
             empty: (!exact).then_some("blank"),
             bits: Some(bits),
             bytes: 10,
@@ -283,6 +306,7 @@ pub(super) mod tests {
                 empty: None,
                 first_token_ms: None,
                 bytes: 100,
+                shown: None,
                 ..outcome("rust", HoleKind::Text, true, 0, 150.0)
             },
         ]
@@ -291,17 +315,17 @@ pub(super) mod tests {
     #[test]
     fn rows_add_up() {
         let expected = "\
-language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,empty,edit_similarity,kept_rate,bits_per_byte,first_token_ms
-go,line,2,1,1,1,0,0,0,1,0.7500,0.6250,1.0000,20.0
-go,block,1,1,1,1,0,0,0,0,1.0000,1.0000,4.0000,80.0
-go,all,3,2,2,2,0,0,0,1,0.8333,0.7500,2.0000,30.0
-rust,line,1,0,0,0,0,0,0,1,0.5000,0.0000,2.0000,40.0
-rust,text,1,,,,,,,,,,1.5000,
-rust,all,1,0,0,0,0,0,0,1,0.5000,0.0000,2.0000,40.0
-all,line,3,1,1,1,0,0,0,2,0.6667,0.4167,1.3333,30.0
-all,block,1,1,1,1,0,0,0,0,1.0000,1.0000,4.0000,80.0
-all,text,1,,,,,,,,,,1.5000,
-all,all,4,2,2,2,0,0,0,2,0.7500,0.5625,2.0000,35.0
+language,kind,holes,exact,correct,first_line,duplicated,unmatched,misparsed,open,empty,shown,shown_right,shown_harmful,edit_similarity,kept_rate,bits_per_byte,first_token_ms
+go,line,2,1,1,1,0,0,0,0,1,1,1,0,0.7500,0.6250,1.0000,20.0
+go,block,1,1,1,1,0,0,0,0,0,1,1,0,1.0000,1.0000,4.0000,80.0
+go,all,3,2,2,2,0,0,0,0,1,2,2,0,0.8333,0.7500,2.0000,30.0
+rust,line,1,0,0,0,0,0,0,0,1,0,0,0,0.5000,0.0000,2.0000,40.0
+rust,text,1,,,,,,,,,,,,,,1.5000,
+rust,all,1,0,0,0,0,0,0,0,1,0,0,0,0.5000,0.0000,2.0000,40.0
+all,line,3,1,1,1,0,0,0,0,2,1,1,0,0.6667,0.4167,1.3333,30.0
+all,block,1,1,1,1,0,0,0,0,0,1,1,0,1.0000,1.0000,4.0000,80.0
+all,text,1,,,,,,,,,,,,,,1.5000,
+all,all,4,2,2,2,0,0,0,0,2,2,2,0,0.7500,0.5625,2.0000,35.0
 ";
         assert_eq!(csv(&rows(&outcomes())), expected);
     }
@@ -313,7 +337,7 @@ all,all,4,2,2,2,0,0,0,2,0.7500,0.5625,2.0000,35.0
             (outcome.bits, outcome.first_token_ms) = (None, None);
         }
         let rows = rows(&outcomes[..1]);
-        assert!(csv(&rows).contains("\ngo,line,1,1,1,1,0,0,0,0,1.0000,1.0000,,\n"));
+        assert!(csv(&rows).contains("\ngo,line,1,1,1,1,0,0,0,0,0,1,1,0,1.0000,1.0000,,\n"));
         assert!(readable(&rows, &outcomes[..1]).contains(" 100.0 %  "));
         assert!(!readable(&rows, &outcomes[..1]).contains("empty:"));
     }

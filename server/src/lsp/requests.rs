@@ -13,11 +13,11 @@ use tower_lsp::ls_types::TextDocumentPositionParams;
 use super::convert;
 use super::shared::Shared;
 use super::status::LastRequest;
-use crate::completion::confidence::Written;
 use crate::completion::in_flight::{self, Awaited, Waiter};
 use crate::completion::reason::Reason;
 use crate::completion::snapshot::Suggestion;
 use crate::completion::trigger::Trigger;
+use crate::completion::written::Written;
 use crate::context::explain::Explanation;
 use crate::documents::document::Change;
 use crate::documents::position::Encoding;
@@ -199,7 +199,7 @@ impl Shared {
             (current, follows.then(|| session.text(&begun.document)).flatten())
         };
         let finished = matches!(awaited, Awaited::Finished(_));
-        let more = |written: &Written, finish| begun.plan.suggest(&written.after(begun.continuation.typed), finish);
+        let more = |written: &Written, finish| begun.plan.judge(&written.after(begun.continuation.typed), finish);
         let mut others = Vec::new();
         let (stats, suggestion) = match awaited {
             Awaited::Underway(so_far) => {
@@ -212,7 +212,7 @@ impl Shared {
             }
             Awaited::Finished(Ok(completion)) => {
                 if begun.continuation.typed == 0 && current {
-                    let written = |other: &Alternative| more(&Written::of_other(other), other.finish).ok();
+                    let written = |other: &Alternative| Some(more(&Written::of_other(other), other.finish).ok()?.0);
                     others = completion.alternatives.iter().filter_map(written).collect();
                 }
                 (
@@ -222,6 +222,9 @@ impl Shared {
             }
             Awaited::Finished(Err(error)) => (None, Err(reason(&error))),
         };
+        let lines = suggestion.as_ref().ok().map(|(_, lines)| lines.as_slice());
+        let probability = lines.and_then(|lines| begun.plan.probability(lines));
+        let suggestion = suggestion.map(|(suggestion, _)| suggestion);
         let mut since = String::new();
         let suggestion = match suggestion {
             suggestion if current => suggestion,
@@ -262,7 +265,8 @@ impl Shared {
             last_request: match begun.continuation.finished {
                 true => LastRequest::typed_along(reason),
                 false => LastRequest::new(stats.as_ref(), reason, begun.moved),
-            },
+            }
+            .with_probability(probability),
         }
     }
 

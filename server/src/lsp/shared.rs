@@ -94,9 +94,12 @@ impl Shared {
 
     /// Counts what became of a suggestion in a document.
     pub(super) fn count(&self, outcome: Outcome, document: Option<&str>) {
-        let session = self.lock();
+        let mut session = self.lock();
         let language = document.and_then(|document| session.language(document));
         self.statistics().count(outcome, language.unwrap_or("unknown"));
+        if let Some(language) = language.map(str::to_owned) {
+            session.judged_by_user(&language, outcome.shift());
+        }
     }
 
     /// What became of the suggestions so far.

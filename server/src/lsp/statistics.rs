@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::completion::gate::taste;
 use crate::completion::reason::Reason;
 
 /// What a user did with a suggestion.
@@ -15,6 +16,17 @@ pub(super) enum Outcome {
     /// A word or a line of it.
     PartiallyAccepted,
     Dismissed,
+}
+
+impl Outcome {
+    /// How much surer it makes those to come have to be.
+    pub(super) fn shift(self) -> f64 {
+        match self {
+            Self::Accepted => taste::ACCEPTED,
+            Self::PartiallyAccepted => taste::PARTIALLY_ACCEPTED,
+            Self::Dismissed => taste::DISMISSED,
+        }
+    }
 }
 
 #[derive(Debug, Default)]

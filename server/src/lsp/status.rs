@@ -62,6 +62,9 @@ pub(super) struct LastRequest {
     /// That reason in a sentence, with what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_text: Option<String>,
+    /// How likely what was suggested is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f64>,
     anchor: Option<String>,
     queue_ms: u64,
     prefill_ms: u64,
@@ -76,6 +79,11 @@ impl LastRequest {
             ..Self::default()
         }
         .for_reason(Some(reason))
+    }
+
+    /// That something was suggested which is so likely to be right.
+    pub(super) fn with_probability(self, probability: Option<f64>) -> Self {
+        Self { probability, ..self }
     }
 
     fn for_reason(self, reason: Option<Reason>) -> Self {
@@ -115,6 +123,7 @@ impl LastRequest {
             source: source.to_owned(),
             reason: None,
             reason_text: None,
+            probability: None,
             anchor: Some(moved.map_or("kept", Moved::as_str).to_owned()),
             queue_ms: millis(stats.queue),
             prefill_ms: millis(stats.prefill),

@@ -150,6 +150,8 @@ pub(crate) struct Prospect {
     anchor: Option<Anchor>,
     next_anchor: Option<NextAnchor>,
     settings: LanguageSettings,
+    /// How much surer than these say a suggestion has to be.
+    shift: f64,
     first_token: Duration,
     revision: u64,
     idle: Idle,
@@ -205,6 +207,7 @@ impl Prospect {
             },
             trigger: Trigger::Automatic,
             confidence: self.settings.confidence,
+            shift: self.shift,
         };
         let plan = plan::plan(&snapshot, anchor.as_ref(), engine.info(), wanted).ok()?;
         let key = RunKey {
@@ -265,11 +268,13 @@ impl Session {
     /// What the next step in a document is decided with.
     pub(crate) fn prospect(&self, name: &str) -> Option<Prospect> {
         let completions = &self.completions;
+        let language = self.language(name)?;
         Some(Prospect {
             document: name.to_owned(),
             anchor: completions.anchors.get(name).cloned(),
             next_anchor: completions.next_anchor.clone().filter(|next| next.is_in(name)),
-            settings: self.settings.of(self.language(name)?),
+            settings: self.settings.of(language),
+            shift: self.taste.shift(language),
             first_token: self.settings.first_token,
             revision: completions.revision(),
             idle: self.idle()?,

@@ -51,6 +51,8 @@ pub(crate) struct Request {
 pub(crate) struct Planning {
     engine: Arc<Engine>,
     settings: LanguageSettings,
+    /// How much surer than the settings say a suggestion has to be.
+    shift: f64,
     choice: Arc<Choice>,
     above: Arc<Above>,
     anchor: Option<Anchor>,
@@ -143,11 +145,8 @@ impl Request {
         let wanted = Wanted {
             multiline: with.settings.multiline,
             trigger: self.trigger,
-            // Whoever asks is told what there is.
-            confidence: match self.trigger {
-                Trigger::Automatic => with.settings.confidence,
-                Trigger::Invoked => 0.0,
-            },
+            confidence: with.settings.confidence,
+            shift: with.shift,
         };
         let plan = plan::plan(&snapshot, Some(&anchor), with.engine.info(), wanted);
         let plan = plan.map_err(|reason| Unplanned {
@@ -238,6 +237,7 @@ impl Session {
         Ok(Planning {
             engine,
             settings: self.settings.of(&request.language),
+            shift: self.taste.shift(&request.language),
             choice: self.contexts.choice(name),
             above: self.above(name),
             anchor: self.completions.anchors.get(name).cloned(),

@@ -79,8 +79,7 @@ fn search(folder: &Path, path: &str, found: &mut Vec<SourceFile>) -> io::Result<
 
 /// Reads a file, if it is source in a language that is known.
 fn source(file: &Path, path: &str) -> Option<SourceFile> {
-    let code = |language: &&Language| !language.statements.is_empty();
-    let language: &Language = language::of_path(file).filter(code)?;
+    let language: &Language = language::of_path(file)?;
     let read = || match fs::metadata(file)?.len() {
         0..=MOST_BYTES => fs::read(file).map(Some),
         _ => Ok(None),

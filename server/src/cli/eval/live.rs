@@ -10,8 +10,9 @@ use codegemma_model::{CompletionRequest, Engine, ModelInfo, Prompt, RequestError
 use super::super::failure::Failure;
 use super::super::{model, output};
 use super::Task;
-use super::judged::{Judged, plan};
-use crate::completion::confidence::Written;
+use super::judged::{Judged, Plans};
+use super::workspace::Workspace;
+use crate::completion::written::Written;
 use crate::config::EngineFlags;
 use crate::config::settings::Settings;
 use crate::eval::HoleKind;
@@ -23,16 +24,21 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 pub(super) fn run(
     flags: &EngineFlags,
     tasks: &[Task<'_>],
-    confidence: f64,
+    workspace: Option<&Workspace>,
+    confidence: Option<f64>,
     json: bool,
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
     let engine = load(flags, json)?;
     let progress = Progress::new(tasks.len());
-    let mut judged = Vec::with_capacity(tasks.len());
-    for (at, task) in tasks.iter().enumerate() {
-        progress.show(at);
-        let outcome = one(&engine, task, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
-        judged.push(outcome?);
+    // Holes of a file one after the other, so that what stands above both is read once.
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    order.sort_by_key(|at| (tasks[*at].hole.file, tasks[*at].hole.range.start));
+    let mut judged: Vec<Judged> = tasks.iter().map(Judged::new).collect();
+    for (done, at) in order.into_iter().enumerate() {
+        progress.show(done);
+        let task = &tasks[at];
+        let outcome = one(&engine, task, workspace, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
+        judged[at] = outcome?;
     }
     Ok((engine.info().clone(), judged))
 }
@@ -46,13 +52,24 @@ pub(super) fn load(flags: &EngineFlags, json: bool) -> Result<Engine, Failure> {
     Ok(engine)
 }
 
-fn one(engine: &Engine, task: &Task<'_>, confidence: f64) -> Result<Judged, RequestError> {
+fn one(
+    engine: &Engine,
+    task: &Task<'_>,
+    workspace: Option<&Workspace>,
+    confidence: Option<f64>,
+) -> Result<Judged, RequestError> {
     let mut judged = Judged::new(task);
     if task.hole.kind == HoleKind::Text {
         judged.outcome.bits = loss(engine, task, Prompt::Plain(task.prefix.clone()), false)?;
         return Ok(judged);
     }
-    let plan = match plan(task.path, &task.prefix, task.after, engine.info(), confidence) {
+    let plans = Plans::new(
+        (task.path, &task.prefix, task.after),
+        workspace,
+        engine.info(),
+        confidence,
+    );
+    let plan = match &plans.asked {
         Ok(plan) => plan,
         Err(reason) => {
             judged.outcome.empty = Some(reason.as_str());
@@ -68,7 +85,7 @@ fn one(engine: &Engine, task: &Task<'_>, confidence: f64) -> Result<Judged, Requ
     }
     let prompt = request.prompt.clone();
     let completion = engine.complete(request)?;
-    judged.suggest(task, Ok(&plan), &Written::of(&completion), completion.finish);
+    judged.suggest(task, &plans, &Written::of(&completion), completion.finish);
     judged.outcome.first_token_ms = Some(completion.stats.prefill.as_secs_f64() * 1000.0);
     // A model that was not trained to has no way to say that the middle ends.
     let ends = engine.info().fill_in_the_middle;

@@ -2,12 +2,15 @@
 //!
 //! It must not know how anything was measured.
 
+use std::collections::BTreeMap;
+
 use codegemma_model::ModelInfo;
 use serde::Serialize;
 
 use super::judged::Judged;
 use super::{Flags, Task};
-use crate::eval::{Row, SourceFile};
+use crate::completion::gate::Line;
+use crate::eval::{HoleScore, Row, SourceFile};
 use crate::policy::secrets;
 
 /// What `--json` prints.
@@ -61,13 +64,78 @@ struct Entry<'a> {
     duplicated: Option<bool>,
     unmatched: Option<bool>,
     misparsed: Option<bool>,
-    /// The probability of the first line that the model wrote.
-    confidence: Option<f64>,
+    open: Option<bool>,
+    right: Option<bool>,
+    /// What is known of each line of the text, and whether it is right, as far as those before it are.
+    lines: Vec<LineEntry>,
+    /// The kind of place.
+    place: Option<&'static str>,
+    /// How likely its first line is right.
+    probability: Option<f64>,
+    /// What is shown to who did not ask.
+    unasked: Unasked<'a>,
     edit_similarity: Option<f64>,
     kept_tokens: Option<usize>,
     shown_tokens: Option<usize>,
     bits: Option<f64>,
     first_token_ms: Option<f64>,
+}
+
+/// A line of a text.
+#[derive(Serialize)]
+struct LineEntry {
+    #[serde(flatten)]
+    features: BTreeMap<&'static str, f64>,
+    right: bool,
+}
+
+/// What is shown to who did not ask.
+#[derive(Serialize)]
+struct Unasked<'a> {
+    text: Option<&'a str>,
+    replaces: Option<usize>,
+    /// Why nothing is.
+    reason: Option<&'a str>,
+    right: Option<bool>,
+    harmful: Option<bool>,
+}
+
+impl<'a> Unasked<'a> {
+    fn new(judged: &'a Judged) -> Self {
+        let shown = judged.outcome.shown.as_ref();
+        let (text, reason) = match &judged.unasked {
+            Ok(shown) => (Some(shown), None),
+            Err(reason) => (None, Some(reason.as_str())),
+        };
+        Self {
+            text: text.map(|(text, _)| text.as_str()),
+            replaces: text.map(|(_, replaces)| *replaces),
+            reason,
+            right: shown.map(HoleScore::is_right),
+            harmful: shown.map(HoleScore::is_harmful),
+        }
+    }
+}
+
+fn lines(judged: &Judged) -> Vec<LineEntry> {
+    let Some(score) = &judged.outcome.score else {
+        return Vec::new();
+    };
+    let right = |at: usize| {
+        if at == 0 {
+            score.is_right()
+        } else {
+            score.right_lines > at
+        }
+    };
+    // What follows a line that is not right tells nothing.
+    let until = |at: usize| at == 0 || (score.first_line && score.right_lines >= at);
+    let lines = judged.lines.iter().enumerate().take_while(|(at, _)| until(*at));
+    let entry = |(at, line): (usize, &Line)| LineEntry {
+        features: line.features().into(),
+        right: right(at),
+    };
+    lines.map(entry).collect()
 }
 
 impl<'a> Report<'a> {
@@ -97,7 +165,12 @@ impl<'a> Report<'a> {
                 duplicated: score.map(|score| score.duplicated),
                 unmatched: score.map(|score| score.unmatched),
                 misparsed: score.map(|score| score.misparsed),
-                confidence: judged.outcome.confidence,
+                open: score.map(|score| score.open),
+                right: score.map(HoleScore::is_right),
+                lines: lines(judged),
+                place: judged.place,
+                probability: judged.probability,
+                unasked: Unasked::new(judged),
                 edit_similarity: score.map(|score| score.edit_similarity),
                 kept_tokens: score.map(|score| score.kept),
                 shown_tokens: score.map(|score| score.shown),

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::failure::Failure;
 use super::super::{output, source};
-use super::judged::plan;
+use super::judged::Plans;
 use super::live::{self, DEADLINE, Progress};
-use crate::completion::confidence::Written;
+use crate::completion::written::Written;
 use crate::config::EngineFlags;
 
 /// The name of the file that a task is shown as: the tasks are in Python, and name none.
@@ -38,16 +38,15 @@ struct Sample<'a> {
     completion: &'a str,
 }
 
-/// How the tasks are completed.
-pub(super) struct Way {
-    /// As the model writes, with nothing cut or left out.
-    pub(super) raw: bool,
-    /// How likely a line has to be to be kept.
-    pub(super) confidence: f64,
-}
-
-/// Completes every task in a file and writes the samples into another one, in the same order.
-pub(super) fn run(tasks: &Path, samples: &Path, way: &Way, flags: &EngineFlags) -> Result<(), Failure> {
+/// Completes every task in a file and writes the samples into another one, in the same order: `raw` as the model writes,
+/// with nothing cut or left out, and with a `confidence` only what is shown to who did not ask.
+pub(super) fn run(
+    tasks: &Path,
+    samples: &Path,
+    raw: bool,
+    confidence: Option<f64>,
+    flags: &EngineFlags,
+) -> Result<(), Failure> {
     let name = tasks.display();
     if tasks.extension().is_some_and(|end| end == "gz") {
         let message = format!("{name}: packed tasks are not read; unpack them first: gunzip --keep {name}");
@@ -65,7 +64,8 @@ pub(super) fn run(tasks: &Path, samples: &Path, way: &Way, flags: &EngineFlags) 
     let progress = Progress::new(tasks.len());
     for (at, task) in tasks.iter().enumerate() {
         progress.show(at);
-        let completion = complete(&engine, task, way).map_err(|error| format!("{}: {error}", task.task_id))?;
+        let completion =
+            complete(&engine, task, raw, confidence).map_err(|error| format!("{}: {error}", task.task_id))?;
         exact += usize::from(completion.trim_end() == task.canonical_solution.trim_end());
         empty += usize::from(completion.is_empty());
         let sample = Sample {
@@ -104,14 +104,20 @@ fn parse(text: &str) -> Result<Vec<Task>, (usize, String)> {
 }
 
 /// What goes between a task's prompt and its suffix; nothing where nothing is suggested.
-fn complete(engine: &Engine, task: &Task, way: &Way) -> Result<String, RequestError> {
+fn complete(engine: &Engine, task: &Task, raw: bool, confidence: Option<f64>) -> Result<String, RequestError> {
     let max_tokens = MAX_TOKENS.min(engine.info().context_tokens / 4);
     let deadline = Instant::now().checked_add(DEADLINE);
-    let after = if way.raw { task.suffix.clone() } else { below(task) };
-    let Ok(plan) = plan(PATH, &task.prompt, &after, engine.info(), way.confidence) else {
+    let after = if raw { task.suffix.clone() } else { below(task) };
+    let plans = Plans::new((PATH, &task.prompt, &after), None, engine.info(), confidence);
+    let plan = if confidence.is_some() {
+        plans.unasked
+    } else {
+        plans.asked
+    };
+    let Ok(plan) = plan else {
         return Ok(String::new());
     };
-    if way.raw {
+    if raw {
         let request = CompletionRequest {
             deadline,
             ..CompletionRequest::new(Prompt::Fim(plan.prompt().clone()), max_tokens)

@@ -31,7 +31,8 @@ fn plan_of(marked: &str, fill_in_the_middle: bool) -> Plan {
     let wanted = Wanted {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
+        shift: 0.0,
     };
     plan(&snapshot, None, &model, wanted).unwrap()
 }

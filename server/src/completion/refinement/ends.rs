@@ -46,15 +46,14 @@ pub(crate) fn closed(text: &str) -> &str {
     text[..end].trim_end()
 }
 
-/// Where the completion ends inside `text`, as soon as that can be seen.
-pub(super) fn end(text: &str, place: &Surroundings) -> Option<usize> {
+/// Where the completion ends inside `text`, as soon as that can be seen. Where it is `whole`, so is its last line.
+pub(super) fn end(text: &str, place: &Surroundings, whole: bool) -> Option<usize> {
     let end = match place.extent {
         Extent::Line => text.find(['\n', '\r']),
-        Extent::Block if place.runs_on => block_end(text, &place.before),
-        Extent::Block => None,
+        Extent::Block => block_end(text, &place.before, place.runs_on),
     };
     let text = &text[..end.unwrap_or(text.len())];
-    repeated_line(text, place, end.is_some())
+    repeated_line(text, place, whole || end.is_some())
         .or_else(|| loops(text))
         .or(end)
 }
@@ -62,7 +61,7 @@ pub(super) fn end(text: &str, place: &Surroundings) -> Option<usize> {
 /// Where a line begins that is the one above it once more; one that the user has begun may be. The last line counts where
 /// it is `whole`.
 fn repeated_line(text: &str, place: &Surroundings, whole: bool) -> Option<usize> {
-    /// Shorter ones, such as closers, do stand one below the other.
+    /// Shorter ones, such as closers, do stand one below the other; not if they say what something is.
     const SOLID: usize = 6;
     let begun = !place.before.trim().is_empty();
     let mut above = place.above.clone().filter(|_| !begun);
@@ -75,7 +74,8 @@ fn repeated_line(text: &str, place: &Surroundings, whole: bool) -> Option<usize>
         } else {
             line_text.to_owned()
         };
-        let solid = || full.chars().filter(|c| !c.is_whitespace()).count() >= SOLID;
+        let names = |line: &str| line.contains(char::is_alphabetic) && line.contains(['=', ':']);
+        let solid = || names(&full) || full.chars().filter(|c| !c.is_whitespace()).count() >= SOLID;
         if ended && above.as_deref().map(str::trim_end) == Some(&full) && solid() {
             return Some(start);
         }
@@ -87,11 +87,14 @@ fn repeated_line(text: &str, place: &Surroundings, whole: bool) -> Option<usize>
 
 /// Where a text begins to go round in circles: after the first of the times that it ends with the same.
 pub(super) fn loops(text: &str) -> Option<usize> {
+    circle(text, 24)
+}
+
+/// The same, where what is `long` is not said three times by intention.
+pub(super) fn circle(text: &str, long: usize) -> Option<usize> {
     const SHORTEST: usize = 4;
-    /// What is as long as this is not said three times by intention.
-    const LONG: usize = 24;
     let bytes = text.as_bytes();
-    let times = |period: usize| if period < LONG { 4 } else { 3 };
+    let times = |period: usize| if period < long { 4 } else { 3 };
     let found = (SHORTEST..=bytes.len() / 3).find(|period| {
         let Some(from) = bytes.len().checked_sub(period * times(*period)) else {
             return false;
@@ -103,8 +106,9 @@ pub(super) fn loops(text: &str) -> Option<usize> {
     Some(text.floor_char_boundary(text.len() - found * (times(found) - 1)))
 }
 
-/// A block ends before a line that is indented less than the cursor's, and at a blank line unless deeper text follows.
-fn block_end(text: &str, before: &str) -> Option<usize> {
+/// A block ends at a blank line that is followed by a line which is indented less than the cursor's. Where the model does
+/// not end one, it ends before such a line in any case, and at a blank line unless deeper text follows.
+fn block_end(text: &str, before: &str, runs_on: bool) -> Option<usize> {
     let base = indentation(before);
     let mut has_text = !before.trim().is_empty();
     let mut blank = None;
@@ -116,7 +120,11 @@ fn block_end(text: &str, before: &str) -> Option<usize> {
             }
         } else {
             let indent = indentation(line);
-            if i > 0 && (indent < base || (indent == base && blank.is_some())) {
+            let ends = match blank {
+                None => runs_on && indent < base,
+                Some(_) => indent < base || runs_on && indent == base,
+            };
+            if i > 0 && ends {
                 return Some(blank.unwrap_or(start));
             }
             has_text = true;

@@ -3,7 +3,7 @@ use ropey::Rope;
 use super::*;
 use crate::documents::syntax::Parsed;
 
-fn place(marked: &str, extent: Extent) -> Surroundings {
+pub(super) fn place(marked: &str, extent: Extent) -> Surroundings {
     let (before, after) = marked.split_once("$0").unwrap();
     let mut below = after.lines();
     let rest = below.next().unwrap_or_default();
@@ -18,6 +18,7 @@ fn place(marked: &str, extent: Extent) -> Surroundings {
             .collect(),
         newline: if marked.contains("\r\n") { "\r\n" } else { "\n" },
         extent,
+        inside: Inside::Code,
         runs_on: false,
         snapshot: Arc::new(Snapshot {
             text: Rope::from_str(&format!("{before}{after}")),
@@ -28,8 +29,9 @@ fn place(marked: &str, extent: Extent) -> Surroundings {
 }
 
 /// Gives a place the syntax tree of its language.
-fn parse(place: &mut Surroundings, language: &str) {
+pub(super) fn parse(place: &mut Surroundings, language: &str) {
     let snapshot = Arc::make_mut(&mut place.snapshot);
+    snapshot.language = crate::documents::language::of_id(language);
     snapshot.parsed = Parsed::new(crate::documents::language::of_id(language).unwrap(), &snapshot.text);
 }
 

@@ -208,7 +208,8 @@ fn asked(snapshot: &Arc<Snapshot>, anchor: &Anchor, context_tokens: usize) -> Re
     let wanted = Wanted {
         multiline: Multiline::Auto,
         trigger: Trigger::Invoked,
-        confidence: 0.0,
+        confidence: None,
+        shift: 0.0,
     };
     let plan = plan::plan(snapshot, Some(anchor), &model(context_tokens), wanted)?;
     let prompt = plan.prompt();

@@ -327,7 +327,7 @@ pub const LANGUAGES: &[Language] = &[
         substitutions: &[],
         identifiers: &[],
         statements: &[],
-        opens: &[":"],
+        opens: &[],
         blocks: &[],
     },
     #[cfg(feature = "csharp")]
@@ -397,7 +397,7 @@ pub const LANGUAGES: &[Language] = &[
             "break_statement",
             "continue_statement",
         ],
-        opens: &["{", "=>"],
+        opens: &["{"],
         blocks: &["compound_statement", "declaration_list", "switch_block"],
     },
     #[cfg(feature = "ruby")]

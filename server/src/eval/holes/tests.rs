@@ -14,13 +14,16 @@ fn corpus() -> Vec<SourceFile> {
                 text,
             });
         };
-        let body = format!("    let total = first({number}) + second(1);\n    third(total, [1, 2]);\n").repeat(3);
+        let body = format!("    let total = first({number}) + second(1);\n    third(total, \"of some text\", [1, 2]); // a note about it\n").repeat(3);
         add(
             "a",
             "rs",
             (0..9).map(|at| format!("fn f{at}() {{\n{body}}}\n\n")).collect(),
         );
-        let body = format!("    total = first({number}) + second(1)\n    third(total, [1, 2])\n").repeat(3);
+        let body = format!(
+            "    total = first({number}) + second(1)\n    third(total, \"of some text\", [1, 2]) # a note about it\n"
+        )
+        .repeat(3);
         add(
             "b",
             "py",
@@ -46,8 +49,8 @@ fn holes_are_spread_evenly() {
     let (texts, holes): (Vec<Hole>, Vec<Hole>) = holes.into_iter().partition(|hole| hole.kind == HoleKind::Text);
     assert_eq!(holes.len(), 140);
     let pairs = counts(&holes, |hole| (hole.language, hole.kind));
-    assert_eq!(pairs.len(), 14);
-    assert!(pairs.values().all(|count| *count == 10), "{pairs:?}");
+    assert_eq!(pairs.len(), 20);
+    assert!(pairs.values().all(|count| *count == 7), "{pairs:?}");
     let of_files = counts(&holes, |hole| hole.file);
     assert_eq!(of_files.len(), files.len());
     assert!(of_files.values().all(|count| (7..=10).contains(count)), "{of_files:?}");
@@ -85,10 +88,10 @@ fn the_seed_and_the_files_decide() {
         .map(|hole| (hole.id.as_str(), hole.file, hole.range.clone()))
         .collect();
     let expected = [
-        ("python-bracket-1", 8, 996..997),
-        ("python-token-1", 14, 1581..1588),
-        ("python-text-1", 8, 0..1498),
-        ("rust-text-1", 7, 0..1483),
+        ("python-text-1", 8, 0..1483),
+        ("rust-block-1", 7, 944..1236),
+        ("rust-statement-1", 3, 2494..2527),
+        ("rust-text-1", 7, 0..1486),
     ];
     assert_eq!(shown, expected);
 }
