@@ -94,6 +94,8 @@ pub enum PromptBudget {
     Context,
     /// The whole prompt, as long as it may be for requests that are in a hurry: what this machine reads in about 20 seconds.
     Idle,
+    /// Some lines around the cursor in about so many tokens, or all where that is less: to measure what that costs.
+    Near(usize),
     /// As much as is read in this time: the whole prompt where what is missing of it is, else the text near the cursor.
     /// Then larger parts are read when nobody waits, and while somebody does, until it is the whole.
     FirstToken(Duration),

@@ -114,7 +114,7 @@ impl Windows {
         idle: bool,
     ) -> Option<Chosen> {
         let most = match budget {
-            PromptBudget::Context => sequences.capacity(),
+            PromptBudget::Context | PromptBudget::Near(_) => sequences.capacity(),
             PromptBudget::Idle | PromptBudget::FirstToken(_) => self.whole(sequences),
         };
         let most = most - reserved.min(most / 2);
@@ -125,8 +125,18 @@ impl Windows {
             window: PromptWindow::Whole,
             whole_tokens,
         };
-        let (PromptBudget::FirstToken(time), Prompt::Fim(prompt)) = (budget, prompt) else {
-            return Some(whole(rendered));
+        let near = |rendered| Chosen {
+            rendered,
+            window: PromptWindow::Near,
+            whole_tokens,
+        };
+        let (time, prompt) = match (budget, prompt) {
+            (PromptBudget::FirstToken(time), Prompt::Fim(prompt)) => (time, prompt),
+            (PromptBudget::Near(tokens), Prompt::Fim(prompt)) if tokens < whole_tokens => {
+                let cut = Window::new(prompt, tokens, encoder).cut(prompt).unwrap_or_default();
+                return Some(near(prompt::render(&Prompt::Fim(cut), encoder, most)));
+            }
+            _ => return Some(whole(rendered)),
         };
         let in_time = sequences.rate().tokens_in(time).max(LEAST_TOKENS);
         if sequences.missing(&rendered.tokens) <= in_time {
@@ -138,11 +148,6 @@ impl Windows {
             }
             return Some(whole(rendered));
         }
-        let near = |rendered| Chosen {
-            rendered,
-            window: PromptWindow::Near,
-            whole_tokens,
-        };
         self.near.retain(|window| window.cut(prompt).is_some());
         let mut largest = self.near.iter().rev().filter_map(|window| window.cut(prompt));
         let found = largest.find_map(|cut| {

@@ -13,6 +13,8 @@ mod workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use codegemma_model::PromptBudget;
+
 use super::failure::Failure;
 use super::output;
 use crate::config::EngineFlags;
@@ -54,6 +56,10 @@ pub(super) struct Flags {
     #[arg(long, conflicts_with = "completions")]
     no_context: bool,
 
+    /// Show the model some lines around each hole in about so many tokens, as an editor does before it has read all
+    #[arg(long, value_name = "TOKENS", conflicts_with = "completions")]
+    near: Option<usize>,
+
     /// Write the holes into a file as lines of JSON, and complete none
     #[arg(long, value_name = "FILE", conflicts_with = "completions")]
     export: Option<PathBuf>,
@@ -68,7 +74,7 @@ pub(super) struct Flags {
 
     /// Complete HumanEval-Infilling's tasks in DIR, lines of JSON, into a file of samples that its own scorer takes
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "record", "no_context", "json"])]
+    #[arg(conflicts_with_all = ["holes", "seed", "baseline", "csv", "suffix", "export", "completions", "record", "no_context", "near", "json"])]
     samples: Option<PathBuf>,
 
     /// With --samples, take what the model writes as it is, not what would be suggested
@@ -147,7 +153,9 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         Some(path) => exchange::judge(path, &tasks, flags.confidence)?,
         None => {
             let workspace = (!flags.no_context).then(|| Workspace::new(&flags.dir)).flatten();
-            let (model, judged) = live::run(&flags.engine, &tasks, workspace.as_ref(), flags.confidence, flags.json)?;
+            let budget = flags.near.map_or(PromptBudget::Context, PromptBudget::Near);
+            let (engine, confidence) = (&flags.engine, flags.confidence);
+            let (model, judged) = live::run(engine, &tasks, workspace.as_ref(), confidence, budget, flags.json)?;
             (Some(model), judged)
         }
     };

@@ -5,7 +5,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use codegemma_model::{CompletionRequest, Engine, ModelInfo, Prompt, RequestError};
+use codegemma_model::{CompletionRequest, Engine, ModelInfo, Prompt, PromptBudget, RequestError};
 
 use super::super::failure::Failure;
 use super::super::{model, output};
@@ -26,6 +26,7 @@ pub(super) fn run(
     tasks: &[Task<'_>],
     workspace: Option<&Workspace>,
     confidence: Option<f64>,
+    budget: PromptBudget,
     json: bool,
 ) -> Result<(ModelInfo, Vec<Judged>), Failure> {
     let engine = load(flags, json)?;
@@ -37,7 +38,8 @@ pub(super) fn run(
     for (done, at) in order.into_iter().enumerate() {
         progress.show(done);
         let task = &tasks[at];
-        let outcome = one(&engine, task, workspace, confidence).map_err(|error| format!("{}: {error}", task.hole.id));
+        let outcome =
+            one(&engine, task, workspace, confidence, budget).map_err(|error| format!("{}: {error}", task.hole.id));
         judged[at] = outcome?;
     }
     Ok((engine.info().clone(), judged))
@@ -57,6 +59,7 @@ fn one(
     task: &Task<'_>,
     workspace: Option<&Workspace>,
     confidence: Option<f64>,
+    budget: PromptBudget,
 ) -> Result<Judged, RequestError> {
     let mut judged = Judged::new(task);
     if task.hole.kind == HoleKind::Text {
@@ -77,6 +80,7 @@ fn one(
         }
     };
     let mut request = CompletionRequest {
+        budget,
         deadline: Instant::now().checked_add(DEADLINE),
         ..plan.request(Settings::default().of("").max_tokens)
     };
