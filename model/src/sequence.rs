@@ -104,6 +104,9 @@ const IDLE_LITTLE: usize = 16;
 /// The steps, in tokens, in which the room of a sequence grows, so that typing seldom copies it.
 const STEP: usize = 256;
 
+/// Whoever asks meanwhile waits so long for a measurement.
+const WAIT: Duration = Duration::from_millis(150);
+
 /// A measurement that takes longer is long enough.
 const MEASURED: Duration = Duration::from_millis(30);
 
@@ -276,6 +279,7 @@ impl<M: LanguageModel> Sequences<M> {
     /// pass may have to wait for a disk and is short, so that it says too little rather than too much; `enough` says whether
     /// somebody waits for more than that.
     pub(crate) fn measure(&mut self, enough: &dyn Fn() -> bool) -> Result<(), String> {
+        let begun = Instant::now();
         let tokens: Vec<u32> = (1..65).collect();
         let mut cache = self.model.new_cache(tokens.len().min(self.capacity()))?;
         for len in [8, 16, 64].map(|len: usize| len.min(self.capacity())) {
@@ -284,7 +288,8 @@ impl<M: LanguageModel> Sequences<M> {
             self.model
                 .forward(&mut cache, &tokens[..len], 1, &mut Logits::default())?;
             self.rate.learn(len, began.elapsed());
-            if enough() || (len > 8 && began.elapsed() > MEASURED) {
+            let waited = begun.elapsed() > WAIT && enough();
+            if waited || (len > 8 && began.elapsed() > MEASURED) {
                 break;
             }
         }

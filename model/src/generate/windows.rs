@@ -18,11 +18,12 @@ const FACTOR: usize = 3;
 /// Where what is missing is no more than this it is read, whatever it takes: it is what was typed.
 const LEAST_TOKENS: usize = 12;
 
-/// A whole prompt is read in about this time, so that no machine is kept busy for minutes.
+/// A whole prompt is read in about this time, so that no machine is kept busy for minutes; in more where a request waits for
+/// more.
 const WHOLE: Duration = Duration::from_secs(20);
 
 /// It has at least so many tokens.
-const LEAST_WHOLE: usize = 256;
+const LEAST_WHOLE: usize = 512;
 
 /// What is read next, beside what requests use.
 enum Next {
@@ -41,6 +42,8 @@ pub(crate) struct Windows {
     newest: Option<(FimPrompt, usize)>,
     /// The most tokens of a whole prompt; it stays until the rate is quite another one.
     whole: usize,
+    /// How long the last request in a hurry was ready to wait.
+    time: Duration,
     /// What the last request was served with.
     used: PromptProgress,
 }
@@ -73,13 +76,14 @@ impl Windows {
             next: Next::Nothing,
             newest: None,
             whole: usize::MAX,
+            time: Duration::ZERO,
             used: PromptProgress::default(),
         }
     }
 
     /// The most tokens of a whole prompt for requests that are in a hurry, with what follows it.
     pub(crate) fn whole<M: LanguageModel>(&mut self, sequences: &Sequences<M>) -> usize {
-        let now = sequences.rate().tokens_in(WHOLE).max(LEAST_WHOLE);
+        let now = sequences.rate().tokens_in(WHOLE.max(self.time)).max(LEAST_WHOLE);
         if now < self.whole / 2 || now / 2 > self.whole || self.whole < LEAST_WHOLE {
             self.whole = now;
         }
@@ -113,6 +117,9 @@ impl Windows {
         reserved: usize,
         idle: bool,
     ) -> Option<Chosen> {
+        if let PromptBudget::FirstToken(time) = budget {
+            self.time = time;
+        }
         let most = match budget {
             PromptBudget::Context | PromptBudget::Near(_) => sequences.capacity(),
             PromptBudget::Idle | PromptBudget::FirstToken(_) => self.whole(sequences),
@@ -143,6 +150,7 @@ impl Windows {
             if !idle {
                 *self = Self {
                     whole: self.whole,
+                    time: self.time,
                     ..Self::new()
                 };
             }
