@@ -77,6 +77,7 @@ def the_starter_suggests_what_can_be_dismissed_and_accepted(editor):
 
 
 the_starter_suggests_what_can_be_dismissed_and_accepted.has_starter = True
+the_starter_suggests_what_can_be_dismissed_and_accepted.table = "config.codegemma = { confidence = 0 }"
 
 
 def a_body_gets_lines_of_its_own_and_a_label_of_one(editor):

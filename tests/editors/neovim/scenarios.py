@@ -81,6 +81,9 @@ def the_starter_suggests_what_can_be_dismissed_and_accepted(editor):
 
 
 the_starter_suggests_what_can_be_dismissed_and_accepted.has_starter = True
+the_starter_suggests_what_can_be_dismissed_and_accepted.setup = (
+    "require('codegemma').setup({ CMD, settings = { confidence = 0 } })"
+)
 
 
 def several_lines_are_accepted_in_whole(editor):
