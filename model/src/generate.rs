@@ -142,10 +142,11 @@ pub(crate) fn generate<M: LanguageModel>(
         let Some(reused) = begun.map_err(RequestError::Failed)? else {
             return Ok(Completion::cancelled());
         };
+        let progress = chosen.progress();
         if !idle {
+            windows.serve(progress);
             windows.grow(sequences, encoder).map_err(RequestError::Failed)?;
         }
-        let progress = chosen.progress();
         let Rendered {
             tokens,
             healed,

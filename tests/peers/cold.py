@@ -52,7 +52,6 @@ class Server(measure.Client):
     def __init__(self, model, threads, **settings):
         self.folder = tempfile.TemporaryDirectory()
         command = [str(built.program("codegemma-lsp")), "--model", str(model), "--threads", str(threads), "--log-level", "error"]
-        self.results = {}
         super().__init__(command, None)
         folder = Path(self.folder.name).as_uri()
         settings = {"confidence": 0, **settings}
@@ -60,28 +59,12 @@ class Server(measure.Client):
         self.notify("initialized", {})
         self.wait_for(lambda params: params["state"] == "ready")
 
-    def read(self):
-        out = self.process.stdout
-        while line := out.readline():
-            length = int(line.split(b":")[1])
-            out.readline()
-            message = json.loads(out.read(length))
-            with self.changed:
-                if "method" not in message:
-                    self.results[message["id"]] = message.get("result")
-                    self.answers[message["id"]] = time.perf_counter()
-                    self.changed.notify_all()
-                elif "id" in message:
-                    self.send({"jsonrpc": "2.0", "id": message["id"], "result": None})
-                else:
-                    self.notes.put(message)
-
     def reading(self, line, column):
         """How far the reading of what stands around the cursor is."""
         place = {"uri": self.uri, "position": measure.at(line, column)}
         number = self.request("workspace/executeCommand", {"command": "codegemma.explain", "arguments": [place]})
         self.when(number)
-        return self.results[number].get("reading") or {}
+        return self.results.pop(number).get("reading") or {}
 
     def wait_for(self, wanted):
         while True:

@@ -53,7 +53,7 @@ class Client:
 
     def __init__(self, command, env):
         self.process = subprocess.Popen(["nice", "-n", str(-os.getpriority(os.PRIO_PROCESS, 0)), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
-        self.answers, self.notes = {}, queue.Queue()
+        self.answers, self.results, self.notes = {}, {}, queue.Queue()
         self.changed = threading.Condition()
         self.last = 0
         threading.Thread(target=self.read, daemon=True).start()
@@ -67,6 +67,7 @@ class Client:
             now = time.perf_counter()
             with self.changed:
                 if "method" not in message:
+                    self.results[message["id"]] = message.get("result")
                     self.answers[message["id"]] = now
                     self.changed.notify_all()
                 elif "id" in message:

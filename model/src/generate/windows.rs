@@ -101,22 +101,6 @@ impl Windows {
         reserved: usize,
         idle: bool,
     ) -> Option<Chosen> {
-        let chosen = self.fitting(sequences, encoder, prompt, budget, reserved, idle)?;
-        if !idle {
-            self.used = chosen.progress();
-        }
-        Some(chosen)
-    }
-
-    fn fitting<M: LanguageModel>(
-        &mut self,
-        sequences: &Sequences<M>,
-        encoder: &mut Encoder<'_>,
-        prompt: &Prompt,
-        budget: PromptBudget,
-        reserved: usize,
-        idle: bool,
-    ) -> Option<Chosen> {
         if let PromptBudget::FirstToken(time) = budget {
             self.time = time;
         }
@@ -221,6 +205,11 @@ impl Windows {
             self.newest = None;
         }
         Ok(())
+    }
+
+    /// A request is served with this.
+    pub(crate) fn serve(&mut self, used: PromptProgress) {
+        self.used = used;
     }
 
     /// How far the reading of what stands around the cursor is.
