@@ -1,17 +1,18 @@
-//! The engine thread: it owns the model and the sequences that are held. A mailbox of one: the newest request wins.
+//! The engine thread: it owns the model and the sequences that are held.
 //!
 //! Must not know what a completion is for. It fences panics: one request fails, the next is served.
 
 mod allowance;
+mod mailbox;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use allowance::Allowance;
+use mailbox::{Job, Mailbox, Next, Reply, Work};
 
 use crate::container::Files;
 use crate::draft::Drafter;
@@ -33,12 +34,6 @@ const DEFAULT_CACHE_BYTES: usize = 1 << 30;
 /// Nobody asks for anything for so long before what is held is kept in a file.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Says, when it is asked on the engine's thread, which share of the time may go to what nobody waits for.
-type Share = Box<dyn FnOnce() -> f64 + Send>;
-
-/// Receives the answer to a request.
-type Reply<T> = Box<dyn FnOnce(Result<T, RequestError>) + Send>;
-
 /// A loaded model and the thread that runs it. Dropping it stops what runs and joins the thread.
 pub struct Engine {
     info: ModelInfo,
@@ -46,87 +41,6 @@ pub struct Engine {
     files: Arc<Files>,
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Mailbox {
-    state: Mutex<State>,
-    changed: Condvar,
-    /// The most tokens of a prompt that requests in a hurry lead to.
-    whole: AtomicUsize,
-    /// How far the reading of what stands around the cursor is.
-    reading: Mutex<PromptProgress>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The request that waits.
-    waiting: Option<Job>,
-    /// What to do when nothing waits.
-    idle: Option<Job>,
-    /// Supersedes the request that runs.
-    running: Option<CancelToken>,
-    stopped: bool,
-}
-
-impl State {
-    /// Whether what nobody waits for is to make a pause.
-    fn interrupts(&self) -> bool {
-        self.stopped || self.waiting.is_some()
-    }
-}
-
-struct Job {
-    work: Work,
-    submitted: Instant,
-    superseded: CancelToken,
-    /// It is done when there is nothing else to do, and for no longer than this share of the time.
-    idle: Option<Share>,
-}
-
-impl Job {
-    fn new(work: Work) -> Self {
-        Self {
-            work,
-            submitted: Instant::now(),
-            superseded: CancelToken::default(),
-            idle: None,
-        }
-    }
-}
-
-/// Answers requests that a newer one supersedes.
-fn refuse(jobs: impl IntoIterator<Item = Job>) {
-    for job in jobs {
-        job.work.refuse(RequestError::Superseded);
-    }
-}
-
-enum Work {
-    Complete(CompletionRequest, Reply<Completion>),
-    Score(ScoreRequest, Reply<Score>),
-}
-
-impl Work {
-    /// Answers a request that is not going to be served.
-    fn refuse(self, error: RequestError) {
-        match self {
-            Self::Complete(_, reply) => reply(Err(error)),
-            Self::Score(_, reply) => reply(Err(error)),
-        }
-    }
-}
-
-impl Mailbox {
-    fn reading(&self) -> MutexGuard<'_, PromptProgress> {
-        // It is whole at every step.
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under the lock, and the state is whole at every step.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Engine {
@@ -176,7 +90,7 @@ impl Engine {
             let (mailbox, tokenizer) = (Arc::clone(&mailbox), Arc::clone(&tokenizer));
             let run = move || {
                 let mut sequences = Sequences::new(model, cache_bytes);
-                if measured && let Err(error) = sequences.measure(&|| mailbox.lock().interrupts()) {
+                if measured && let Err(error) = sequences.measure(&|| mailbox.interrupts()) {
                     tracing::warn!("how fast the model reads is not known yet: {error}");
                 }
                 let mut store = kept.and_then(|path| Store::open(&path, &mut sequences));
@@ -204,16 +118,13 @@ impl Engine {
     /// The most tokens that the prompt of a request has which is in a hurry, once all of it is read, and of its completion:
     /// what this machine reads in about 20 seconds, within the context.
     pub fn whole_tokens(&self) -> usize {
-        match self.mailbox.whole.load(Ordering::Relaxed) {
-            // The thread has not begun yet.
-            0 => self.info.context_tokens,
-            whole => whole,
-        }
+        // Before the thread has begun it is not known.
+        self.mailbox.whole().unwrap_or(self.info.context_tokens)
     }
 
     /// How far the reading of what stands around the cursor is, where the last request was in a hurry.
     pub fn reading(&self) -> PromptProgress {
-        *self.mailbox.reading()
+        self.mailbox.reading()
     }
 
     /// The model's tokenizer.
@@ -229,7 +140,7 @@ impl Engine {
         request: CompletionRequest,
         reply: impl FnOnce(Result<Completion, RequestError>) + Send + 'static,
     ) {
-        self.post(Work::Complete(request, Box::new(reply)));
+        self.mailbox.post(Job::new(Work::Complete(request, Box::new(reply))));
     }
 
     /// Hands over a request for which nobody waits yet: it runs when there is nothing else to do. The next request of
@@ -247,21 +158,7 @@ impl Engine {
             idle: Some(Box::new(share)),
             ..Job::new(Work::Complete(request, Box::new(reply)))
         };
-        let older = self.mailbox.lock().idle.replace(job);
-        self.mailbox.changed.notify_one();
-        refuse(older);
-    }
-
-    fn post(&self, work: Work) {
-        let (older, idle) = {
-            let mut state = self.mailbox.lock();
-            if let Some(running) = &state.running {
-                running.cancel();
-            }
-            (state.waiting.replace(Job::new(work)), state.idle.take())
-        };
-        self.mailbox.changed.notify_one();
-        refuse(older.into_iter().chain(idle));
+        self.mailbox.post_idle(job);
     }
 
     /// Submits and waits.
@@ -287,25 +184,14 @@ impl Engine {
             // As above.
             let _ = sender.send(answer);
         });
-        self.post(Work::Score(request, reply));
+        self.mailbox.post(Job::new(Work::Score(request, reply)));
         receiver.recv().unwrap_or(Err(RequestError::Stopped))
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let (waiting, idle) = {
-            let mut state = self.mailbox.lock();
-            state.stopped = true;
-            if let Some(running) = &state.running {
-                running.cancel();
-            }
-            (state.waiting.take(), state.idle.take())
-        };
-        self.mailbox.changed.notify_one();
-        for job in waiting.into_iter().chain(idle) {
-            job.work.refuse(RequestError::Stopped);
-        }
+        self.mailbox.stop();
         // A reply may hold the last reference to the engine; its thread cannot wait for itself.
         if let Some(thread) = self
             .thread
@@ -329,9 +215,9 @@ fn serve<M: LanguageModel>(
     let mut windows = Windows::new();
     let mut allowance = Allowance::new(Instant::now());
     loop {
-        mailbox.whole.store(windows.whole(sequences), Ordering::Relaxed);
+        mailbox.set_whole(windows.whole(sequences));
         let quiet = store.as_ref().map(|store| store.due_in().max(QUIET));
-        let job = match next(mailbox, windows.is_reading(), quiet) {
+        let job = match mailbox.next(windows.is_reading(), quiet) {
             Next::Stop => return,
             Next::Keep => {
                 if let Some(store) = &mut store {
@@ -340,16 +226,16 @@ fn serve<M: LanguageModel>(
                 continue;
             }
             Next::Grow => {
-                let pause = || mailbox.lock().interrupts();
+                let pause = || mailbox.interrupts();
                 grow(&pause, sequences, &mut windows, &mut encoder);
-                *mailbox.reading() = windows.progress(sequences);
+                mailbox.set_reading(windows.progress(sequences));
                 continue;
             }
             Next::Job(job) => *job,
         };
         if job.idle.is_none() && sequences.owes_growth() {
-            let began = Instant::now();
-            let pause = || began.elapsed() >= generate::SLICE;
+            let (began, slice) = (Instant::now(), windows.slice());
+            let pause = || began.elapsed() >= slice || job.superseded.is_cancelled();
             grow(&pause, sequences, &mut windows, &mut encoder);
         }
         let queued = job.submitted.elapsed();
@@ -362,7 +248,7 @@ fn serve<M: LanguageModel>(
             began + allowance.left(share, began)
         });
         if allowed == Some(began) {
-            mailbox.lock().running = None;
+            mailbox.done();
             job.work.refuse(RequestError::Superseded);
             continue;
         }
@@ -391,9 +277,9 @@ fn serve<M: LanguageModel>(
                 if idle {
                     allowance.spend(began.elapsed());
                 } else {
-                    *mailbox.reading() = windows.progress(sequences);
+                    mailbox.set_reading(windows.progress(sequences));
                 }
-                mailbox.lock().running = None;
+                mailbox.done();
                 answer_with(reply, answer);
             }
             Work::Score(request, reply) => {
@@ -405,7 +291,7 @@ fn serve<M: LanguageModel>(
                 };
                 let run = |sequences: &mut _| score(sequences, &mut encoder, &request, &interrupt);
                 let answer = fenced(sequences, run);
-                mailbox.lock().running = None;
+                mailbox.done();
                 answer_with(reply, answer);
             }
         }
@@ -459,44 +345,6 @@ fn fenced<M: LanguageModel, T>(
 fn answer_with<T>(reply: Reply<T>, answer: Result<T, RequestError>) {
     if catch_unwind(AssertUnwindSafe(|| reply(answer))).is_err() {
         tracing::error!("the receiver of an answer panicked");
-    }
-}
-
-/// What the engine does next.
-enum Next {
-    Job(Box<Job>),
-    /// It reads what requests will use.
-    Grow,
-    /// Nothing was to do for a while: what is held may be kept in a file.
-    Keep,
-    Stop,
-}
-
-/// Waits for a request, or for something to do while there is none, and marks it as running. Where something `grows` that
-/// comes before what nobody has asked for. `quiet` is how long to wait before something is kept.
-fn next(mailbox: &Mailbox, grows: bool, quiet: Option<Duration>) -> Next {
-    let until = quiet.map(|quiet| Instant::now() + quiet);
-    let mut state = mailbox.lock();
-    loop {
-        if state.stopped {
-            return Next::Stop;
-        }
-        let waiting = state.waiting.take();
-        if waiting.is_none() && grows {
-            return Next::Grow;
-        }
-        if let Some(job) = waiting.or_else(|| state.idle.take()) {
-            state.running = Some(job.superseded.clone());
-            return Next::Job(Box::new(job));
-        }
-        state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            None => mailbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            Some(Duration::ZERO) => return Next::Keep,
-            Some(left) => {
-                let waited = mailbox.changed.wait_timeout(state, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
     }
 }
 

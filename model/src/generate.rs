@@ -33,18 +33,15 @@ const LEAST_CHUNK: usize = 4;
 const CHUNK_TIME: Duration = Duration::from_millis(700);
 const IDLE_CHUNK_TIME: Duration = Duration::from_millis(50);
 
-/// So long what grows beside a request may hold it up at once.
-pub(crate) const SLICE: Duration = Duration::from_millis(50);
-
 /// So long after a cancel a pass goes on: a newer request, which comes at once where the user types on, uses what it reads.
 const GRACE: Duration = Duration::from_millis(25);
 
 /// Has what grows beside a request go on for a moment.
-pub(crate) fn grow<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<bool, RequestError> {
+fn grow<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<bool, RequestError> {
     let began = Instant::now();
     let most = chunk(sequences, false);
     sequences
-        .grow(most, &|| began.elapsed() >= SLICE)
+        .grow(most, &|| began.elapsed() >= windows::SLICE)
         .map_err(RequestError::Failed)
 }
 
@@ -144,7 +141,7 @@ pub(crate) fn generate<M: LanguageModel>(
         };
         let progress = chosen.progress();
         if !idle {
-            windows.serve(progress);
+            windows.begun(progress);
             windows.grow(sequences, encoder).map_err(RequestError::Failed)?;
         }
         let Rendered {
@@ -183,6 +180,9 @@ pub(crate) fn generate<M: LanguageModel>(
     }
     run.completion.stats.reading.next = sequences.growth();
     run.completion.stats.decode = first.elapsed();
+    if !interrupt.idle && run.completion.finish != Finish::Cancelled {
+        windows.answered();
+    }
     Ok(run.completion)
 }
 

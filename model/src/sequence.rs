@@ -107,9 +107,6 @@ const STEP: usize = 256;
 /// Whoever asks meanwhile waits so long for a measurement.
 const WAIT: Duration = Duration::from_millis(150);
 
-/// A measurement that takes longer is long enough.
-const MEASURED: Duration = Duration::from_millis(30);
-
 /// How many more tokens a completion may take than were asked for: those that spell again what was typed.
 const SLACK: usize = 64;
 
@@ -275,21 +272,30 @@ impl<M: LanguageModel> Sequences<M> {
         self.rate
     }
 
-    /// Learns how fast prompts are read, where nothing is known: it reads some tokens into no sequence that is held. The first
-    /// pass may have to wait for a disk and is short, so that it says too little rather than too much; `enough` says whether
-    /// somebody waits for more than that.
+    /// Learns how fast prompts are read, where nothing is known: it reads some tokens into no sequence that is held. What the
+    /// first pass takes counts only where nothing else does, as it may have to wait for a disk; and where `enough` says that
+    /// somebody waits, that is all, or nearly.
     pub(crate) fn measure(&mut self, enough: &dyn Fn() -> bool) -> Result<(), String> {
         let begun = Instant::now();
         let tokens: Vec<u32> = (1..65).collect();
         let mut cache = self.model.new_cache(tokens.len().min(self.capacity()))?;
-        for len in [8, 16, 64].map(|len: usize| len.min(self.capacity())) {
+        for (at, len) in [8, 16, 64].into_iter().enumerate() {
+            let len = len.min(self.capacity());
+            let enough = || at > 0 && begun.elapsed() > WAIT && enough();
             self.model.truncate(&mut cache, 0);
             let began = Instant::now();
-            self.model
-                .forward(&mut cache, &tokens[..len], 1, &mut Logits::default())?;
+            let logits = &mut Logits::default();
+            if !self
+                .model
+                .forward_unless(&mut cache, &tokens[..len], 1, logits, &enough)?
+            {
+                break;
+            }
+            if at == 1 {
+                self.rate = Rate::default();
+            }
             self.rate.learn(len, began.elapsed());
-            let waited = begun.elapsed() > WAIT && enough();
-            if waited || (len > 8 && began.elapsed() > MEASURED) {
+            if enough() {
                 break;
             }
         }

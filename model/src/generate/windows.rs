@@ -25,6 +25,12 @@ const WHOLE: Duration = Duration::from_secs(20);
 /// It has at least so many tokens.
 const LEAST_WHOLE: usize = 512;
 
+/// So long what is read beside a request may hold it up.
+pub(super) const SLICE: Duration = Duration::from_millis(50);
+
+/// So long where the one before it came to nothing, as the user types faster than the model answers.
+const LONG_SLICE: Duration = Duration::from_millis(200);
+
 /// What is read next, beside what requests use.
 enum Next {
     Nothing,
@@ -40,12 +46,15 @@ pub(crate) struct Windows {
     next: Next,
     /// The prompt of the newest request, and how many tokens may follow it.
     newest: Option<(FimPrompt, usize)>,
-    /// The most tokens of a whole prompt; it stays until the rate is quite another one.
+    /// The most tokens of a whole prompt. It stays until the rate is quite another one, and while one is read: with
+    /// another limit it would be another prompt, and what is read of it for nothing.
     whole: usize,
     /// How long the last request in a hurry was ready to wait.
     time: Duration,
     /// What the last request was served with.
     used: PromptProgress,
+    /// Whether the last request came to nothing, as a newer one came.
+    outrun: bool,
 }
 
 /// What a request is served with.
@@ -78,16 +87,24 @@ impl Windows {
             whole: usize::MAX,
             time: Duration::ZERO,
             used: PromptProgress::default(),
+            outrun: false,
         }
     }
 
     /// The most tokens of a whole prompt for requests that are in a hurry, with what follows it.
     pub(crate) fn whole<M: LanguageModel>(&mut self, sequences: &Sequences<M>) -> usize {
+        if self.newest.is_none() {
+            self.limit(sequences);
+        }
+        self.whole.min(sequences.capacity())
+    }
+
+    /// Takes that limit from the rate, where it is quite another one than it was.
+    fn limit<M: LanguageModel>(&mut self, sequences: &Sequences<M>) {
         let now = sequences.rate().tokens_in(WHOLE.max(self.time)).max(LEAST_WHOLE);
         if now < self.whole / 2 || now / 2 > self.whole || self.whole < LEAST_WHOLE {
             self.whole = now;
         }
-        self.whole.min(sequences.capacity())
     }
 
     /// What a request is served with that asks for at most `reserved` tokens; `None` where nobody waits for it and what
@@ -101,8 +118,11 @@ impl Windows {
         reserved: usize,
         idle: bool,
     ) -> Option<Chosen> {
-        if let PromptBudget::FirstToken(time) = budget {
+        if let PromptBudget::FirstToken(time) = budget
+            && time != self.time
+        {
             self.time = time;
+            self.limit(sequences);
         }
         let most = match budget {
             PromptBudget::Context | PromptBudget::Near(_) => sequences.capacity(),
@@ -154,6 +174,7 @@ impl Windows {
             return Some(near(rendered));
         }
         self.narrow();
+        self.limit(sequences);
         self.size = in_time;
         let window = Window::new(prompt, in_time, encoder);
         let cut = window.cut(prompt).unwrap_or_default();
@@ -207,9 +228,20 @@ impl Windows {
         Ok(())
     }
 
-    /// A request is served with this.
-    pub(crate) fn serve(&mut self, used: PromptProgress) {
+    /// A request is begun with this.
+    pub(crate) fn begun(&mut self, used: PromptProgress) {
         self.used = used;
+        self.outrun = true;
+    }
+
+    /// It was not for nothing.
+    pub(crate) fn answered(&mut self) {
+        self.outrun = false;
+    }
+
+    /// How long what is read beside requests may hold up the next one.
+    pub(crate) fn slice(&self) -> Duration {
+        if self.outrun { LONG_SLICE } else { SLICE }
     }
 
     /// How far the reading of what stands around the cursor is.

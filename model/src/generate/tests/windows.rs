@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::request::{PromptBudget, PromptWindow};
+use crate::request::{PromptBudget, PromptProgress, PromptWindow};
 
 /// In this time 100 tokens are read.
 const HURRY: PromptBudget = PromptBudget::FirstToken(Duration::from_millis(100));
@@ -161,6 +161,37 @@ fn a_machine_that_becomes_slow_is_asked_for_less() {
     assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
     let next = slow.ask(&lines(400, 500), "", hurry).stats;
     assert!(next.forwarded_tokens <= 60, "{next:?}");
+}
+
+/// With another limit it would be another prompt, and what was read of it for nothing.
+#[test]
+fn how_long_the_whole_is_stays_while_it_is_read() {
+    let mut slow = Slow::new();
+    let whole = |slow: &mut Slow| {
+        let Fixture { sequences, windows, .. } = &mut slow.fixture;
+        windows.whole(sequences)
+    };
+    let limit = whole(&mut slow);
+    let prefix = lines(0, 100);
+    slow.ask(&prefix, "", HURRY);
+    assert!(slow.fixture.windows.is_reading());
+    // It becomes ten times as slow.
+    slow.token.store(10_000, Ordering::Relaxed);
+    slow.grow();
+    slow.grow();
+    assert_eq!(whole(&mut slow), limit);
+    while slow.grow() {}
+    assert!(whole(&mut slow) < limit, "of the next it is what is read in time");
+}
+
+#[test]
+fn what_is_read_beside_comes_first_while_requests_come_to_nothing() {
+    let mut slow = Slow::new();
+    let usual = slow.fixture.windows.slice();
+    slow.fixture.windows.begun(PromptProgress::default());
+    assert!(slow.fixture.windows.slice() > usual, "one that is not answered yet");
+    slow.ask(&lines(0, 100), "", HURRY);
+    assert_eq!(slow.fixture.windows.slice(), usual);
 }
 
 #[test]
