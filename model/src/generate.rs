@@ -5,7 +5,6 @@
 mod alternatives;
 pub(crate) mod windows;
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::draft::Drafter;
@@ -34,7 +33,7 @@ const CHUNK_TIME: Duration = Duration::from_millis(700);
 const IDLE_CHUNK_TIME: Duration = Duration::from_millis(50);
 
 /// So long after a cancel a pass goes on: a newer request, which comes at once where the user types on, uses what it reads.
-const GRACE: Duration = Duration::from_millis(25);
+const GRACE: Duration = Duration::from_millis(10);
 
 /// Has what grows beside a request go on for a moment.
 fn grow<M: LanguageModel>(sequences: &mut Sequences<M>) -> Result<bool, RequestError> {
@@ -81,14 +80,7 @@ impl Interrupt<'_> {
 
     /// Whether a pass is to stop that is under way: it was cancelled for good.
     fn stops(&self) -> impl Fn() -> bool {
-        let since = Cell::new(None);
-        move || {
-            if !self.cancel.is_cancelled() || self.superseded.is_cancelled() {
-                return false;
-            }
-            let now = Instant::now();
-            now - since.get().unwrap_or_else(|| since.replace(Some(now)).unwrap_or(now)) >= GRACE
-        }
+        || !self.superseded.is_cancelled() && self.cancel.cancelled_for().is_some_and(|since| since >= GRACE)
     }
 }
 

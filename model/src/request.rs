@@ -1,8 +1,7 @@
 //! What a caller asks of the engine and what it gets back. Text in, text out: token ids appear only as opaque
 //! numbers for `--json` output.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What the model is asked to continue.
@@ -65,17 +64,22 @@ impl Default for Sampling {
 
 /// Tells the engine that nobody waits for an answer any more. Clones share one flag.
 #[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<OnceLock<Instant>>);
 
 impl CancelToken {
     /// Asks for a stop. The engine looks at it before each pass, and in one that reads a prompt between two layers.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.get_or_init(Instant::now);
     }
 
     /// Whether a stop has been asked for.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.get().is_some()
+    }
+
+    /// For how long that has been so.
+    pub(crate) fn cancelled_for(&self) -> Option<Duration> {
+        self.0.get().map(Instant::elapsed)
     }
 }
 
