@@ -10,12 +10,13 @@ pub(crate) mod gguf;
 mod guard;
 pub(crate) mod kind;
 mod mapping;
+pub(crate) mod split;
 
 use std::sync::Arc;
 
 pub(crate) use bytes::Bytes;
 pub(crate) use format::Format;
-pub(crate) use gguf::Gguf;
+pub(crate) use gguf::{Gguf, Input, Skimmed};
 use mapping::Mapping;
 
 /// What to do about a file that cannot be right.

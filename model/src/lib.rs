@@ -15,6 +15,7 @@ mod encoded;
 mod engine;
 mod error;
 mod generate;
+mod inspect;
 mod kv_cache;
 mod logits;
 mod memory;
@@ -37,8 +38,10 @@ mod weights;
 mod window;
 mod workspace;
 
+pub use container::split::SplitPart;
 pub use engine::Engine;
 pub use error::{LoadError, RequestError};
+pub use inspect::{InspectedTensor, Inspection, inspect};
 pub use logits::Logits;
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use prompt::{near_end, near_start};

@@ -49,7 +49,7 @@ fn default_threads() -> usize {
 }
 
 /// The default of [`LoadOptions::context_tokens`].
-const DEFAULT_CONTEXT: usize = 8192;
+pub(crate) const DEFAULT_CONTEXT: usize = 8192;
 
 /// What was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

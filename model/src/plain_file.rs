@@ -53,6 +53,18 @@ pub fn open(path: &Path) -> Result<(File, Metadata), FileError> {
     Ok((file, metadata))
 }
 
+/// Fills `bytes` with what an open file has from `at` on.
+pub fn read_at(file: &File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, bytes, at);
+    #[cfg(not(unix))]
+    {
+        use std::io::{Seek, SeekFrom};
+        let mut file = file;
+        file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes))
+    }
+}
+
 /// The bytes of a plain file that has at most `most` of them.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     read_open(open(path)?.0, most)

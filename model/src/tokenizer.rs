@@ -15,7 +15,7 @@ mod vocabulary;
 
 use crate::container::Bytes;
 use crate::container::gguf::{self, Gguf};
-use crate::container::kind;
+use crate::container::{kind, split};
 use crate::{LoadError, ModelSource};
 
 pub(crate) use control::{ControlTokens, FimTokens};
@@ -88,6 +88,8 @@ impl Tokenizer {
             }
             return Self::load(&ModelSource::Path(file));
         }
+        // The first part of a model in several files has the vocabulary.
+        let source = &split::parts(source)?[0];
         let bytes = Bytes::of(source)?;
         let beginning = bytes.beginning(kind::LOOKED_AT)?;
         let read = if beginning.starts_with(gguf::MAGIC) {
@@ -109,6 +111,28 @@ impl Tokenizer {
     /// Takes the vocabulary out of a parsed GGUF header. The error says what is wrong, without the path.
     pub(crate) fn from_gguf(gguf: &Gguf<'_>) -> Result<Self, String> {
         sentencepiece::read(gguf)
+    }
+
+    /// The control tokens of a GGUF file of which only the first pieces may be known; they are among those in Gemma's.
+    pub(crate) fn control_in_gguf(gguf: &Gguf<'_>) -> Result<ControlTokens, String> {
+        let Some(pieces) = gguf.array("tokenizer.ggml.tokens")? else {
+            return Ok(ControlTokens::default());
+        };
+        let declared = sentencepiece::declared(gguf, pieces.len())?;
+        let pieces = pieces.texts()?;
+        let known: Vec<(u32, &str)> = (0..).zip(pieces).collect();
+        Ok(ControlTokens::among(&known, |role| {
+            declared
+                .iter()
+                .find(|(declared, _)| *declared == role)
+                .map(|&(_, id)| id)
+        }))
+    }
+
+    /// The control tokens that the beginning of a `tokenizer.json` names, as far as it lists them among what was added to
+    /// its vocabulary, which stands first.
+    pub(crate) fn control_in_json(beginning: &[u8]) -> ControlTokens {
+        json::control(beginning)
     }
 
     /// The ids of a text. User text never yields a control token; no begin-of-text token is added.

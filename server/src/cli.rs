@@ -13,6 +13,7 @@ mod failure;
 mod manual;
 mod misspelt;
 mod model;
+mod models;
 mod output;
 mod place;
 mod raw;
@@ -67,6 +68,8 @@ enum Command {
     Eval(eval::Flags),
     /// Check the model, the machine and the settings, and list what is configured where
     Doctor(doctor::Flags),
+    /// The models of this machine
+    Model(models::Flags),
     /// Print the completions of a shell for this program
     Completions(manual::CompletionsFlags),
     /// Print the manual page of this program or of one of its commands
@@ -149,6 +152,7 @@ impl Command {
             Self::Bench(flags) => bench::run(&flags),
             Self::Eval(flags) => eval::run(&flags),
             Self::Doctor(flags) => doctor::run(&flags),
+            Self::Model(flags) => models::run(&flags),
             Self::Completions(flags) => manual::completions(&flags),
             Self::Man(flags) => manual::man(&flags),
         }

@@ -3,12 +3,16 @@
 //!
 //! Must not know what the tensors and keys mean. Source: the GGUF specification in the ggml repository.
 
+mod skim;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Bytes, Format};
 use crate::LoadError;
+use skim::Gap;
+pub(crate) use skim::{Input, Skimmed};
 
 /// The first bytes of a GGUF file.
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
@@ -46,6 +50,7 @@ pub(crate) enum Value<'a> {
 pub(crate) struct Array<'a> {
     kind: u32,
     len: usize,
+    /// Those of all elements, or of the first where the others were left out.
     bytes: &'a [u8],
 }
 
@@ -115,12 +120,6 @@ impl<'a> Gguf<'a> {
             metadata,
             tensors: Vec::new(),
         };
-        let splits = gguf.unsigned("split.count")?.unwrap_or(1);
-        if splits > 1 {
-            return Err(format!(
-                "one of {splits} parts of a split model; join them with llama-gguf-split --merge"
-            ));
-        }
         let alignment = usize::try_from(gguf.unsigned("general.alignment")?.unwrap_or(32)).unwrap_or(0);
         if alignment == 0 || !alignment.is_multiple_of(8) {
             return Err(format!("general.alignment is {alignment}, expected a multiple of 8"));
@@ -132,8 +131,7 @@ impl<'a> Gguf<'a> {
             gguf.tensors.push(info);
         }
         let file_len = reader.file_len;
-        let data = reader
-            .at
+        let data = (reader.at + reader.left_out)
             .checked_next_multiple_of(alignment)
             .ok_or("general.alignment is too large")?;
         for at in 0..gguf.tensors.len() {
@@ -265,6 +263,17 @@ mod kind {
     pub(super) const U64: u32 = 10;
     pub(super) const I64: u32 = 11;
     pub(super) const F64: u32 = 12;
+
+    /// How many bytes a value takes; `None` for texts and arrays, and where there is no such kind.
+    pub(super) fn width(kind: u32) -> Option<usize> {
+        match kind {
+            U8 | I8 | BOOL => Some(1),
+            U16 | I16 => Some(2),
+            U32 | I32 | F32 => Some(4),
+            U64 | I64 | F64 => Some(8),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Array<'a> {
@@ -273,7 +282,7 @@ impl<'a> Array<'a> {
         self.len
     }
 
-    /// The elements of an array of strings; an error where it holds something else or text that is not UTF-8.
+    /// The elements of an array of strings, the first ones where a long list was cut off; an error where it holds something else or text that is not UTF-8.
     pub(crate) fn texts(&self) -> Result<Vec<&'a str>, String> {
         self.collect("strings", |value| match value {
             Value::Text(text) => Some(text),
@@ -300,8 +309,8 @@ impl<'a> Array<'a> {
 
     fn collect<T>(&self, expected: &str, convert: impl Fn(Value<'a>) -> Option<T>) -> Result<Vec<T>, String> {
         let mut reader = Reader::new(self.bytes, self.bytes.len());
-        let mut elements = Vec::with_capacity(self.len);
-        for _ in 0..self.len {
+        let mut elements = Vec::new();
+        while elements.len() < self.len && reader.at < self.bytes.len() {
             let value = reader.value(self.kind)?;
             elements.push(convert(value).ok_or_else(|| format!("expected an array of {expected}"))?);
         }
@@ -317,6 +326,10 @@ struct Reader<'a> {
     at: usize,
     /// Whether it failed only because the beginning was too short.
     wants_more: bool,
+    /// Where lists are cut off in the beginning, those that are still to come.
+    gaps: &'a [Gap],
+    /// How many bytes of the file were left out in the gaps so far.
+    left_out: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -326,6 +339,8 @@ impl<'a> Reader<'a> {
             file_len,
             at: 0,
             wants_more: false,
+            gaps: &[],
+            left_out: 0,
         }
     }
 
@@ -389,15 +404,16 @@ impl<'a> Reader<'a> {
             kind::ARRAY => {
                 let kind = self.u32()?;
                 let width = match kind {
-                    kind::U8 | kind::I8 | kind::BOOL => 1,
-                    kind::U16 | kind::I16 => 2,
-                    kind::U32 | kind::I32 | kind::F32 => 4,
-                    kind::TEXT | kind::U64 | kind::I64 | kind::F64 => 8,
-                    other => return Err(format!("an array of elements of unknown kind {other}")),
+                    // A text has its length in front.
+                    kind::TEXT => 8,
+                    kind => kind::width(kind).ok_or_else(|| format!("an array of elements of unknown kind {kind}"))?,
                 };
                 let len = self.count("array elements", width)?;
                 let start = self.at;
-                if kind == kind::TEXT {
+                if let Some((gap, later)) = self.gaps.split_first().filter(|(gap, _)| gap.start == start) {
+                    self.take(gap.kept)?;
+                    (self.gaps, self.left_out) = (later, self.left_out + gap.missing);
+                } else if kind == kind::TEXT {
                     for _ in 0..len {
                         let bytes = self.count("bytes of text", 1)?;
                         self.take(bytes)?;

@@ -104,15 +104,8 @@ impl Mapping {
 
     /// Copies `bytes.len()` bytes from `at` on.
     pub(crate) fn copy(&self, at: u64, bytes: &mut [u8]) -> Result<(), LoadError> {
-        #[cfg(unix)]
-        let read = std::os::unix::fs::FileExt::read_exact_at(&self.file, bytes, at);
-        #[cfg(not(unix))]
-        let read = {
-            use std::io::{Read, Seek, SeekFrom};
-            let mut file = &self.file;
-            file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes))
-        };
-        read.map_err(|error| LoadError::new(&self.path, format!("it cannot be read: {error}"), super::REMEDY))
+        plain_file::read_at(&self.file, at, bytes)
+            .map_err(|error| LoadError::new(&self.path, format!("it cannot be read: {error}"), super::REMEDY))
     }
 }
 

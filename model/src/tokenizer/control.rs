@@ -29,11 +29,30 @@ impl ControlTokens {
     /// The tokens found become control tokens of `vocabulary`, whatever the file says of them.
     pub(super) fn find(vocabulary: &mut Vocabulary, declared: impl Fn(Role) -> Option<u32>) -> Self {
         let named = |name: &str| (0..vocabulary.len() as u32).find(|&id| vocabulary.piece(id) == Some(name));
+        let found = Self::locate(named, |id| vocabulary.piece(id), declared);
+        for (_, id) in found.roles() {
+            vocabulary.make_control(id);
+        }
+        found
+    }
+
+    /// The same among those tokens of a vocabulary that are known, which have to be those that control the model.
+    pub(super) fn among(known: &[(u32, &str)], declared: impl Fn(Role) -> Option<u32>) -> Self {
+        let named = |name: &str| known.iter().find(|(_, piece)| *piece == name).map(|(id, _)| *id);
+        let piece = |id: u32| known.iter().find(|(known, _)| *known == id).map(|(_, piece)| *piece);
+        Self::locate(named, piece, declared)
+    }
+
+    fn locate<'a>(
+        named: impl Fn(&str) -> Option<u32>,
+        piece: impl Fn(u32) -> Option<&'a str>,
+        declared: impl Fn(Role) -> Option<u32>,
+    ) -> Self {
         let role = |role: Role| {
             named(role.name()).or_else(|| {
                 // Converters declare fill-in-the-middle ids for every Gemma; where the model was not trained for it,
                 // they point to unused tokens.
-                declared(role).filter(|&id| vocabulary.piece(id).is_some_and(|piece| !is_unused(piece)))
+                declared(role).filter(|&id| piece(id).is_some_and(|piece| !is_unused(piece)))
             })
         };
         let fim = || {
@@ -44,21 +63,27 @@ impl ControlTokens {
                 file_separator: role(Role::FileSeparator)?,
             })
         };
-        let found = Self {
+        Self {
             bos: declared(Role::Bos).or_else(|| named(Role::Bos.name())),
             eos: declared(Role::Eos).or_else(|| named(Role::Eos.name())),
             end_of_turn: role(Role::EndOfTurn),
             fim: fim(),
-        };
-        for id in [found.bos, found.eos, found.end_of_turn].into_iter().flatten() {
-            vocabulary.make_control(id);
         }
-        if let Some(fim) = found.fim {
-            for id in [fim.prefix, fim.middle, fim.suffix, fim.file_separator] {
-                vocabulary.make_control(id);
-            }
-        }
-        found
+    }
+
+    /// The roles that there are tokens for, by their usual names.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let fim = |of: fn(FimTokens) -> u32| self.fim.map(of);
+        let roles = [
+            (Role::Bos, self.bos),
+            (Role::Eos, self.eos),
+            (Role::EndOfTurn, self.end_of_turn),
+            (Role::FimPrefix, fim(|fim| fim.prefix)),
+            (Role::FimMiddle, fim(|fim| fim.middle)),
+            (Role::FimSuffix, fim(|fim| fim.suffix)),
+            (Role::FileSeparator, fim(|fim| fim.file_separator)),
+        ];
+        roles.into_iter().filter_map(|(role, id)| Some((role.name(), id?)))
     }
 }
 

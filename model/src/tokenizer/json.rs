@@ -100,6 +100,24 @@ impl Form {
     }
 }
 
+/// The control tokens among those that the beginning of a file lists as added.
+pub(super) fn control(beginning: &[u8]) -> ControlTokens {
+    const KEY: &[u8] = b"\"added_tokens\"";
+    let at = beginning.windows(KEY.len()).position(|window| window == KEY);
+    let list = at.map_or(&[][..], |at| beginning[at + KEY.len()..].trim_ascii_start());
+    let list = list.strip_prefix(b":").unwrap_or_default();
+    // What stands after the list is not read, and may be cut off.
+    let mut lists = serde_json::Deserializer::from_slice(list).into_iter::<Vec<Added>>();
+    let Some(Ok(added)) = lists.next() else {
+        return ControlTokens::default();
+    };
+    let known: Vec<(u32, &str)> = added
+        .iter()
+        .map(|added| (added.id, added.token.content.as_str()))
+        .collect();
+    ControlTokens::among(&known, |_| None)
+}
+
 /// Reads a `tokenizer.json`. The error says what is wrong, without the path.
 pub(super) fn read(bytes: &[u8]) -> Result<Tokenizer, String> {
     let form: Form = serde_json::from_slice(bytes).map_err(|error| format!("not a BPE tokenizer: {error}"))?;

@@ -76,6 +76,14 @@ pub(super) fn read(gguf: &Gguf<'_>) -> Result<Tokenizer, String> {
         scores: array("tokenizer.ggml.scores")?.floats()?,
         kinds: kinds.collect::<Result<_, _>>()?,
     };
+    let declared = declared(gguf, parts.pieces.len())?;
+    // llama.cpp adds the token where a SentencePiece vocabulary does not say.
+    let add_begin_of_text = gguf.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true);
+    build(&parts, &declared, add_begin_of_text)
+}
+
+/// The ids that a file of `size` tokens gives for roles.
+pub(super) fn declared(gguf: &Gguf<'_>, size: usize) -> Result<Vec<(Role, u32)>, String> {
     let mut declared = Vec::new();
     for (role, keys) in [
         (Role::Bos, &["bos_token_id"][..]),
@@ -89,15 +97,12 @@ pub(super) fn read(gguf: &Gguf<'_>) -> Result<Tokenizer, String> {
         for key in keys {
             let key = format!("tokenizer.ggml.{key}");
             let Some(found) = gguf.unsigned(&key)? else { continue };
-            let size = parts.pieces.len();
             let id = u32::try_from(found).ok().filter(|&id| (id as usize) < size);
             let id = id.ok_or_else(|| format!("{key} is {found}, but the vocabulary has {size} tokens"))?;
             declared.push((role, id));
         }
     }
-    // llama.cpp adds the token where a SentencePiece vocabulary does not say.
-    let add_begin_of_text = gguf.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true);
-    build(&parts, &declared, add_begin_of_text)
+    Ok(declared)
 }
 
 /// Checks the parts and makes the tokenizer; `declared` are the ids that the file gives for roles.

@@ -3,19 +3,21 @@
 //!
 //! Must not know what the tensors are for, beyond the table of their names.
 
+pub(crate) mod gguf;
 mod names;
-mod safetensors;
+pub(crate) mod safetensors;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
-use crate::config::{self, ModelConfig};
-use crate::container::{Bytes, Files, Format, Gguf, REMEDY, format, gguf, kind};
+use crate::config::ModelConfig;
+use crate::container::{Bytes, Files, Format, REMEDY};
 use crate::ops::Matrix;
 use crate::{LoadError, ModelSource};
 use names::Naming;
+pub(crate) use names::{is_harmless, is_of_images};
 
 /// A checkpoint's configuration and tensors.
 pub(crate) struct Weights {
@@ -33,72 +35,13 @@ impl Weights {
     pub(crate) fn open(source: &ModelSource) -> Result<Self, LoadError> {
         match source {
             ModelSource::Path(path) if path.is_dir() => safetensors::open(path),
-            _ => Self::open_gguf(source),
+            _ => gguf::open(source),
         }
-    }
-
-    fn open_gguf(source: &ModelSource) -> Result<Self, LoadError> {
-        let bytes = Bytes::of(source)?;
-        let beginning = bytes.beginning(kind::LOOKED_AT)?;
-        if !beginning.starts_with(gguf::MAGIC) {
-            let (what, remedy) = kind::of_beginning(&beginning, bytes.size());
-            return Err(source.broken(what, remedy));
-        }
-        let broken = |what: String| match source {
-            ModelSource::Path(path) if kind::is_unfinished(path) => {
-                let what = format!("{what}, and its name says that its download is not complete");
-                source.broken(what, "wait for it, or download the model again")
-            }
-            _ => source.broken(what, REMEDY),
-        };
-        let header = gguf::header(&bytes)?;
-        let gguf = Gguf::parse(&header, bytes.size()).map_err(broken)?;
-        let architecture = gguf.text("general.architecture").map_err(broken)?;
-        let kind = gguf
-            .text("general.type")
-            .map_err(broken)?
-            .filter(|kind| *kind != "model");
-        if let Some(name) = architecture
-            && (kind.is_some() || config::Architecture::of_gguf(name).is_none())
-        {
-            let (what, remedy) = kind::of_architecture(name, kind);
-            return Err(source.broken(what, remedy));
-        }
-        let vocab_size = gguf
-            .array("tokenizer.ggml.tokens")
-            .map_err(broken)?
-            .map_or(0, |tokens| tokens.len());
-        let config = config::from_gguf(&gguf, vocab_size).map_err(broken)?;
-        let mut tensors = Tensors::new(source.clone(), Naming::Gguf);
-        for info in gguf.tensors.iter().filter(|info| !names::is_harmless(info.name)) {
-            let stored = Stored {
-                format: info.format,
-                shape: info.shape.clone(),
-                bytes: bytes.slice(info.range.clone()).expect("the parser checked the range"),
-            };
-            tensors.insert(info.name, stored)?;
-        }
-        let name = gguf
-            .text("general.name")
-            .map_err(broken)?
-            .filter(|name| !name.is_empty());
-        let own_name = || match source {
-            ModelSource::Path(path) => file_name(path),
-            ModelSource::Embedded(embedded) => embedded.name.to_owned(),
-        };
-        let file_type = gguf.unsigned("general.file_type").map_err(broken)?;
-        Ok(Self {
-            name: name.map_or_else(own_name, str::to_owned),
-            quantization: file_type.and_then(format::file_type_name),
-            config,
-            tensors,
-            files: Files::of([&bytes]),
-        })
     }
 }
 
 /// A path's last part for people to read.
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_stem()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()

@@ -61,11 +61,19 @@ impl Naming {
 
 /// Tensors that checkpoints carry and nothing needs: copies of the tied head, tables of rotary frequencies, and the
 /// image part of a multimodal model, whose text part runs alone.
-pub(super) fn is_harmless(name: &str) -> bool {
+pub(crate) fn is_harmless(name: &str) -> bool {
     matches!(
         name,
         "output.weight" | "lm_head.weight" | "language_model.lm_head.weight" | "rope_freqs.weight"
     ) || name.ends_with("rotary_emb.inv_freq")
-        || name.contains("vision_tower.")
+        || is_of_images(name)
+}
+
+/// Whether a tensor is of the part that reads images: by Hugging Face's names, and by those in Ollama's files, which have
+/// text and images together.
+pub(crate) fn is_of_images(name: &str) -> bool {
+    name.contains("vision_tower.")
         || name.contains("multi_modal_projector.")
+        || name.starts_with("v.")
+        || name.starts_with("mm.")
 }

@@ -1,15 +1,16 @@
 //! Opens Hugging Face folders: `config.json` beside one or many safetensors files.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::Value;
 
 use super::names::{self, Naming};
 use super::{Stored, Tensors, Weights, file_name};
+use crate::config::{self, ModelConfig};
 use crate::container::{Bytes, Files, Format, REMEDY};
-use crate::{LoadError, config, plain_file};
+use crate::{LoadError, plain_file};
 
 /// A longer `config.json` is none; a Gemma's has a few KiB.
 const MOST_CONFIG_BYTES: u64 = 1 << 20;
@@ -21,21 +22,8 @@ const MOST_INDEX_BYTES: u64 = 16 << 20;
 const MOST_HEADER_BYTES: u64 = 16 << 20;
 
 pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
-    let config_path = folder.join("config.json");
-    let config = config::from_json(&read(&config_path, MOST_CONFIG_BYTES)?).map_err(|what| {
-        LoadError::new(
-            &config_path,
-            what,
-            "use a Gemma 1, CodeGemma, Gemma 2 or Gemma 3 checkpoint",
-        )
-    })?;
-
-    let mut parsed = Vec::new();
-    for file in files(folder)? {
-        let path = folder.join(file);
-        let bytes = Bytes::map(&path)?;
-        parsed.push((header(&bytes, &path)?, bytes, path));
-    }
+    let config = config(folder)?;
+    let parsed = headers(folder)?;
     // The text part of a multimodal checkpoint has a longer prefix than a plain one.
     let mut embedding = parsed.iter().flat_map(|(header, ..)| header.metadata.offset_keys());
     let prefix = embedding.find_map(|name| Some(name.strip_suffix("embed_tokens.weight")?.to_owned()));
@@ -47,10 +35,7 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
     let mut tensors = Tensors::new(folder.into(), naming);
     for (header, bytes, path) in &parsed {
         for (name, info) in header.tensors().filter(|(name, _)| !names::is_harmless(name)) {
-            let format = Format::from_safetensors(info.dtype).ok_or_else(|| {
-                let what = format!("tensor {name} is {:?}, expected F32, F16 or BF16", info.dtype);
-                LoadError::new(path, what, REMEDY)
-            })?;
+            let format = format(&name, info, path)?;
             let (start, end) = info.data_offsets;
             let stored = Stored {
                 format,
@@ -71,15 +56,32 @@ pub(super) fn open(folder: &Path) -> Result<Weights, LoadError> {
     })
 }
 
+/// What the `config.json` of a folder says of the model.
+pub(crate) fn config(folder: &Path) -> Result<ModelConfig, LoadError> {
+    let path = folder.join("config.json");
+    config::from_json(&read(&path, MOST_CONFIG_BYTES)?)
+        .map_err(|what| LoadError::new(&path, what, "use a Gemma 1, CodeGemma, Gemma 2 or Gemma 3 checkpoint"))
+}
+
+/// What the folder's files say of their tensors, and the files.
+pub(crate) fn headers(folder: &Path) -> Result<Vec<(Header, Bytes, PathBuf)>, LoadError> {
+    let file = |file| {
+        let path = folder.join(file);
+        let bytes = Bytes::map(&path)?;
+        Ok((header(&bytes, &path)?, bytes, path))
+    };
+    files(folder)?.into_iter().map(file).collect()
+}
+
 /// What a safetensors file says of its tensors.
-struct Header {
+pub(crate) struct Header {
     metadata: Metadata,
     /// How many bytes there are before the first tensor.
     len: usize,
 }
 
 impl Header {
-    fn tensors(&self) -> impl Iterator<Item = (String, &TensorInfo)> {
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (String, &TensorInfo)> {
         let names = self.metadata.offset_keys().into_iter();
         names.filter_map(|name| self.metadata.info(&name).map(|info| (name, info)))
     }
@@ -112,6 +114,14 @@ fn header(bytes: &Bytes, path: &Path) -> Result<Header, LoadError> {
             bytes.size()
         ))),
     }
+}
+
+/// The format of a tensor, where the engine runs it.
+pub(crate) fn format(name: &str, info: &TensorInfo, path: &Path) -> Result<Format, LoadError> {
+    Format::from_safetensors(info.dtype).ok_or_else(|| {
+        let what = format!("tensor {name} is {:?}, expected F32, F16 or BF16", info.dtype);
+        LoadError::new(path, what, REMEDY)
+    })
 }
 
 fn read(path: &Path, most: u64) -> Result<String, LoadError> {

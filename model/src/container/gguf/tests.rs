@@ -102,9 +102,6 @@ fn lies_are_named() {
     assert!(error(&with(tensor + 24, &(1_u64 << 40).to_le_bytes())).contains("the header promises"));
     assert!(error(&with(tensor + 24, &[1])).contains("not aligned"));
 
-    let mut split = sample();
-    split.set("split.count", Meta::U32(3));
-    assert!(error(&split.bytes()).contains("one of 3 parts"));
     let mut twice = sample();
     twice.metadata.push(("a.number".to_owned(), Meta::F32(1.0)));
     assert!(error(&twice.bytes()).contains("a.number stands twice"));
