@@ -4,3 +4,4 @@
 
 pub(crate) mod path;
 pub(crate) mod starter;
+pub(crate) mod stores;

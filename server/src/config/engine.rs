@@ -6,6 +6,7 @@ use codegemma_model::{Device, LoadOptions, ModelSource};
 
 use super::{Effective, Origin};
 use crate::models::path::{self, Given};
+use crate::process::memory;
 
 /// Which model to use and how to load it.
 #[derive(Debug, Clone)]
@@ -79,12 +80,6 @@ impl EngineChoice {
     }
 }
 
-/// The machine's memory, in MiB; 0 where the system does not tell.
-pub(super) fn memory() -> u64 {
-    let only = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
-    sysinfo::System::new_with_specifics(only).total_memory() >> 20
-}
-
 fn default_cache() -> usize {
-    usize::try_from((memory() / 8).clamp(256, 4096)).expect("4096 is a number everywhere")
+    usize::try_from(((memory::total() >> 20) / 8).clamp(256, 4096)).expect("4096 is a number everywhere")
 }

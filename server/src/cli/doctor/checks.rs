@@ -14,6 +14,7 @@ use crate::config::settings::Settings;
 use crate::config::{Config, EngineChoice, Origin};
 use crate::models::path;
 use crate::models::starter;
+use crate::process::memory::free;
 
 /// How long the speed is measured.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -163,8 +164,7 @@ fn size(source: &ModelSource) -> u64 {
 }
 
 fn memory(model: u64, choice: &EngineChoice) -> Check {
-    let only = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
-    let free = sysinfo::System::new_with_specifics(only).available_memory();
+    let free = free();
     let cache = choice.load_options().cache_bytes.map_or(0, |bytes| bytes as u64);
     let text = format!(
         "{} MiB of weights and up to {} MiB for places that were completed; {} MiB are free",
