@@ -2,5 +2,7 @@
 //!
 //! It must not know what a model is made of.
 
+pub(crate) mod known;
 pub(crate) mod path;
+pub(crate) mod pulled;
 pub(crate) mod starter;
