@@ -14,7 +14,7 @@ mod manual;
 mod misspelt;
 mod model;
 mod models;
-mod output;
+pub(crate) mod output;
 mod place;
 mod raw;
 mod replace;

@@ -2,6 +2,8 @@
 //!
 //! It must not know what a model is made of.
 
+pub(crate) mod known;
 pub(crate) mod path;
+pub(crate) mod pulled;
 pub(crate) mod starter;
 pub(crate) mod stores;

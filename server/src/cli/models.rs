@@ -3,6 +3,8 @@
 //! It must not know the protocol.
 
 mod list;
+mod pull;
+mod remove;
 
 use clap::Subcommand;
 
@@ -18,10 +20,16 @@ pub(super) struct Flags {
 enum ModelCommand {
     /// List the models that are on this machine
     List(list::Flags),
+    /// Fetch a model: CodeGemma 2B for completion, or another by its name
+    Pull(pull::Flags),
+    /// Remove a model that was pulled
+    Remove(remove::Flags),
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     match &flags.command {
         ModelCommand::List(flags) => list::run(flags),
+        ModelCommand::Pull(flags) => pull::run(flags),
+        ModelCommand::Remove(flags) => remove::run(flags),
     }
 }

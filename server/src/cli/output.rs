@@ -2,7 +2,7 @@
 //!
 //! It must not know what is written.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -48,6 +48,26 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 pub(super) fn note(text: &str) {
     // stderr may be closed, and a note is not worth failing for.
     let _ = writeln!(io::stderr().lock(), "codegemma-complete: {}", printable::line(text));
+}
+
+/// Asks the user in front of the terminal whether to do something. Where there is none, that is an error with the remedy.
+pub(super) fn asks(question: &str, remedy: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::Message(format!("there is no terminal to ask on ({question}); {remedy}")));
+    }
+    let _ = write!(io::stderr().lock(), "codegemma-complete: {} [y/N] ", printable::line(question));
+    let mut answer = String::new();
+    io::stdin().lock().take(100).read_line(&mut answer).map_err(Failure::new)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A number of bytes for people, in the decimal units of the hub's pages.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
 }
 
 /// Says now that a file which is to be written later cannot be.

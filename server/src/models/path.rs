@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use codegemma_model::ModelSource;
 
-use crate::models::starter;
+use crate::models::{known, pulled, starter};
 
 /// The name of the model that `tests/fetch.py` fetches, and the file that it is kept in.
 const FETCHED: (&str, &str) = ("gemma-3-270m", "gemma-3-270m-q4_k_m.gguf");
@@ -38,10 +38,16 @@ pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
         if path.exists() {
             return Ok(ModelSource::Path(path));
         }
+        if let Some(model) = pulled::find(name) {
+            return Ok(ModelSource::Path(model.path));
+        }
         return Err(format!(
             "the model {name} is not at {}; `python3 tests/fetch.py` in the sources of this program fetches it",
             path.display()
         ));
+    }
+    if let Some(model) = pulled::find(name) {
+        return Ok(ModelSource::Path(model.path));
     }
     let path = at_home(name);
     let path = folder.map_or_else(|| path.clone(), |folder| folder.join(&path));
@@ -50,6 +56,11 @@ pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
     }
     if path.exists() {
         return Ok(ModelSource::Path(path));
+    }
+    if known::find(name).is_some() {
+        return Err(format!(
+            "the model {name} is not on this machine; `codegemma-complete model pull {name}` fetches it"
+        ));
     }
     Err(format!(
         "{name}: there is no such file or folder, and no model of that name; {remedy} (known names: {}, which is inside this program, and {fetched})",
