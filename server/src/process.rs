@@ -3,6 +3,7 @@
 //! It must not know what the program does.
 
 pub(crate) mod logging;
+pub(crate) mod memory;
 pub(crate) mod panics;
 pub(crate) mod power;
 pub(crate) mod printable;

@@ -5,6 +5,8 @@
 mod list;
 mod pull;
 mod remove;
+mod table;
+mod verify;
 
 use clap::Subcommand;
 
@@ -22,6 +24,8 @@ enum ModelCommand {
     List(list::Flags),
     /// Fetch a model: CodeGemma 2B for completion, or another by its name
     Pull(pull::Flags),
+    /// Check that a model's bytes are those that were published
+    Verify(verify::Flags),
     /// Remove a model that was pulled
     Remove(remove::Flags),
 }
@@ -30,6 +34,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     match &flags.command {
         ModelCommand::List(flags) => list::run(flags),
         ModelCommand::Pull(flags) => pull::run(flags),
+        ModelCommand::Verify(flags) => verify::run(flags),
         ModelCommand::Remove(flags) => remove::run(flags),
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::engine::memory;
 use super::{Config, Layer, Origin, keys};
+use crate::process::memory;
 
 /// The environment variable that names a model.
 const MODEL_VARIABLE: &str = "CODEGEMMA_MODEL";
@@ -125,9 +125,9 @@ fn parse_model(text: &str) -> Result<String, String> {
 
 /// What this machine does not have is refused with what it has.
 fn parse_cache(text: &str) -> Result<Value, String> {
-    match memory() {
-        memory if memory > 0 && text.parse::<u64>().is_ok_and(|asked| asked > memory) => {
-            Err(format!("this machine has {memory} MiB of memory; name less"))
+    match memory::total() >> 20 {
+        total if total > 0 && text.parse::<u64>().is_ok_and(|asked| asked > total) => {
+            Err(format!("this machine has {total} MiB of memory; name less"))
         }
         _ => parser("cacheMiB")(text),
     }

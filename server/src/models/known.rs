@@ -61,16 +61,19 @@ pub(crate) fn default_model() -> &'static KnownModel {
 
 /// The model of a name, `NAME` or `NAME:QUANTIZATION`, in letters of any size.
 pub(crate) fn find(name: &str) -> Option<&'static KnownModel> {
-    let (name, quantization) = match name.split_once(':') {
-        Some((name, quantization)) => (name, Some(quantization.replace('-', "_"))),
-        None => (name, None),
-    };
-    all().iter().find(|known| {
-        known.name.eq_ignore_ascii_case(name)
-            && quantization
-                .as_ref()
-                .is_none_or(|quantization| known.quantization.eq_ignore_ascii_case(quantization))
-    })
+    all().iter().find(|known| known.is_called(name))
+}
+
+impl KnownModel {
+    /// Whether a name means it; one without a quantization means several.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let (name, quantization) = match name.split_once(':') {
+            Some((name, quantization)) => (name, Some(quantization.replace('-', "_"))),
+            None => (name, None),
+        };
+        self.name.eq_ignore_ascii_case(name)
+            && quantization.is_none_or(|quantization| self.quantization.eq_ignore_ascii_case(&quantization))
+    }
 }
 
 impl fmt::Display for KnownModel {
@@ -82,8 +85,23 @@ impl fmt::Display for KnownModel {
 
 fn row(line: &'static str) -> Option<KnownModel> {
     let fields: Vec<&str> = line.split(',').collect();
-    let [name, quantization, purpose, repository, revision, file, bytes, bytes_are, sha256, licence, access, parameters, fills, follows, sees] =
-        fields.try_into().ok()?;
+    let [
+        name,
+        quantization,
+        purpose,
+        repository,
+        revision,
+        file,
+        bytes,
+        bytes_are,
+        sha256,
+        licence,
+        access,
+        parameters,
+        fills,
+        follows,
+        sees,
+    ] = fields.try_into().ok()?;
     let one_of = |value: &str, first: &str, second: &str| match value {
         value if value == first => Some(true),
         value if value == second => Some(false),

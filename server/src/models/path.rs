@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use codegemma_model::ModelSource;
 
+use crate::models::stores::{self, Places};
 use crate::models::{known, pulled, starter};
 
 /// The name of the model that `tests/fetch.py` fetches, and the file that it is kept in.
@@ -33,18 +34,9 @@ pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
         return Ok(starter::source());
     }
     let (fetched, file) = FETCHED;
-    if name == fetched {
-        let path = cache_folder()?.join("models").join(file);
-        if path.exists() {
-            return Ok(ModelSource::Path(path));
-        }
-        if let Some(model) = pulled::find(name) {
-            return Ok(ModelSource::Path(model.path));
-        }
-        return Err(format!(
-            "the model {name} is not at {}; `python3 tests/fetch.py` in the sources of this program fetches it",
-            path.display()
-        ));
+    let fetched_path = cache_folder()?.join("models").join(file);
+    if name == fetched && fetched_path.exists() {
+        return Ok(ModelSource::Path(fetched_path));
     }
     if let Some(model) = pulled::find(name) {
         return Ok(ModelSource::Path(model.path));
@@ -57,14 +49,22 @@ pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
     if path.exists() {
         return Ok(ModelSource::Path(path));
     }
+    if let Some(model) = stores::find(name, &Places::of_this_user()) {
+        return Ok(ModelSource::Path(model.path));
+    }
+    if name == fetched {
+        return Err(format!(
+            "the model {name} is not at {}; `python3 tests/fetch.py` in the sources of this program fetches it",
+            fetched_path.display()
+        ));
+    }
     if known::find(name).is_some() {
         return Err(format!(
             "the model {name} is not on this machine; `codegemma-complete model pull {name}` fetches it"
         ));
     }
     Err(format!(
-        "{name}: there is no such file or folder, and no model of that name; {remedy} (known names: {}, which is inside this program, and {fetched})",
-        starter::NAME
+        "{name}: there is no such file or folder, and no model of that name; {remedy}, or see `codegemma-complete model list --all`"
     ))
 }
 

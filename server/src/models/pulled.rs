@@ -98,7 +98,12 @@ pub(crate) fn remember(model: &PulledModel) -> Result<(), String> {
         file.persist(&path)?;
         Ok(())
     };
-    write().map_err(|error| format!("{}: it cannot be written ({error}); check its folder's permissions", path.display()))
+    write().map_err(|error| {
+        format!(
+            "{}: it cannot be written ({error}); check its folder's permissions",
+            path.display()
+        )
+    })
 }
 
 /// Removes its files and the record: those that this program fetched and nothing else uses. Says how many bytes that were.
@@ -132,16 +137,19 @@ pub(crate) fn remove(model: &PulledModel) -> Result<u64, String> {
 
 fn remove_file(path: &Path) -> Result<(), String> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(format!("{}: it cannot be removed ({error}); check its folder's permissions", path.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!(
+            "{}: it cannot be removed ({error}); check its folder's permissions",
+            path.display()
+        )),
         _ => Ok(()),
     }
 }
 
 /// Whether a link in the snapshots beside the folder of a blob leads to it.
 fn is_linked(blob: &Path) -> bool {
-    let Some(repository) = blob.parent().and_then(Path::parent) else { return true };
+    let Some(repository) = blob.parent().and_then(Path::parent) else {
+        return true;
+    };
     let mut folders = vec![repository.join("snapshots")];
     let mut looked = 0;
     while let Some(folder) = folders.pop() {
@@ -169,7 +177,13 @@ fn is_linked(blob: &Path) -> bool {
 }
 
 fn record(name: &str) -> Result<PathBuf, String> {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
     let shown: String = name.chars().take(100).map(plain).collect();
     Ok(folder()?.join(format!("{shown}-{:08x}.json", crc32fast::hash(name.as_bytes()))))
 }

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use places::Places;
 
+use crate::models::known::{self, KnownModel};
+use crate::models::pulled;
+
 /// The most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 10_000;
 
@@ -101,18 +104,45 @@ pub(crate) fn look(places: &Places) -> Stored {
     stored
 }
 
-/// The same, with a file that has several names listed once, by the first of them.
+/// The same, with a file that has several names listed once, by the shortest way to say which it is.
 pub(crate) fn look_once(places: &Places) -> Stored {
     let mut stored = look(places);
+    let (known, pulled) = (known::all(), pulled::all());
+    for model in &mut stored.models {
+        let of_table = known
+            .iter()
+            .find(|known| model.name == in_hub(known))
+            .map(ToString::to_string);
+        let of_pull = pulled.iter().find(|pulled| pulled.path == model.path);
+        if let Some(name) = of_table.or(of_pull.map(|pulled| pulled.name.clone())) {
+            model.name = name;
+        }
+    }
     let mut seen = HashSet::new();
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     stored.models.retain(|model| seen.insert(real(&model.path)));
     stored
 }
 
-/// The model of a name, in letters of any size; also of the beginning of one at a `/`, where only one begins so.
+/// What a model of the table is called in the hub's cache.
+fn in_hub(known: &KnownModel) -> String {
+    match known.file {
+        Some(file) => format!("hf:{}/{file}", known.repository),
+        None => format!("hf:{}", known.repository),
+    }
+}
+
+/// The model of a path or a name, in letters of any size; also of the beginning of one at a `/`, where only one begins so.
 pub(crate) fn find(name: &str, places: &Places) -> Option<StoredModel> {
     let models = look(places).models;
+    if let Some(model) = models.iter().find(|model| model.path == Path::new(name)) {
+        return Some(model.clone());
+    }
+    // Of a name without a quantization it is whichever is there.
+    let mut of_table = known::all().iter().filter(|known| known.is_called(name)).map(in_hub);
+    if let Some(model) = of_table.find_map(|name| models.iter().find(|model| model.name == name)) {
+        return Some(model.clone());
+    }
     let is_called = |model: &&StoredModel| model.name.eq_ignore_ascii_case(name);
     if let Some(model) = models.iter().find(is_called) {
         return Some(model.clone());
@@ -123,6 +153,27 @@ pub(crate) fn find(name: &str, places: &Places) -> Option<StoredModel> {
     };
     let mut found = models.iter().filter(begins);
     found.next().filter(|_| found.next().is_none()).cloned()
+}
+
+/// The files of a model with the SHA-256 that its store says each has, where it says one.
+pub(crate) fn digests(model: &StoredModel) -> Vec<(PathBuf, Option<String>)> {
+    if let Some(digest) = &model.sha256
+        && model.kind == StoreKind::Ollama
+    {
+        return vec![(model.path.clone(), Some(digest.clone()))];
+    }
+    let files = match model.path.is_dir() {
+        true => {
+            let names = entries(&model.path, &mut Stored::default()).into_iter();
+            let files = names.filter(|(name, metadata)| metadata.is_file() && name.ends_with(".safetensors"));
+            files.map(|(name, _)| model.path.join(name)).collect()
+        }
+        false => files::parts(&model.path),
+    };
+    files
+        .into_iter()
+        .map(|path| (path.clone(), hub::digest(&path)))
+        .collect()
 }
 
 /// The names in a folder, in order, with what they are where links lead to. What cannot be read is said, what is not there

@@ -92,7 +92,11 @@ fn failure(error: HubError) -> Failure {
 /// Says what would come and under which licence, checks that there is room for it, and asks.
 fn accept(offer: &Offer, flags: &Flags, client: &WebClient) -> Result<(), Failure> {
     let bytes = offer.bytes();
-    let missing: u64 = offer.files.iter().map(|file| download(file, offer, client).missing()).sum();
+    let missing: u64 = offer
+        .files
+        .iter()
+        .map(|file| download(file, offer, client).missing())
+        .sum();
     if missing == 0 {
         return Ok(());
     }

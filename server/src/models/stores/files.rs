@@ -1,7 +1,7 @@
 //! Stores that are folders with GGUF files: our own and llama.cpp's, where they lie side by side, and LM Studio's, with a
 //! folder for each publisher and in it one for each repository.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{LeftOut, StoreKind, Stored, StoredModel, entries};
 
@@ -12,18 +12,34 @@ pub(super) fn is_model(name: &str) -> bool {
 
 /// Why a file with such a name is left out, where its name says so; `Some("")` where it is part of a model that is listed.
 pub(super) fn is_no_model(name: &str) -> Option<&'static str> {
-    let name = name.to_lowercase();
-    if name.contains("mmproj") {
+    if name.to_lowercase().contains("mmproj") {
         return Some("it is the part of a model that reads images");
     }
-    // As `-00002-of-00003.gguf`: the first stands for all.
-    let stem = name.strip_suffix(".gguf").unwrap_or(&name);
-    let number = stem.rsplit_once("-of-").and_then(|(before, count)| {
-        let all_digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = before.rsplit_once('-')?.1;
-        (all_digits(number) && all_digits(count)).then_some(number)
-    });
-    number.is_some_and(|number| number != "00001").then_some("")
+    // The first part stands for all.
+    split(name).is_some_and(|(_, number, _)| number != 1).then_some("")
+}
+
+/// What stands before the number of a part, as in `m-00002-of-00003.gguf`, the number, and how many parts there are.
+fn split(name: &str) -> Option<(&str, usize, usize)> {
+    let stem = &name[..name.len().checked_sub(".gguf".len())?];
+    let (before, count) = stem.rsplit_once("-of-")?;
+    let (before, number) = before.rsplit_once('-')?;
+    let digits = |text: &str| {
+        let are_digits = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        are_digits.then(|| text.parse().ok())?
+    };
+    Some((before, digits(number)?, digits(count)?))
+}
+
+/// The files of a model whose first one is this.
+pub(super) fn parts(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((before, 1, count)) = split(name) else {
+        return vec![path.to_owned()];
+    };
+    let ending = &name[name.len() - ".gguf".len()..];
+    let part = |number: usize| path.with_file_name(format!("{before}-{number:05}-of-{count:05}{ending}"));
+    (1..=count).map(part).collect()
 }
 
 /// Adds a file that its name says is a model.

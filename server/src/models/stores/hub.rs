@@ -83,7 +83,7 @@ fn below(repository: &str, folder: &Path, within: &mut String, depth: usize, sto
 }
 
 /// The digest that a file's blob is called by, if that is one of its bytes.
-fn digest(path: &Path) -> Option<String> {
+pub(super) fn digest(path: &Path) -> Option<String> {
     let target = std::fs::read_link(path).ok()?;
     let name = target.file_name()?.to_str()?;
     let is_digest = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use codegemma_hub::{
-    Digest, Endpoint, FileName, Hub, HubCache, HubToken, OllamaName, OllamaRegistry, RepositoryName, Revision, Url, WebClient,
+    Digest, Endpoint, FileName, Hub, HubCache, HubToken, OllamaName, OllamaRegistry, RepositoryName, Revision, Url,
+    WebClient,
 };
 
 use super::wanted::Wanted;
@@ -213,7 +214,9 @@ impl Offer {
 
     /// A file of the table has to be the one that the table means.
     fn check_known(&self, known: &KnownModel) -> Result<(), Failure> {
-        let (Some(file), Some(sha256)) = (self.files.first(), known.sha256) else { return Ok(()) };
+        let (Some(file), Some(sha256)) = (self.files.first(), known.sha256) else {
+            return Ok(());
+        };
         let is_same = file.digest.as_ref() == Some(&Digest::Sha256(sha256.to_owned()));
         match is_same && (!known.has_exact_bytes || file.bytes == known.bytes) {
             true => Ok(()),
