@@ -4,15 +4,18 @@
 //! Must not know what the tensors and keys mean. Source: the GGUF specification in the ggml repository.
 
 mod skim;
+mod writer;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::format::unsupported_name;
 use super::{Bytes, Format};
 use crate::LoadError;
 use skim::Gap;
 pub(crate) use skim::{Input, Skimmed};
+pub(crate) use writer::{ALIGNMENT, HeaderWriter};
 
 /// The first bytes of a GGUF file.
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
@@ -20,6 +23,8 @@ pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
 /// A parsed header. Borrows from the bytes that it was parsed from.
 pub(crate) struct Gguf<'a> {
     metadata: HashMap<&'a str, Value<'a>>,
+    /// The keys in the file's order, each with the bytes of its kind and value.
+    pub(crate) entries: Vec<(&'a str, &'a [u8])>,
     /// Where each tensor lies, in file order.
     pub(crate) tensors: Vec<TensorInfo<'a>>,
 }
@@ -107,17 +112,20 @@ impl<'a> Gguf<'a> {
             }
         }
 
-        let mut metadata = HashMap::new();
+        let (mut metadata, mut entries) = (HashMap::new(), Vec::new());
         for _ in 0..key_count {
             let key = reader.text()?;
+            let start = reader.at;
             let kind = reader.u32()?;
             let value = reader.value(kind).map_err(|error| format!("key {key}: {error}"))?;
             if metadata.insert(key, value).is_some() {
                 return Err(format!("key {key} stands twice"));
             }
+            entries.push((key, &reader.beginning[start..reader.at]));
         }
         let mut gguf = Self {
             metadata,
+            entries,
             tensors: Vec::new(),
         };
         let alignment = usize::try_from(gguf.unsigned("general.alignment")?.unwrap_or(32)).unwrap_or(0);
@@ -307,6 +315,14 @@ impl<'a> Array<'a> {
         })
     }
 
+    /// The elements of an array of truth values.
+    pub(crate) fn truths(&self) -> Result<Vec<bool>, String> {
+        self.collect("truth values", |value| match value {
+            Value::Bool(truth) => Some(truth),
+            _ => None,
+        })
+    }
+
     fn collect<T>(&self, expected: &str, convert: impl Fn(Value<'a>) -> Option<T>) -> Result<Vec<T>, String> {
         let mut reader = Reader::new(self.bytes, self.bytes.len());
         let mut elements = Vec::new();
@@ -445,8 +461,10 @@ impl<'a> Reader<'a> {
         let type_id = self.u32()?;
         let format = Format::from_ggml(type_id).ok_or_else(|| {
             let known: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+            let name =
+                unsupported_name(type_id).map_or_else(|| type_id.to_string(), |name| format!("{name} ({type_id})"));
             format!(
-                "quantization type {type_id} is not supported; supported are {}",
+                "quantization type {name} is not supported; take a file in Q4_K_M, Q8_0 or another of {}",
                 known.join(", ")
             )
         })?;

@@ -2,7 +2,9 @@
 //!
 //! It must not know the protocol.
 
+mod inspect;
 mod list;
+mod quantize;
 
 use clap::Subcommand;
 
@@ -18,10 +20,16 @@ pub(super) struct Flags {
 enum ModelCommand {
     /// List the models that are on this machine
     List(list::Flags),
+    /// Show what a model is, and what it needs here
+    Inspect(inspect::Flags),
+    /// Write a model anew with fewer bits, as one GGUF file
+    Quantize(quantize::Flags),
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     match &flags.command {
         ModelCommand::List(flags) => list::run(flags),
+        ModelCommand::Inspect(flags) => inspect::run(flags),
+        ModelCommand::Quantize(flags) => quantize::run(flags),
     }
 }
