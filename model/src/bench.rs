@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::generate::CHUNK;
 use crate::kv_cache::KvCache;
 use crate::logits::Logits;
-use crate::model::{LoadOptions, Model, ModelInfo};
+use crate::model::{LoadOptions, Model, ModelInfo, default_threads};
 use crate::ops::Isa;
 use crate::request::Sampling;
 use crate::sampler::Sampler;
@@ -291,6 +291,12 @@ fn high_water_mark(status: &str) -> Option<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
+}
+
+/// How fast memory is read, in bytes a second, by so many threads or by as many as compute where nobody says. Takes about half
+/// a second and half a GiB.
+pub fn bandwidth(threads: Option<usize>) -> f64 {
+    memory_bandwidth(threads.unwrap_or_else(default_threads).max(1))
 }
 
 /// How fast `threads` threads read memory, in bytes a second: the best of some passes over a buffer that no cache of

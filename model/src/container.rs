@@ -12,6 +12,7 @@ pub(crate) mod kind;
 mod mapping;
 pub(crate) mod split;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use bytes::Bytes;
@@ -30,6 +31,11 @@ impl Files {
     /// Those that some bytes are mapped from.
     pub(crate) fn of<'a>(bytes: impl IntoIterator<Item = &'a Bytes>) -> Self {
         Self(bytes.into_iter().filter_map(|bytes| bytes.mapping().cloned()).collect())
+    }
+
+    /// Where they lie.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|file| file.path())
     }
 
     /// An error where one of them is no longer what was opened.

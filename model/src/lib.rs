@@ -24,6 +24,7 @@ mod ops;
 mod persist;
 pub mod plain_file;
 mod prompt;
+mod quantize;
 mod rate;
 mod request;
 mod sampler;
@@ -45,6 +46,7 @@ pub use inspect::{InspectedTensor, Inspection, inspect};
 pub use logits::Logits;
 pub use model::{Device, LoadOptions, ModelInfo};
 pub use prompt::{near_end, near_start};
+pub use quantize::{Mixture, Quantized, quantize};
 pub use request::{
     Alternative, CancelToken, Completion, CompletionRequest, FimPrompt, Finish, Piece, Progress, Prompt, PromptBudget,
     PromptFile, PromptProgress, PromptWindow, Sampling, Score, Stats, StopWhen, TokenLogprob,

@@ -43,7 +43,7 @@ pub struct LoadOptions {
 }
 
 /// All cores, but for one that is left to the protocol and the editor where there are more than two.
-fn default_threads() -> usize {
+pub(crate) fn default_threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores > 2 { cores - 1 } else { cores }
 }

@@ -7,18 +7,22 @@
 //! Must not know prompts, models or weights.
 
 mod control;
+mod export;
 mod json;
 mod lookup;
 mod sentencepiece;
 mod stream;
 mod vocabulary;
 
+use std::path::Path;
+
 use crate::container::Bytes;
 use crate::container::gguf::{self, Gguf};
 use crate::container::{kind, split};
-use crate::{LoadError, ModelSource};
+use crate::{LoadError, ModelSource, plain_file};
 
 pub(crate) use control::{ControlTokens, FimTokens};
+pub(crate) use export::GgufVocabulary;
 pub(crate) use stream::StreamDecoder;
 
 use json::Bpe;
@@ -133,6 +137,13 @@ impl Tokenizer {
     /// its vocabulary, which stands first.
     pub(crate) fn control_in_json(beginning: &[u8]) -> ControlTokens {
         json::control(beginning)
+    }
+
+    /// The vocabulary as GGUF files have it; `path` is that of the `tokenizer.json` that this was read from.
+    pub(crate) fn export(&self, path: &Path) -> Result<GgufVocabulary, LoadError> {
+        let broken = |what: String| LoadError::new(path, what, FETCH_AGAIN);
+        let json = plain_file::read(path, MOST_JSON_BYTES as u64).map_err(|error| broken(error.to_string()))?;
+        export::export(self, &json).map_err(broken)
     }
 
     /// The ids of a text. User text never yields a control token; no begin-of-text token is added.

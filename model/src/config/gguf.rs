@@ -2,6 +2,7 @@
 
 use super::{Architecture, LayerConfig, MAX_SIZE, ModelConfig, Rope, alternating};
 use crate::container::Gguf;
+use crate::container::gguf::Value;
 
 /// The configuration of a file whose vocabulary has `vocab_size` entries.
 pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfig, String> {
@@ -61,13 +62,28 @@ pub(crate) fn from_gguf(gguf: &Gguf<'_>, vocab_size: usize) -> Result<ModelConfi
                 base: keys.float("rope.freq_base_swa")?.unwrap_or(1e4),
                 factor: 1.0,
             };
-            let pattern = keys.optional_size("attention.sliding_window_pattern")?.unwrap_or(6);
+            let window = keys.size("attention.sliding_window")?;
             let softcap = keys.float("final_logit_softcapping")?.map(|cap| cap as f32);
-            (
-                alternating(count, pattern, keys.size("attention.sliding_window")?, local, global),
-                None,
-                softcap,
-            )
+            let layers = match keys.windowed(count)? {
+                Some(windowed) => windowed
+                    .into_iter()
+                    .map(|windowed| match windowed {
+                        true => LayerConfig {
+                            window: Some(window),
+                            rope: local,
+                        },
+                        false => LayerConfig {
+                            window: None,
+                            rope: global,
+                        },
+                    })
+                    .collect(),
+                None => {
+                    let pattern = keys.optional_size("attention.sliding_window_pattern")?.unwrap_or(6);
+                    alternating(count, pattern, window, local, global)
+                }
+            };
+            (layers, None, softcap)
         }
     };
     // The 27B models alone scale by the hidden size a head; the file does not say so.
@@ -112,8 +128,45 @@ impl Keys<'_> {
             .ok_or_else(|| format!("key {} is missing", self.name(key)))
     }
 
+    /// Files may have a list with a number for each layer in the place of a number. Every Gemma that runs here has the
+    /// same in all.
+    fn number(&self, key: &str) -> Result<Option<u64>, String> {
+        let name = self.name(key);
+        let Some(Value::Array(array)) = self.gguf.get(&name) else {
+            return self.gguf.unsigned(&name);
+        };
+        let numbers = array.integers().map_err(|error| format!("key {name}: {error}"))?;
+        let first = numbers.first().and_then(|first| u64::try_from(*first).ok());
+        let first = first.ok_or_else(|| {
+            format!(
+                "key {name}: a list of {} numbers, expected positive ones",
+                numbers.len()
+            )
+        })?;
+        match numbers.iter().position(|number| *number as u64 != first) {
+            None => Ok(Some(first)),
+            Some(layer) => Err(format!(
+                "key {name} is {first} in the first layer and {} in layer {layer}; layers that differ in it do not run here",
+                numbers[layer]
+            )),
+        }
+    }
+
+    /// Which layers see a window only, where the file lists it for each.
+    fn windowed(&self, count: usize) -> Result<Option<Vec<bool>>, String> {
+        let name = self.name("attention.sliding_window_pattern");
+        let Some(Value::Array(array)) = self.gguf.get(&name) else {
+            return Ok(None);
+        };
+        let windowed = array.truths().map_err(|error| format!("key {name}: {error}"))?;
+        match windowed.len() == count {
+            true => Ok(Some(windowed)),
+            false => Err(format!("key {name} lists {} layers of {count}", windowed.len())),
+        }
+    }
+
     fn optional_size(&self, key: &str) -> Result<Option<usize>, String> {
-        match self.gguf.unsigned(&self.name(key))? {
+        match self.number(key)? {
             None => Ok(None),
             Some(value) => match usize::try_from(value).ok().filter(|size| (1..=MAX_SIZE).contains(size)) {
                 Some(size) => Ok(Some(size)),

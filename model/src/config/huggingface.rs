@@ -10,18 +10,20 @@ use super::{Architecture, LayerConfig, MAX_SIZE, ModelConfig, Rope, alternating}
 struct Raw {
     #[serde(default)]
     model_type: String,
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: usize,
+    vocab_size: Option<usize>,
+    hidden_size: Option<usize>,
+    intermediate_size: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    num_attention_heads: Option<usize>,
+    num_key_value_heads: Option<usize>,
     head_dim: Option<usize>,
     rms_norm_eps: Option<f64>,
     max_position_embeddings: Option<usize>,
     query_pre_attn_scalar: Option<f64>,
-    attn_logit_softcapping: Option<f64>,
-    final_logit_softcapping: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    attn_logit_softcapping: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "present")]
+    final_logit_softcapping: Option<Option<f64>>,
     sliding_window: Option<usize>,
     sliding_window_pattern: Option<usize>,
     /// What transformers 5 calls the same; a file may have both.
@@ -37,6 +39,61 @@ struct Raw {
     attention_bias: bool,
     #[serde(default)]
     use_bidirectional_attention: Option<bool>,
+}
+
+/// A value that stands in the file, be it `null`, which is not the same as one that is left out.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// What transformers takes where a file leaves something out. Older versions of it wrote only what differs, so that the
+/// published Gemma 3 from 4B up have no number of heads and the like.
+struct Defaults {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    layers: usize,
+    heads: usize,
+    kv_heads: usize,
+    context: usize,
+    softcaps: Option<(f64, f64)>,
+}
+
+impl Defaults {
+    fn of(architecture: Architecture) -> Self {
+        let gemma2 = Self {
+            vocab_size: 256_000,
+            hidden_size: 2304,
+            intermediate_size: 9216,
+            layers: 26,
+            heads: 8,
+            kv_heads: 4,
+            context: 8192,
+            softcaps: Some((50.0, 30.0)),
+        };
+        match architecture {
+            Architecture::Gemma => Self {
+                hidden_size: 3072,
+                intermediate_size: 24_576,
+                layers: 28,
+                heads: 16,
+                kv_heads: 16,
+                softcaps: None,
+                ..gemma2
+            },
+            Architecture::Gemma2 => gemma2,
+            Architecture::Gemma3 => Self {
+                vocab_size: 262_208,
+                context: 131_072,
+                softcaps: None,
+                ..gemma2
+            },
+        }
+    }
 }
 
 /// A rotary embedding as JSON.
@@ -85,38 +142,41 @@ pub(crate) fn from_json(json: &str) -> Result<ModelConfig, String> {
             return Err(what.to_owned());
         }
     }
-    if !(1..=MAX_SIZE).contains(&raw.num_hidden_layers) {
-        return Err(format!("num_hidden_layers is {}", raw.num_hidden_layers));
+    let defaults = Defaults::of(architecture);
+    let count = raw.num_hidden_layers.unwrap_or(defaults.layers);
+    if !(1..=MAX_SIZE).contains(&count) {
+        return Err(format!("num_hidden_layers is {count}"));
     }
     let head_dim = raw.head_dim.unwrap_or(256);
     let query_dim = match architecture {
         Architecture::Gemma => head_dim as f64,
         Architecture::Gemma2 | Architecture::Gemma3 => raw.query_pre_attn_scalar.unwrap_or(256.0),
     };
-    let softcap = |cap: Option<f64>| cap.map(|cap| cap as f32);
-    let has_softcaps = architecture != Architecture::Gemma;
+    let softcap = |said: Option<Option<f64>>, default: Option<f64>| {
+        let cap = said.unwrap_or(default).filter(|_| architecture != Architecture::Gemma);
+        cap.map(|cap| cap as f32)
+    };
     ModelConfig {
         architecture,
-        vocab_size: raw.vocab_size,
-        hidden_size: raw.hidden_size,
-        intermediate_size: raw.intermediate_size,
-        heads: raw.num_attention_heads,
-        kv_heads: raw.num_key_value_heads,
+        vocab_size: raw.vocab_size.unwrap_or(defaults.vocab_size),
+        hidden_size: raw.hidden_size.unwrap_or(defaults.hidden_size),
+        intermediate_size: raw.intermediate_size.unwrap_or(defaults.intermediate_size),
+        heads: raw.num_attention_heads.unwrap_or(defaults.heads),
+        kv_heads: raw.num_key_value_heads.unwrap_or(defaults.kv_heads),
         head_dim,
         norm_epsilon: raw.rms_norm_eps.unwrap_or(1e-6) as f32,
         query_scale: query_dim.powf(-0.5) as f32,
-        attention_softcap: softcap(raw.attn_logit_softcapping).filter(|_| has_softcaps),
-        logit_softcap: softcap(raw.final_logit_softcapping).filter(|_| has_softcaps),
+        attention_softcap: softcap(raw.attn_logit_softcapping, defaults.softcaps.map(|caps| caps.0)),
+        logit_softcap: softcap(raw.final_logit_softcapping, defaults.softcaps.map(|caps| caps.1)),
         qk_norm: architecture.qk_norm(),
         post_norms: architecture.post_norms(),
-        trained_context: raw.max_position_embeddings.unwrap_or(8192),
-        layers: layers(&raw, architecture)?,
+        trained_context: raw.max_position_embeddings.unwrap_or(defaults.context),
+        layers: layers(&raw, architecture, count)?,
     }
     .validate()
 }
 
-fn layers(raw: &Raw, architecture: Architecture) -> Result<Vec<LayerConfig>, String> {
-    let count = raw.num_hidden_layers;
+fn layers(raw: &Raw, architecture: Architecture, count: usize) -> Result<Vec<LayerConfig>, String> {
     let (local, global) = ropes(raw, architecture)?;
     let Some(default_pattern) = architecture.window_pattern() else {
         return Ok(vec![

@@ -63,6 +63,19 @@ impl Bytes {
         }
     }
 
+    /// Copies as many bytes as `to` has room for, from byte `at` of these on, which have to be there.
+    pub(crate) fn copy(&self, at: usize, to: &mut [u8]) -> Result<(), LoadError> {
+        let end = at.checked_add(to.len()).filter(|end| *end <= self.range.len());
+        let end = end.expect("who copies knows how many there are");
+        match &self.whole {
+            Whole::Embedded(bytes) => {
+                to.copy_from_slice(&bytes[self.range.start + at..self.range.start + end]);
+                Ok(())
+            }
+            Whole::Mapped(mapping) => mapping.copy((self.range.start + at) as u64, to),
+        }
+    }
+
     /// How many there are.
     pub(crate) fn size(&self) -> usize {
         self.range.len()

@@ -19,11 +19,13 @@ pub(crate) enum Format {
     Q4_K,
     Q5_K,
     Q6_K,
+    IQ4_NL,
+    IQ4_XS,
 }
 
 impl Format {
     /// Every format that the engine runs.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::F32,
         Self::F16,
         Self::BF16,
@@ -37,6 +39,8 @@ impl Format {
         Self::Q4_K,
         Self::Q5_K,
         Self::Q6_K,
+        Self::IQ4_NL,
+        Self::IQ4_XS,
     ];
 
     /// The format behind a GGUF tensor type id (`ggml_type`), if the engine runs it.
@@ -45,7 +49,6 @@ impl Format {
     }
 
     /// The format's GGUF tensor type id.
-    #[cfg(test)]
     pub(crate) fn ggml_id(self) -> u32 {
         self.layout().0
     }
@@ -96,8 +99,29 @@ impl Format {
             Self::Q4_K => (12, 256, 144, "Q4_K"),
             Self::Q5_K => (13, 256, 176, "Q5_K"),
             Self::Q6_K => (14, 256, 210, "Q6_K"),
+            Self::IQ4_NL => (20, 32, 18, "IQ4_NL"),
+            Self::IQ4_XS => (23, 256, 136, "IQ4_XS"),
         }
     }
+}
+
+/// The name of a GGUF tensor type that the engine does not run. Source: `ggml_type` in ggml.
+pub(super) fn unsupported_name(id: u32) -> Option<&'static str> {
+    Some(match id {
+        9 => "Q8_1",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        29 => "IQ1_M",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        _ => return None,
+    })
 }
 
 /// The name of a GGUF file's `general.file_type`, of the types whose formats the engine runs. It names the mixture of
@@ -123,6 +147,8 @@ pub(crate) fn file_type_name(id: u64) -> Option<&'static str> {
         17 => "Q5_K_M",
         18 => "Q6_K",
         21 => "Q2_K_S",
+        25 => "IQ4_NL",
+        30 => "IQ4_XS",
         32 => "BF16",
         _ => return None,
     })

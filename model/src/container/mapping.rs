@@ -87,6 +87,11 @@ impl Mapping {
         })
     }
 
+    /// Where the file was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// An error where the file is no longer what was opened: it says so, and what helps. Costs a system call.
     pub(crate) fn check(&self) -> Result<(), String> {
         #[cfg(unix)]

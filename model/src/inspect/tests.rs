@@ -157,6 +157,6 @@ fn what_is_no_model_is_said() {
     reader.set("general.architecture", Meta::Text("clip".to_owned()));
     check(&reader.bytes(), "mmproj");
     let bytes = long().bytes();
-    check(&bytes[..5000], "cut short");
+    check(&bytes[..5000], "room for at most");
     check(&bytes[..bytes.len() - 1], "not complete");
 }

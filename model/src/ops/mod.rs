@@ -166,6 +166,11 @@ pub(crate) fn read(x: &Tensor, to: &mut Vec<f32>) -> Result<()> {
     Ok(())
 }
 
+/// Numbers of any format as `f32`: whole blocks, as many as fill `out`.
+pub(crate) fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) {
+    cpu::dequantize(format, bytes, out);
+}
+
 /// `ln(sum(e^x))` without overflow. NaN where any `x` is.
 pub(crate) fn log_sum_exp(x: &[f32]) -> f32 {
     cpu::log_sum_exp(Isa::detect(), x)

@@ -3,7 +3,7 @@
 use super::names::{self, Naming};
 use super::{Stored, Tensors, Weights, file_name};
 use crate::container::{Bytes, Files, Gguf, REMEDY, format, gguf, kind, split};
-use crate::{LoadError, ModelSource, config};
+use crate::{LoadError, ModelSource, config, ops};
 
 pub(super) fn open(source: &ModelSource) -> Result<Weights, LoadError> {
     let parts = split::parts(source)?;
@@ -24,6 +24,7 @@ pub(super) fn open(source: &ModelSource) -> Result<Weights, LoadError> {
     let config = config::from_gguf(gguf, vocabulary_size(gguf).map_err(broken)?).map_err(broken)?;
     let mut tensors = Tensors::new(source.clone(), Naming::Gguf);
     for (part, bytes) in parsed.iter().zip(&files) {
+        check_frequencies(part, bytes).map_err(broken)?;
         for info in part.tensors.iter().filter(|info| !names::is_harmless(info.name)) {
             let stored = Stored {
                 format: info.format,
@@ -43,6 +44,32 @@ pub(super) fn open(source: &ModelSource) -> Result<Weights, LoadError> {
         tensors,
         files: Files::of(&files),
     })
+}
+
+/// More factors of rotary frequencies than a head of any Gemma has pairs.
+const MOST_FACTORS: usize = 4096;
+
+/// Refuses factors of the rotary frequencies that change them: no Gemma that runs here was trained with any, and what
+/// other programs do with them differs. Those that some converters write are all 1.
+fn check_frequencies(gguf: &Gguf<'_>, bytes: &Bytes) -> Result<(), String> {
+    let Some(tensor) = gguf.tensors.iter().find(|tensor| tensor.name == "rope_freqs.weight") else {
+        return Ok(());
+    };
+    let numbers = tensor.shape.iter().product::<usize>();
+    if numbers > MOST_FACTORS {
+        return Err(format!(
+            "tensor rope_freqs.weight has {numbers} numbers, expected one for each pair of a head"
+        ));
+    }
+    let stored = bytes.slice(tensor.range.clone()).expect("the parser checked the range");
+    let mut factors = vec![0.0; numbers];
+    ops::dequantize(tensor.format, &stored, &mut factors);
+    match factors.iter().find(|factor| **factor != 1.0) {
+        None => Ok(()),
+        Some(factor) => Err(format!(
+            "tensor rope_freqs.weight divides rotary frequencies by {factor} and others, which no Gemma 1, 2 or 3 does"
+        )),
+    }
 }
 
 /// An error about a file's contents.

@@ -55,6 +55,18 @@ pub(crate) struct Tensors {
     stored: BTreeMap<String, Stored>,
 }
 
+/// A tensor as it is stored.
+pub(crate) struct ListedTensor {
+    /// Its GGUF name.
+    pub(crate) name: String,
+    pub(crate) format: Format,
+    /// Outermost dimension first.
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Bytes,
+    /// Whether it is the difference from 1 of what GGUF files have.
+    pub(crate) lacks_one: bool,
+}
+
 struct Stored {
     format: Format,
     shape: Vec<usize>,
@@ -122,6 +134,21 @@ impl Tensors {
     /// does, rather than in `f32` as llama.cpp does with GGUF files.
     pub(crate) fn scales_in_own_precision(&self) -> bool {
         self.naming.norms_lack_one()
+    }
+
+    /// All that are left, by their GGUF names.
+    pub(crate) fn into_list(self) -> Vec<ListedTensor> {
+        let Self { naming, stored, .. } = self;
+        let list = stored
+            .into_iter()
+            .map(|(name, Stored { format, shape, bytes })| ListedTensor {
+                name: naming.gguf_name(&name).unwrap_or(name),
+                lacks_one: naming.norms_lack_one() && shape.len() == 1,
+                format,
+                shape,
+                bytes,
+            });
+        list.collect()
     }
 
     /// Refuses tensors that nothing asked for: they mean that the architecture is not what the configuration says.

@@ -53,6 +53,24 @@ impl Naming {
         }
     }
 
+    /// The GGUF name of a tensor by its name in the file; `None` where that is none of a Gemma's.
+    pub(super) fn gguf_name(&self, name: &str) -> Option<String> {
+        let Self::HuggingFace { architecture, prefix } = self else {
+            return Some(name.to_owned());
+        };
+        let part = name.strip_prefix(prefix.as_str())?.strip_suffix(".weight")?;
+        match part {
+            "embed_tokens" => Some("token_embd.weight".to_owned()),
+            "norm" => Some("output_norm.weight".to_owned()),
+            _ => {
+                let (layer, part) = part.strip_prefix("layers.")?.split_once('.')?;
+                let is_first = *architecture == Architecture::Gemma;
+                let row = PARTS.iter().find(|row| part == if is_first { row.1 } else { row.2 })?;
+                Some(format!("blk.{layer}.{}.weight", row.0))
+            }
+        }
+    }
+
     /// Hugging Face checkpoints store normalization weights as the difference from 1.
     pub(super) fn norms_lack_one(&self) -> bool {
         matches!(self, Self::HuggingFace { .. })
@@ -62,10 +80,9 @@ impl Naming {
 /// Tensors that checkpoints carry and nothing needs: copies of the tied head, tables of rotary frequencies, and the
 /// image part of a multimodal model, whose text part runs alone.
 pub(crate) fn is_harmless(name: &str) -> bool {
-    matches!(
-        name,
-        "output.weight" | "lm_head.weight" | "language_model.lm_head.weight" | "rope_freqs.weight"
-    ) || name.ends_with("rotary_emb.inv_freq")
+    matches!(name, "output.weight" | "rope_freqs.weight")
+        || name.ends_with("lm_head.weight")
+        || name.ends_with("rotary_emb.inv_freq")
         || is_of_images(name)
 }
 

@@ -4,6 +4,7 @@
 mod changed;
 #[cfg(unix)]
 mod damaged;
+mod split;
 
 use std::path::{Path, PathBuf};
 
@@ -182,7 +183,23 @@ fn harmless_tensors_are_passed_over() {
     let mut gguf = tiny();
     gguf.zeros("output.weight", &[362, 32], Format::Q8_0);
     gguf.zeros("rope_freqs.weight", &[8], Format::F32);
+    gguf.zeros("v.blk.0.attn_q.weight", &[8], Format::F32);
+    gguf.zeros("mm.input_projection.weight", &[8], Format::F32);
+    let factors = |gguf: &mut GgufWriter, last: f32| {
+        let stored = gguf
+            .tensors
+            .iter_mut()
+            .find(|stored| stored.0 == "rope_freqs.weight")
+            .unwrap();
+        stored.3 = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, last]
+            .into_iter()
+            .flat_map(f32::to_le_bytes)
+            .collect();
+    };
+    factors(&mut gguf, 1.0);
     load(&gguf).unwrap();
+    factors(&mut gguf, 8.0);
+    assert!(refused(&gguf).contains("rope_freqs.weight divides rotary frequencies by 8"));
 }
 
 #[test]
@@ -209,6 +226,23 @@ fn a_tensor_that_does_not_fit_is_named() {
     let mut gguf = tiny();
     gguf.zeros("blk.0.attn_q.bias", &[32], Format::F32);
     assert!(refused(&gguf).contains("unknown tensor blk.0.attn_q.bias"));
+}
+
+#[test]
+fn a_list_with_a_number_for_each_layer_is_that_number() {
+    let mut gguf = tiny();
+    gguf.set("gemma.attention.head_count_kv", Meta::Integers(vec![1]));
+    gguf.set("gemma.feed_forward_length", Meta::Integers(vec![64, 64]));
+    load(&gguf).unwrap();
+    for (list, word) in [
+        (vec![64, 128], "64 in the first layer and 128 in layer 1"),
+        (vec![], "a list of 0"),
+        (vec![-1], "positive"),
+    ] {
+        gguf.set("gemma.feed_forward_length", Meta::Integers(list));
+        let error = refused(&gguf);
+        assert!(error.contains(word), "{error}");
+    }
 }
 
 #[test]

@@ -2,11 +2,13 @@
 //!
 //! It must not know the protocol.
 
+mod inspect;
 mod list;
 mod pull;
 mod remove;
 mod table;
 mod verify;
+mod quantize;
 
 use clap::Subcommand;
 
@@ -28,6 +30,10 @@ enum ModelCommand {
     Verify(verify::Flags),
     /// Remove a model that was pulled
     Remove(remove::Flags),
+    /// Show what a model is, and what it needs here
+    Inspect(inspect::Flags),
+    /// Write a model anew with fewer bits, as one GGUF file
+    Quantize(quantize::Flags),
 }
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
@@ -36,5 +42,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         ModelCommand::Pull(flags) => pull::run(flags),
         ModelCommand::Verify(flags) => verify::run(flags),
         ModelCommand::Remove(flags) => remove::run(flags),
+        ModelCommand::Inspect(flags) => inspect::run(flags),
+        ModelCommand::Quantize(flags) => quantize::run(flags),
     }
 }

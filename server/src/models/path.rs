@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use codegemma_model::ModelSource;
+use codegemma_model::{ModelSource, SplitPart};
 
 use crate::models::stores::{self, Places};
 use crate::models::{known, pulled, starter};
@@ -94,9 +94,20 @@ fn in_folder(folder: &Path) -> Result<PathBuf, String> {
             )),
         };
     }
+    // All parts of a model in several files are one model, which the first of them stands for.
+    let is_later_part = |name: &str| SplitPart::of(name).is_some_and(|part| part.number > 1);
+    let lacks_first = |name: &str| {
+        SplitPart::of(name).is_some_and(|part| {
+            !names.iter().any(|other| {
+                SplitPart::of(other)
+                    .is_some_and(|other| (other.stem, other.count, other.number) == (part.stem, part.count, 1))
+            })
+        })
+    };
     // What reads images lies beside a model and is none.
     let (readers, models): (Vec<&String>, Vec<&String>) = with(".gguf")
         .into_iter()
+        .filter(|name| !is_later_part(name) || lacks_first(name))
         .partition(|name| name.to_lowercase().contains("mmproj"));
     match (models.as_slice(), readers.is_empty()) {
         ([model], _) => Ok(folder.join(model)),
@@ -254,6 +265,18 @@ mod tests {
         check_folder(&["B.GGUF", "mmproj-B.gguf"], Ok("B.GGUF"));
         check_folder(&["a-Q4.gguf", "a-Q8.gguf"], Err(&["several", "a-Q4.gguf, a-Q8.gguf"]));
         check_folder(&["mmproj.gguf"], Err(&["mmproj"]));
+        let parts = [
+            "m-00001-of-00003.gguf",
+            "m-00002-of-00003.gguf",
+            "m-00003-of-00003.gguf",
+        ];
+        check_folder(&parts, Ok(parts[0]));
+        // Loading it says that the first is missing.
+        check_folder(&parts[1..2], Ok(parts[1]));
+        check_folder(
+            &[parts[0], parts[1], "n.gguf"],
+            Err(&["several", "m-00001-of-00003.gguf, n.gguf"]),
+        );
         check_folder(
             &["model.safetensors", "config.json"],
             Err(&["no tokenizer.json; download"]),

@@ -123,9 +123,66 @@ fn what_cannot_run_is_named() {
         assert!(error.contains(expected), "{extra}: {error}");
     }
     assert!(from_json("{").unwrap_err().contains("not valid JSON"));
-    assert!(
-        from_json(r#"{"model_type": "gemma"}"#)
-            .unwrap_err()
-            .contains("missing field")
+}
+
+/// What the published files of a size say, without what they leave out.
+#[track_caller]
+fn check_published(text: &str, sizes: [usize; 7], query_dim: f32) {
+    let json = format!(
+        r#"{{"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "mm_tokens_per_image": 256,
+        "text_config": {text}, "vision_config": {{"hidden_size": 1152, "model_type": "siglip_vision_model"}}}}"#
+    );
+    let config = from_json(&json).unwrap();
+    let found = [
+        config.vocab_size,
+        config.hidden_size,
+        config.intermediate_size,
+        config.layers.len(),
+        config.heads,
+        config.kv_heads,
+        config.head_dim,
+    ];
+    assert_eq!(found, sizes);
+    assert_eq!(config.query_scale, query_dim.powf(-0.5));
+    assert_eq!(config.trained_context, 131_072);
+    assert_eq!((config.attention_softcap, config.logit_softcap), (None, None));
+    assert_eq!(windows(&config)[4..7], [Some(1024), None, Some(1024)]);
+    assert_eq!(
+        (config.layers[0].rope, config.layers[5].rope),
+        (LOCAL, Rope { base: 1e6, factor: 8.0 })
+    );
+}
+
+#[test]
+fn published_files_that_leave_out_the_defaults_are_read() {
+    let scaling = r#""rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024"#;
+    check_published(
+        &format!(
+            r#"{{"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34, {scaling}}}"#
+        ),
+        [262_208, 2560, 10_240, 34, 8, 4, 256],
+        256.0,
+    );
+    check_published(
+        &format!(
+            r#"{{"head_dim": 128, "hidden_size": 5376, "intermediate_size": 21504, "model_type": "gemma3_text",
+            "num_attention_heads": 32, "num_hidden_layers": 62, "num_key_value_heads": 16, "query_pre_attn_scalar": 168, {scaling}}}"#
+        ),
+        [262_208, 5376, 21_504, 62, 32, 16, 128],
+        168.0,
+    );
+    let gemma = from_json(r#"{"model_type": "gemma"}"#).unwrap();
+    assert_eq!(
+        (gemma.vocab_size, gemma.layers.len(), gemma.kv_heads),
+        (256_000, 28, 16)
+    );
+    let caps = |extra: &str| {
+        let config = from_json(&format!(r#"{{"model_type": "gemma2"{extra}}}"#)).unwrap();
+        (config.attention_softcap, config.logit_softcap)
+    };
+    assert_eq!(caps(""), (Some(50.0), Some(30.0)));
+    assert_eq!(
+        caps(r#", "attn_logit_softcapping": null, "final_logit_softcapping": 20.0"#),
+        (None, Some(20.0))
     );
 }

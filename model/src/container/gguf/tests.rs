@@ -98,7 +98,8 @@ fn lies_are_named() {
     assert!(error(&with(tensor, &[9])).contains("tensor first: 9 dimensions"));
     assert!(error(&with(tensor + 4, &63_u64.to_le_bytes())).contains("does not fit whole blocks"));
     assert!(error(&with(tensor + 12, &u64::MAX.to_le_bytes())).contains("does not fit whole blocks"));
-    assert!(error(&with(tensor + 20, &[99])).contains("quantization type 99 is not supported"));
+    assert!(error(&with(tensor + 20, &[99])).contains("quantization type 99 is not supported; take a file in Q4_K_M"));
+    assert!(error(&with(tensor + 20, &[18])).contains("quantization type IQ3_XXS (18) is not supported"));
     assert!(error(&with(tensor + 24, &(1_u64 << 40).to_le_bytes())).contains("the header promises"));
     assert!(error(&with(tensor + 24, &[1])).contains("not aligned"));
 

@@ -2,7 +2,8 @@
 //!
 //! Block layouts are those of ggml's `block_*` structures. In a plain format 32 weights share a scale: a weight is
 //! `scale * (q - offset)` or `scale * q + added`. In a K format 256 weights share two factors, and runs of 16 or 32 of
-//! them a whole-numbered scale and minimum: a weight is `d * scale * q - d_min * min`.
+//! them a whole-numbered scale and minimum: a weight is `d * scale * q - d_min * min`. In the formats with IQ4 in their name
+//! four bits are a place in a table of signed bytes; their runs of 32 have a scale each, so that they compute as Q8_0 does.
 
 use half::f16;
 
@@ -15,7 +16,7 @@ pub(super) enum Scaling {
     Offset(i32),
     /// Blocks of 32: `scale * q + added`.
     Added,
-    /// Blocks of 32 with signed bytes: `scale * q`.
+    /// Blocks of 32 with signed bytes: `scale * q`. What the format stores together may be several of them.
     Signed,
     /// Blocks of 256 in runs of `run`. Where `offset`, `d_min` is `d` and the minimum a multiple of the scale.
     Super { run: usize, offset: bool },
@@ -29,7 +30,7 @@ impl Scaling {
             Format::Q4_0 => Self::Offset(8),
             Format::Q5_0 => Self::Offset(16),
             Format::Q4_1 | Format::Q5_1 => Self::Added,
-            Format::Q8_0 => Self::Signed,
+            Format::Q8_0 | Format::IQ4_NL | Format::IQ4_XS => Self::Signed,
             Format::Q2_K => Self::Super { run: 16, offset: false },
             Format::Q3_K | Format::Q6_K => Self::Super { run: 16, offset: true },
             Format::Q4_K | Format::Q5_K => Self::Super { run: 32, offset: false },
@@ -73,6 +74,10 @@ pub(super) fn plain(format: Format, block: &[u8], q: &mut [u8; 32]) -> (f32, f32
             fifth_bits(&block[4..8], q);
         }
         Format::Q8_0 => q.copy_from_slice(&block[2..]),
+        Format::IQ4_NL => {
+            nibbles(&block[2..], q);
+            look_up(q);
+        }
         other => unreachable!("{} is no plain format", other.name()),
     }
     let added = match format {
@@ -80,6 +85,32 @@ pub(super) fn plain(format: Format, block: &[u8], q: &mut [u8; 32]) -> (f32, f32
         _ => 0.0,
     };
     (scale, added)
+}
+
+/// What four bits stand for in IQ4_NL and IQ4_XS. Source: `kvalues_iq4nl` in ggml.
+pub(super) const IQ4_VALUES: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/// Puts what the places in [`IQ4_VALUES`] stand for in their place.
+fn look_up(q: &mut [u8]) {
+    for q in q {
+        *q = IQ4_VALUES[usize::from(*q)].cast_unsigned();
+    }
+}
+
+/// Reads a block of IQ4_XS: eight runs of 32 signed bytes, each with its scale. A scale is a half-precision number times one
+/// of six bits less 32, which `f32` holds exactly.
+pub(super) fn iq4_xs(block: &[u8], q: &mut [u8; 256]) -> [f32; 8] {
+    let d = half_at(block, 0);
+    let high = u16::from_le_bytes([block[2], block[3]]);
+    for (run, q) in q.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        nibbles(&block[8 + 16 * run..], q);
+        look_up(q);
+    }
+    std::array::from_fn(|run| {
+        let low = (block[4 + run / 2] >> (4 * (run % 2))) & 15;
+        let scale = i16::from(low) | ((high >> (2 * run)) & 3).cast_signed() << 4;
+        d * f32::from(scale - 32)
+    })
 }
 
 /// The whole-numbered scales and minima of the runs of a K block; the first 8 are used where runs are of 32.
@@ -158,12 +189,21 @@ pub(super) fn factors(format: Format, block: &[u8]) -> (f32, f32, Runs) {
 }
 
 /// A row of any format as `f32` numbers.
-pub(super) fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) {
+pub(crate) fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) {
     let Some(scaling) = Scaling::of(format) else {
         return floats(format, bytes, out);
     };
     let blocks = bytes.chunks_exact(format.block_bytes());
     match scaling {
+        Scaling::Signed if format == Format::IQ4_XS => {
+            let mut q = [0; 256];
+            for (block, out) in blocks.zip(out.as_chunks_mut::<256>().0) {
+                let scales = iq4_xs(block, &mut q);
+                for (at, (out, q)) in out.iter_mut().zip(q).enumerate() {
+                    *out = scales[at / 32] * f32::from(q.cast_signed());
+                }
+            }
+        }
         Scaling::Super { run: run_len, .. } => {
             let mut q = [0; 256];
             for (block, out) in blocks.zip(out.as_chunks_mut::<256>().0) {

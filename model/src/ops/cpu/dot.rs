@@ -75,8 +75,9 @@ pub(super) fn gemm(isa: Isa, operands: &Operands<'_>, sums: [&mut [[f32; ROWS]];
 
 /// Whether [`gemv`] has a form for a format and so many activation rows.
 pub(super) fn has_gemv(isa: Isa, format: Format, rows: usize) -> bool {
-    use Format::{Q4_0, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0};
-    isa != Isa::PORTABLE && rows <= 8 && matches!(format, Q4_0 | Q5_0 | Q8_0 | Q4_K | Q5_K | Q6_K)
+    use Format::{IQ4_NL, IQ4_XS, Q4_0, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0};
+    let has_form = matches!(format, Q4_0 | Q5_0 | Q8_0 | Q4_K | Q5_K | Q6_K | IQ4_NL | IQ4_XS);
+    isa != Isa::PORTABLE && rows <= 8 && has_form
 }
 
 /// Adds the products of eight whole stored rows with a few activation rows to `sums`, without packing them first.
@@ -91,7 +92,7 @@ pub(super) fn gemv(
 ) {
     let scaling = Scaling::of(format).expect("a quantized format");
     assert!(
-        stored.is_whole(format) && stored.blocks * scaling.block() == x.cols && x.hold(sums.len(), scaling),
+        stored.is_whole(format) && stored.blocks * format.block_len() == x.cols && x.hold(sums.len(), scaling),
         "rows and activations that fit"
     );
     match isa.set() {

@@ -96,7 +96,7 @@ impl MatMul<'_> {
             let whole = Stored {
                 bytes,
                 stride,
-                blocks: w.cols() / scaling.block(),
+                blocks: w.cols() / w.format().block_len(),
                 ahead: size * stride,
             };
             if gemv {
@@ -131,8 +131,8 @@ impl MatMul<'_> {
         let (first, second) = sums.split_at_mut(sums.len() / 2);
         for column in (0..x.cols).step_by(packed::CHUNK) {
             let cols = packed::CHUNK.min(x.cols - column);
-            let begin = column / scaling.block() * format.block_bytes();
-            let blocks = cols / scaling.block();
+            let begin = column / format.block_len() * format.block_bytes();
+            let blocks = cols / format.block_len();
             // Next come these rows' next columns, or the rows after them.
             let last = column + cols == x.cols;
             let ahead = if last {

@@ -33,6 +33,7 @@ use candle_core::{CpuStorage, Layout, Result};
 pub(crate) use add::add;
 pub(crate) use angles::angles;
 pub(crate) use attention::attention;
+pub(crate) use blocks::dequantize;
 pub(crate) use embed::embed;
 pub(crate) use gelu::gelu_mul;
 pub(crate) use matmul::{dequantize_row, matmul};

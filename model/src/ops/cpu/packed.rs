@@ -70,7 +70,7 @@ impl PackedRows {
     /// Packs a piece of eight stored rows, at most [`CHUNK`] columns.
     pub(super) fn pack(&mut self, isa: Isa, format: Format, scaling: Scaling, stored: Stored<'_>) {
         assert!(
-            stored.blocks * scaling.block() <= CHUNK && stored.is_whole(format),
+            stored.blocks * format.block_len() <= CHUNK && stored.is_whole(format),
             "eight rows that fit"
         );
         let done = match isa.set() {
@@ -89,6 +89,13 @@ impl PackedRows {
         for (row, bytes) in stored.bytes.chunks(stored.stride).take(ROWS).enumerate() {
             for (at, block) in bytes.chunks_exact(format.block_bytes()).take(stored.blocks).enumerate() {
                 match scaling {
+                    Scaling::Signed if format == Format::IQ4_XS => {
+                        let mut q = [0; 256];
+                        for (run, scale) in blocks::iq4_xs(block, &mut q).into_iter().enumerate() {
+                            self.scale[8 * at + run][row] = scale;
+                        }
+                        self.put_q(row, 256 * at, &q);
+                    }
                     Scaling::Super { run, .. } => {
                         let mut q = [0; 256];
                         let (d, d_min, runs) = blocks::superblock(format, block, &mut q);

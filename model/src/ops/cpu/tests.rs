@@ -8,6 +8,7 @@ use super::{Cpu, Isa};
 use crate::container::{Bytes, Format};
 use crate::ops::{Attention, Matrix, Norm};
 
+mod iq4;
 mod small;
 
 /// Numbers that look random, from -1 to 1.
@@ -69,6 +70,7 @@ fn weights(format: Format, rows: usize, cols: usize, numbers: &[f32]) -> (Matrix
         Format::Q4_K => GgmlDType::Q4K,
         Format::Q5_K => GgmlDType::Q5K,
         Format::Q6_K => GgmlDType::Q6K,
+        Format::IQ4_NL | Format::IQ4_XS => return iq4::weights(format, rows, cols, numbers),
     };
     let stored = QTensor::quantize(&tensor(numbers, &[rows, cols]), dtype).unwrap();
     let numbers = stored

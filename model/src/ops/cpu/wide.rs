@@ -21,7 +21,7 @@ macro_rules! by_format {
             Format::Q5_0 => plain::<$p, $n, 4, false> $arguments,
             Format::Q4_1 => plain::<$p, $n, 8, true> $arguments,
             Format::Q5_1 => plain::<$p, $n, 4, true> $arguments,
-            Format::Q8_0 => plain::<$p, $n, 0, false> $arguments,
+            Format::Q8_0 | Format::IQ4_NL | Format::IQ4_XS => plain::<$p, $n, 0, false> $arguments,
             Format::Q2_K => superblocks::<$p, $n, 16, 4, 4, false> $arguments,
             Format::Q3_K => superblocks::<$p, $n, 16, 4, 4, true> $arguments,
             Format::Q4_K => superblocks::<$p, $n, 32, 8, 8, false> $arguments,

@@ -102,6 +102,13 @@ pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
     unsafe { _mm256_and_si256(a, b) }
 }
 
+/// For each byte, which is below 16, what stands at its place in a table.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn looked_up(v: Ints, table: &[i8; 16]) -> Ints {
+    // SAFETY: the table has the 16 bytes that are loaded; AVX2 is the caller's promise.
+    unsafe { _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())), v) }
+}
+
 /// Four bytes at each of eight places.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {

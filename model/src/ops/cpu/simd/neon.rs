@@ -136,6 +136,19 @@ pub(in crate::ops::cpu) unsafe fn and(a: Ints, b: Ints) -> Ints {
     unsafe { int32x4x2_t(vandq_s32(a.0, b.0), vandq_s32(a.1, b.1)) }
 }
 
+/// For each byte, which is below 16, what stands at its place in a table.
+#[inline(always)]
+pub(in crate::ops::cpu) unsafe fn looked_up(v: Ints, table: &[i8; 16]) -> Ints {
+    // SAFETY: the table has the 16 bytes that are loaded, and every aarch64 processor has NEON.
+    unsafe {
+        let table = vld1q_s8(table.as_ptr());
+        int32x4x2_t(
+            vreinterpretq_s32_s8(vqtbl1q_s8(table, vreinterpretq_u8_s32(v.0))),
+            vreinterpretq_s32_s8(vqtbl1q_s8(table, vreinterpretq_u8_s32(v.1))),
+        )
+    }
+}
+
 /// Four bytes at each of eight places.
 #[inline(always)]
 pub(in crate::ops::cpu) unsafe fn gather(rows: [*const u8; 8]) -> Ints {

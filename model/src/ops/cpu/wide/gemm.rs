@@ -23,7 +23,7 @@ pub(in super::super) unsafe fn gemm<P: Products>(operands: &Operands<'_>, sums: 
         cols,
         ..
     } = *operands;
-    let blocks = cols / format.block_len();
+    let blocks = cols / x.group;
     for (packed, sums) in operands.packed.into_iter().zip(sums) {
         for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
             // SAFETY: `dot::gemm` has asserted that the operands fit as many activation rows as there are sums, and each

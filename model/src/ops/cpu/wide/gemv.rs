@@ -8,7 +8,7 @@ use super::super::activations::Activations;
 use super::super::packed::{PackedRows, ROWS, Stored};
 use super::super::simd;
 use super::Products;
-use super::pack::{Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super};
+use super::pack::{Iq4Nl, Plain, Q4_0, Q4K, Q5_0, Q5K, Q6K, Q8_0, Super, iq4_xs_run};
 #[cfg(target_arch = "x86_64")]
 use super::products::vnni::{Evex, Vnni};
 use super::products::{Rows, load, store};
@@ -93,6 +93,8 @@ unsafe fn rows<P: Products, const N: usize>(
             Format::Q4_K => runs_of_32::<P, Q4K, N, 8>(stored, packed, x, sums),
             Format::Q5_K => runs_of_32::<P, Q5K, N, 4>(stored, packed, x, sums),
             Format::Q6_K => runs_of_16::<P, Q6K, N, 2>(stored, packed, x, sums),
+            Format::IQ4_NL => plain::<P, Iq4Nl, N, 0>(stored, x, sums),
+            Format::IQ4_XS => iq4_xs::<P, N>(stored, x, sums),
             _ => unreachable!("{format:?} has no form for a few rows"),
         }
     }
@@ -125,6 +127,29 @@ unsafe fn plain<P: Products, F: Plain, const N: usize, const DEPTH: usize>(
             }
             let scale = block.first_halves();
             x.add_plain::<false>(at, whole, scale, scale, &mut acc);
+        }
+        store(acc, sums);
+    }
+}
+
+/// A run computes as a block of a plain format.
+#[inline(always)]
+unsafe fn iq4_xs<P: Products, const N: usize>(stored: Stored<'_>, x: Rows<'_, N>, sums: &mut [[f32; ROWS]]) {
+    let bytes = Format::IQ4_XS.block_bytes();
+    let ahead = RowsAhead::new(stored);
+    // SAFETY: `dot::gemv` has asserted that each of the eight rows holds all blocks, and that the activation rows have
+    // as many columns.
+    unsafe {
+        let mut acc = load::<N>(sums);
+        for at in 0..stored.blocks {
+            ahead.fetch(ROWS * bytes * at, ROWS * bytes);
+            let block = Blocks::new(stored, at * bytes);
+            for run in 0..8 {
+                let mut whole = x.start(8 * at + run);
+                P::signed(x, &iq4_xs_run(block, run), 256 * at + 32 * run, &mut whole);
+                let scale = block.iq4_xs_scales(run);
+                x.add_plain::<false>(8 * at + run, whole, scale, scale, &mut acc);
+            }
         }
         store(acc, sums);
     }

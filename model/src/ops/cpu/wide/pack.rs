@@ -1,5 +1,6 @@
 //! Packing eight stored rows at once, transposed before their bits are taken apart, for the formats that matter.
 
+use super::super::blocks::IQ4_VALUES;
 use super::super::packed::{PackedRows, ROWS, Stored};
 use super::super::simd::{self, Floats, Ints};
 use super::transpose::{Ahead, Blocks, store};
@@ -21,6 +22,8 @@ pub(in super::super) unsafe fn pack(packed: &mut PackedRows, format: Format, sto
             Format::Q4_K => superblocks::<Q4K>(packed, stored),
             Format::Q5_K => superblocks::<Q5K>(packed, stored),
             Format::Q6_K => superblocks::<Q6K>(packed, stored),
+            Format::IQ4_NL => plain::<Iq4Nl>(packed, stored),
+            Format::IQ4_XS => iq4_xs(packed, stored),
             _ => return false,
         }
     }
@@ -72,6 +75,38 @@ unsafe fn superblocks<F: Super>(packed: &mut PackedRows, stored: Stored<'_>) {
             simd::store_floats(packed.min[at].as_mut_ptr(), d_min);
         }
     }
+}
+
+/// # Safety
+/// As for [`pack`].
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn iq4_xs(packed: &mut PackedRows, stored: Stored<'_>) {
+    let bytes = Format::IQ4_XS.block_bytes();
+    let mut ahead = Ahead::new(stored, bytes);
+    let q = packed.q.as_mut_ptr();
+    for at in 0..stored.blocks {
+        ahead.fetch(ROWS * bytes);
+        // SAFETY: `PackedRows::pack` has asserted that each of the eight rows holds this block, and that `packed` has
+        // room for its eight runs.
+        unsafe {
+            let block = Blocks::new(stored, at * bytes);
+            for run in 0..8 {
+                store(q.add(2048 * at + 256 * run), iq4_xs_run(block, run));
+                simd::store_floats(packed.scale[8 * at + run].as_mut_ptr(), block.iq4_xs_scales(run));
+            }
+        }
+    }
+}
+
+/// The 32 columns of run `run` of an IQ4_XS block.
+///
+/// # Safety
+/// Needs the instruction set; the block must be the format's and have the run.
+#[inline(always)]
+pub(super) unsafe fn iq4_xs_run(block: Blocks, run: usize) -> [Ints; 8] {
+    // SAFETY: the caller promises a block of the format, which has 136 bytes, and there are eight runs: the 16 bytes of the
+    // last end with the block.
+    unsafe { looked_up(nibbles(block.transpose16(8 + 16 * run))) }
 }
 
 /// A format of blocks of 32 with the scale in front. These are types with inlined functions, not closures: a closure
@@ -146,6 +181,18 @@ impl Plain for Q8_0 {
     unsafe fn vectors(block: Blocks) -> [Ints; 8] {
         // SAFETY: the caller promises a block of the format, which has 34 bytes: 32 from byte 2 on are read.
         unsafe { block.transpose32(2) }
+    }
+}
+
+pub(super) struct Iq4Nl;
+
+impl Plain for Iq4Nl {
+    const FORMAT: Format = Format::IQ4_NL;
+
+    #[inline(always)]
+    unsafe fn vectors(block: Blocks) -> [Ints; 8] {
+        // SAFETY: the caller promises a block of the format, which has 18 bytes: 16 from byte 2 on are read.
+        unsafe { looked_up(nibbles(block.transpose16(2))) }
     }
 }
 
@@ -293,6 +340,16 @@ unsafe fn or(mut a: [Ints; 8], b: [Ints; 8]) -> [Ints; 8] {
         *a = unsafe { simd::or(*a, b) };
     }
     a
+}
+
+/// What bytes below 16 stand for in the IQ4 formats.
+#[inline(always)]
+unsafe fn looked_up(mut v: [Ints; 8]) -> [Ints; 8] {
+    for v in &mut v {
+        // SAFETY: the table has the 16 bytes that are read; the instruction set is the caller's promise.
+        *v = unsafe { simd::looked_up(*v, &IQ4_VALUES) };
+    }
+    v
 }
 
 /// Low nibbles are the first half of a block of 32, high nibbles the second.

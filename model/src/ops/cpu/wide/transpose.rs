@@ -154,6 +154,21 @@ impl Blocks {
         }
     }
 
+    /// The scales of run `run` of IQ4_XS blocks: a half-precision number times one of six bits less 32.
+    #[inline(always)]
+    pub(super) unsafe fn iq4_xs_scales(self, run: usize) -> Floats {
+        // SAFETY: a block of the format has 136 bytes, of which the first eight are read; the instruction set is the caller's
+        // promise.
+        unsafe {
+            let (factors, low) = (self.dwords(0), self.dwords(4));
+            let low = simd::and(simd::shifted_right(low, 4 * run), simd::all_ints(0x0f));
+            // The upper bits of all eight stand behind the factor.
+            let high = simd::and(simd::shifted_right(factors, 16 + 2 * run), simd::all_ints(3));
+            let scale = simd::sub(simd::or(low, simd::shifted_left(high, 4)), simd::all_ints(32));
+            simd::mul(simd::to_floats(scale), simd::widen_halves(factors))
+        }
+    }
+
     /// The half-precision number at the beginning of each block, widened.
     #[inline(always)]
     pub(super) unsafe fn first_halves(self) -> Floats {
