@@ -111,7 +111,12 @@ impl Hub<'_> {
     }
 
     /// Finds a file of a repository.
-    pub fn find(&self, repository: &RepositoryName, revision: &Revision, name: &FileName) -> Result<FoundFile, HubError> {
+    pub fn find(
+        &self,
+        repository: &RepositoryName,
+        revision: &Revision,
+        name: &FileName,
+    ) -> Result<FoundFile, HubError> {
         let (organisation, own) = parts(repository);
         let place = [organisation, own, "resolve", revision.as_str()];
         let url = self.endpoint.below(place.into_iter().chain(name.parts()));

@@ -148,9 +148,9 @@ impl Answer {
         if !matches!(self.status, 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
         }
-        let location = self.header("Location").ok_or_else(|| {
-            HubError::new(format!("{} sends on to nowhere; try again later", shown(&self.url)))
-        })?;
+        let location = self
+            .header("Location")
+            .ok_or_else(|| HubError::new(format!("{} sends on to nowhere; try again later", shown(&self.url))))?;
         redirected(&self.url, location).map(Some)
     }
 

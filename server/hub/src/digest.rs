@@ -74,7 +74,12 @@ mod tests {
         // `printf 'hello\n' | sha256sum`, and `git hash-object --stdin`.
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         let git = "ce013625030ba8dba906f756967f9e9ca394464a";
-        for (name, right) in [(sha256, true), (git, true), (&sha256.replace('5', "6"), false), (&git.replace('c', "d"), false)] {
+        for (name, right) in [
+            (sha256, true),
+            (git, true),
+            (&sha256.replace('5', "6"), false),
+            (&git.replace('c', "d"), false),
+        ] {
             let expected = Digest::of_blob(name);
             assert!(expected.is_some(), "{name}");
             let mut hasher = Hasher::new(expected.as_ref(), 6);

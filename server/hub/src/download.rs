@@ -76,7 +76,9 @@ impl Download<'_> {
     pub fn missing(&self) -> u64 {
         match self.is_there() {
             true => 0,
-            false => self.bytes.saturating_sub(Kept::read(&self.working("state"), self.etag, self.bytes).bytes()),
+            false => self
+                .bytes
+                .saturating_sub(Kept::read(&self.working("state"), self.etag, self.bytes).bytes()),
         }
     }
 
@@ -135,7 +137,9 @@ impl Download<'_> {
 
     /// Whether it is there as a whole: nothing has the name before.
     fn is_there(&self) -> bool {
-        self.target.metadata().is_ok_and(|there| there.is_file() && there.len() == self.bytes)
+        self.target
+            .metadata()
+            .is_ok_and(|there| there.is_file() && there.len() == self.bytes)
     }
 
     /// The name of a file beside it that no program takes for a model.
@@ -150,7 +154,11 @@ impl Download<'_> {
             for path in [self.lock, self.target] {
                 fs::create_dir_all(path.parent().unwrap_or(path))?;
             }
-            let file = File::options().create(true).truncate(false).write(true).open(self.lock)?;
+            let file = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(self.lock)?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => {
                     watcher.waits();

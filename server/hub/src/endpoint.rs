@@ -65,21 +65,26 @@ fn is_this_machine(url: &Url) -> bool {
 /// Where an answer of `from` sends on to. Never from https to another scheme.
 pub(crate) fn redirected(from: &Url, location: &str) -> Result<Url, HubError> {
     let host = shown(from);
-    let to = from.join(location).map_err(|_| HubError::new(format!("{host} sent on to what is no address; try again later")))?;
+    let to = from
+        .join(location)
+        .map_err(|_| HubError::new(format!("{host} sent on to what is no address; try again later")))?;
     match (from.scheme(), to.scheme()) {
         ("https", "https") | ("http", "https" | "http") => Ok(to),
         ("https", "http") => Err(HubError::new(format!(
             "{host} sent on from https to http ({}), which is refused; check HF_ENDPOINT and the proxy",
             shown(&to)
         ))),
-        _ => Err(HubError::new(format!("{host} sent on to what is no web address, which is refused; check HF_ENDPOINT"))),
+        _ => Err(HubError::new(format!(
+            "{host} sent on to what is no web address, which is refused; check HF_ENDPOINT"
+        ))),
     }
 }
 
 /// The host of an address, as messages name it; the rest may be secret, such as a signature.
 pub(crate) fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[cfg(test)]
@@ -101,7 +106,10 @@ mod tests {
     #[test]
     fn an_endpoint_is_https_or_on_this_machine() {
         check("https://hub.example", Ok("https://hub.example/a%20b/c%2Fd"));
-        check("https://hub.example/mirror/", Ok("https://hub.example/mirror/a%20b/c%2Fd"));
+        check(
+            "https://hub.example/mirror/",
+            Ok("https://hub.example/mirror/a%20b/c%2Fd"),
+        );
         check("http://127.0.0.1:80", Ok("http://127.0.0.1/a%20b/c%2Fd"));
         check("http://localhost:81/", Ok("http://localhost:81/a%20b/c%2Fd"));
         check("http://[::1]:81", Ok("http://[::1]:81/a%20b/c%2Fd"));

@@ -20,14 +20,20 @@ pub struct HubCache {
 impl HubCache {
     /// Where the environment says that it is: `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, or below `HF_HOME`.
     pub fn from_environment() -> Result<Self, HubError> {
-        let var = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let var = |name: &str| {
+            std::env::var_os(name)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+        };
         let cache = || var("XDG_CACHE_HOME").or_else(|| Some(dirs::home_dir()?.join(".cache")));
         let home = var("HF_HOME").or_else(|| Some(cache()?.join("huggingface")));
-        let home = home.ok_or_else(|| HubError::new("there is no home folder for this user; set HF_HOME to a folder"))?;
+        let home =
+            home.ok_or_else(|| HubError::new("there is no home folder for this user; set HF_HOME to a folder"))?;
         let root = var("HF_HUB_CACHE").or_else(|| var("HUGGINGFACE_HUB_CACHE"));
         let root = root.unwrap_or_else(|| home.join("hub"));
         let absolute = |path: PathBuf| {
-            std::path::absolute(&path).map_err(|error| HubError::new(format!("{}: {error}; check HF_HOME", path.display())))
+            std::path::absolute(&path)
+                .map_err(|error| HubError::new(format!("{}: {error}; check HF_HOME", path.display())))
         };
         Ok(Self {
             home: absolute(home)?,
@@ -75,29 +81,38 @@ impl HubCache {
                 Revision::new(&commit).ok()?.as_str().to_owned()
             }
         };
-        let path = name.parts().fold(self.snapshot(repository, &commit), |path, part| path.join(part));
+        let path = name
+            .parts()
+            .fold(self.snapshot(repository, &commit), |path, part| path.join(part));
         path.is_file().then_some(path)
     }
 
-    /// Gives a content its name in a commit. Says where.
-    pub fn link(&self, repository: &RepositoryName, commit: &str, name: &FileName, etag: &str) -> Result<PathBuf, HubError> {
+    /// Gives a content its name in a commit. Says where, and whether it did not have that before.
+    pub fn link(
+        &self,
+        repository: &RepositoryName,
+        commit: &str,
+        name: &FileName,
+        etag: &str,
+    ) -> Result<(PathBuf, bool), HubError> {
         let snapshot = self.snapshot(repository, commit);
         let path = name.parts().fold(snapshot, |path, part| path.join(part));
         let up = "../".repeat(name.parts().count() + 1);
         let target = PathBuf::from(format!("{up}blobs/{etag}"));
-        let write = || -> io::Result<()> {
+        let write = || -> io::Result<bool> {
             if fs::read_link(&path).is_ok_and(|old| old == target) {
-                return Ok(());
+                return Ok(false);
             }
             let folder = path.parent().unwrap_or(&self.root);
             fs::create_dir_all(folder)?;
             let new = folder.join(format!(".codegemma-{}-{etag}.link", std::process::id()));
             let _ = fs::remove_file(&new);
             put(&target, &self.blob(repository, etag), &new)?;
-            fs::rename(&new, &path)
+            fs::rename(&new, &path)?;
+            Ok(true)
         };
-        write().map_err(|error| cannot_write(&path, &error))?;
-        Ok(path)
+        let is_new = write().map_err(|error| cannot_write(&path, &error))?;
+        Ok((path, is_new))
     }
 
     /// Notes which commit a branch or a tag is at.
@@ -162,13 +177,27 @@ mod tests {
         fs::create_dir_all(blob.parent().unwrap()).unwrap();
         fs::write(&blob, "bytes").unwrap();
         assert_eq!(cache.cached(&repository, &main, &name), None);
-        let path = cache.link(&repository, commit, &name, "e7a6").unwrap();
-        assert_eq!(cache.link(&repository, commit, &name, "e7a6").unwrap(), path);
+        let (path, is_new) = cache.link(&repository, commit, &name, "e7a6").unwrap();
+        assert!(is_new);
+        assert_eq!(
+            cache.link(&repository, commit, &name, "e7a6").unwrap(),
+            (path.clone(), false)
+        );
         cache.set_revision(&repository, &main, commit).unwrap();
-        assert_eq!(path, folder.path().join("hub/models--a--b-c/snapshots").join(commit).join("sub/m.gguf"));
+        assert_eq!(
+            path,
+            folder
+                .path()
+                .join("hub/models--a--b-c/snapshots")
+                .join(commit)
+                .join("sub/m.gguf")
+        );
         assert_eq!(fs::read_link(&path).unwrap(), Path::new("../../../blobs/e7a6"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "bytes");
-        assert_eq!(fs::read_to_string(folder.path().join("hub/models--a--b-c/refs/main")).unwrap(), commit);
+        assert_eq!(
+            fs::read_to_string(folder.path().join("hub/models--a--b-c/refs/main")).unwrap(),
+            commit
+        );
         assert_eq!(cache.cached(&repository, &main, &name), Some(path.clone()));
         // A name that stands for another content is replaced.
         fs::write(cache.blob(&repository, "f00d"), "others").unwrap();

@@ -118,7 +118,8 @@ pub(crate) fn is_commit(text: &str) -> bool {
 }
 
 pub(crate) fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 #[cfg(test)]
@@ -130,7 +131,9 @@ mod tests {
         for name in ["google/codegemma-2b", "a/b.c_d-e", "A1/B"] {
             assert!(RepositoryName::new(name).is_ok(), "{name}");
         }
-        for name in ["a", "a/b/c", "../b", "a/..", "a/b..c", "/b", "a/", "a/b c", "a/ä", "a/-b", "a\\b/c", "a/b\n", "a/.git"] {
+        for name in [
+            "a", "a/b/c", "../b", "a/..", "a/b..c", "/b", "a/", "a/b c", "a/ä", "a/-b", "a\\b/c", "a/b\n", "a/.git",
+        ] {
             let error = RepositoryName::new(name).unwrap_err().to_string();
             assert!(!error.contains('\n'), "{name}: {error}");
         }
@@ -138,12 +141,18 @@ mod tests {
 
     #[test]
     fn files_stay_in_their_folder() {
-        for name in ["a.gguf", "sub/a b.gguf", "a-00001-of-00002.gguf", ".gitattributes", "ä.gguf"] {
+        for name in [
+            "a.gguf",
+            "sub/a b.gguf",
+            "a-00001-of-00002.gguf",
+            ".gitattributes",
+            "ä.gguf",
+        ] {
             assert!(FileName::new(name).is_ok(), "{name}");
         }
         for name in [
-            "", "..", "../a", "a/../b", "a/..", "/a", "//a", "a//b", "a/", ".", "./a", "a\\..\\b", "C:a", "C:/a", "a\0", "a\nb", "a ",
-            "a.", "\u{85}a",
+            "", "..", "../a", "a/../b", "a/..", "/a", "//a", "a//b", "a/", ".", "./a", "a\\..\\b", "C:a", "C:/a",
+            "a\0", "a\nb", "a ", "a.", "\u{85}a",
         ] {
             let error = FileName::new(name).unwrap_err().to_string();
             assert!(!error.contains('\n'), "{name}: {error}");

@@ -128,9 +128,17 @@ impl OllamaRegistry<'_> {
                     "{name}: {host} has no such model; https://ollama.com/library lists names and tags"
                 )));
             }
-            status => return Err(HubError::new(format!("{host}: the answer was {status} for {name}; try again later"))),
+            status => {
+                return Err(HubError::new(format!(
+                    "{host}: the answer was {status} for {name}; try again later"
+                )));
+            }
         }
-        let odd = |what: &str| HubError::new(format!("{host}: {what} for {name}; check CODEGEMMA_OLLAMA_REGISTRY and the proxy"));
+        let odd = |what: &str| {
+            HubError::new(format!(
+                "{host}: {what} for {name}; check CODEGEMMA_OLLAMA_REGISTRY and the proxy"
+            ))
+        };
         if answer.is_html() {
             return Err(odd("the answer is a web page, no manifest,"));
         }
@@ -138,10 +146,14 @@ impl OllamaRegistry<'_> {
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|_| odd("the answer is no manifest"))?;
         let mut weights = manifest.layers.into_iter().filter(|layer| layer.kind == WEIGHTS);
         let Some(layer) = weights.next() else {
-            return Err(HubError::new(format!("{name} has no weights as GGUF, which this program could read; choose another tag")));
+            return Err(HubError::new(format!(
+                "{name} has no weights as GGUF, which this program could read; choose another tag"
+            )));
         };
         if weights.next().is_some() {
-            return Err(HubError::new(format!("{name} has its weights in several files, which is not read; choose another tag")));
+            return Err(HubError::new(format!(
+                "{name} has its weights in several files, which is not read; choose another tag"
+            )));
         }
         let digest = layer.digest.strip_prefix("sha256:").and_then(Digest::of_blob);
         match digest {
@@ -162,7 +174,9 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, expected: Option<(&str, &str)>) {
-        let found = OllamaName::new(name).ok().map(|name| (name.to_string(), name.file_stem()));
+        let found = OllamaName::new(name)
+            .ok()
+            .map(|name| (name.to_string(), name.file_stem()));
         let expected = expected.map(|(shown, file)| (shown.to_owned(), file.to_owned()));
         assert_eq!(found, expected, "{name}");
     }

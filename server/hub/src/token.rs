@@ -31,11 +31,15 @@ impl HubToken {
         let Ok(metadata) = path.metadata() else { return Ok(None) };
         let place = path.display().to_string();
         if !metadata.is_file() || metadata.len() > MOST_BYTES as u64 {
-            return Err(HubError::new(format!("{place}: this is no file with a token; write it anew, or set HF_TOKEN")));
+            return Err(HubError::new(format!(
+                "{place}: this is no file with a token; write it anew, or set HF_TOKEN"
+            )));
         }
         let bytes = std::fs::read(&path);
         let bytes = bytes.map_err(|error| {
-            HubError::new(format!("{place}: the token cannot be read ({error}); check its permissions, or set HF_TOKEN"))
+            HubError::new(format!(
+                "{place}: the token cannot be read ({error}); check its permissions, or set HF_TOKEN"
+            ))
         })?;
         Self::new(&bytes, &place, hub)
     }

@@ -53,11 +53,21 @@ pub(super) fn note(text: &str) {
 /// Asks the user in front of the terminal whether to do something. Where there is none, that is an error with the remedy.
 pub(super) fn asks(question: &str, remedy: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::Message(format!("there is no terminal to ask on ({question}); {remedy}")));
+        return Err(Failure::Message(format!(
+            "there is no terminal to ask on ({question}); {remedy}"
+        )));
     }
-    let _ = write!(io::stderr().lock(), "codegemma-complete: {} [y/N] ", printable::line(question));
+    let _ = write!(
+        io::stderr().lock(),
+        "codegemma-complete: {} [y/N] ",
+        printable::line(question)
+    );
     let mut answer = String::new();
-    io::stdin().lock().take(100).read_line(&mut answer).map_err(Failure::new)?;
+    io::stdin()
+        .lock()
+        .take(100)
+        .read_line(&mut answer)
+        .map_err(Failure::new)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 

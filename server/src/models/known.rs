@@ -82,8 +82,23 @@ impl fmt::Display for KnownModel {
 
 fn row(line: &'static str) -> Option<KnownModel> {
     let fields: Vec<&str> = line.split(',').collect();
-    let [name, quantization, purpose, repository, revision, file, bytes, bytes_are, sha256, licence, access, parameters, fills, follows, sees] =
-        fields.try_into().ok()?;
+    let [
+        name,
+        quantization,
+        purpose,
+        repository,
+        revision,
+        file,
+        bytes,
+        bytes_are,
+        sha256,
+        licence,
+        access,
+        parameters,
+        fills,
+        follows,
+        sees,
+    ] = fields.try_into().ok()?;
     let one_of = |value: &str, first: &str, second: &str| match value {
         value if value == first => Some(true),
         value if value == second => Some(false),

@@ -45,7 +45,7 @@ pub(crate) struct PulledFile {
     pub bytes: u64,
     /// The SHA-256 of its bytes, where it is known.
     pub sha256: Option<String>,
-    /// Whether this program fetched it, and did not find it there.
+    /// Whether this program put it there, and did not find it.
     pub is_ours: bool,
 }
 
@@ -98,7 +98,12 @@ pub(crate) fn remember(model: &PulledModel) -> Result<(), String> {
         file.persist(&path)?;
         Ok(())
     };
-    write().map_err(|error| format!("{}: it cannot be written ({error}); check its folder's permissions", path.display()))
+    write().map_err(|error| {
+        format!(
+            "{}: it cannot be written ({error}); check its folder's permissions",
+            path.display()
+        )
+    })
 }
 
 /// Removes its files and the record: those that this program fetched and nothing else uses. Says how many bytes that were.
@@ -112,18 +117,14 @@ pub(crate) fn remove(model: &PulledModel) -> Result<u64, String> {
     let is_kept = |file: &PulledFile| !file.is_ours || others.iter().any(|other| other.path == file.path);
     for file in model.files.iter().filter(|file| !is_kept(file)) {
         remove_file(&file.path)?;
-        if let Some(blob) = &file.blob {
-            if is_linked(blob) {
-                continue;
-            }
+        let is_used = file.blob.as_ref().is_some_and(|blob| is_linked(blob));
+        if let Some(blob) = file.blob.as_ref().filter(|_| !is_used) {
             remove_file(blob)?;
         }
-        removed += file.bytes;
-        // What a folder is left for is gone with the last file in it.
-        for folder in file.path.ancestors().skip(1).take(3) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
+        removed += if is_used { 0 } else { file.bytes };
+        remove_empty(&file.path);
+        if let Some(blob) = &file.blob {
+            remove_empty(blob);
         }
     }
     remove_file(&record(&model.name)?)?;
@@ -132,16 +133,32 @@ pub(crate) fn remove(model: &PulledModel) -> Result<u64, String> {
 
 fn remove_file(path: &Path) -> Result<(), String> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(format!("{}: it cannot be removed ({error}); check its folder's permissions", path.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!(
+            "{}: it cannot be removed ({error}); check its folder's permissions",
+            path.display()
+        )),
         _ => Ok(()),
+    }
+}
+
+/// Removes the folders around what was removed that have nothing left in them, and what names commits that are gone.
+fn remove_empty(path: &Path) {
+    for folder in path.ancestors().skip(1).take(3) {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+        if folder.file_name().is_some_and(|name| name == "snapshots") {
+            // With no commit left there is nothing that a branch could be at.
+            let _ = fs::remove_dir_all(folder.with_file_name("refs"));
+        }
     }
 }
 
 /// Whether a link in the snapshots beside the folder of a blob leads to it.
 fn is_linked(blob: &Path) -> bool {
-    let Some(repository) = blob.parent().and_then(Path::parent) else { return true };
+    let Some(repository) = blob.parent().and_then(Path::parent) else {
+        return true;
+    };
     let mut folders = vec![repository.join("snapshots")];
     let mut looked = 0;
     while let Some(folder) = folders.pop() {
@@ -169,7 +186,13 @@ fn is_linked(blob: &Path) -> bool {
 }
 
 fn record(name: &str) -> Result<PathBuf, String> {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
     let shown: String = name.chars().take(100).map(plain).collect();
     Ok(folder()?.join(format!("{shown}-{:08x}.json", crc32fast::hash(name.as_bytes()))))
 }

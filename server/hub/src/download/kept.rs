@@ -61,12 +61,16 @@ impl Kept {
             len: 0,
             bytes,
         };
-        let Some(lines) = text.strip_prefix(head.as_slice()) else { return listed };
+        let Some(lines) = text.strip_prefix(head.as_slice()) else {
+            return listed;
+        };
         listed.sums = vec![None; count];
         listed.len = (text.len() - lines.len() % LINE) as u64;
         for line in lines.chunks_exact(LINE) {
             let number = |from: usize| u32::from_str_radix(std::str::from_utf8(&line[from..from + 8]).ok()?, 16).ok();
-            let piece = number(0).zip(number(9)).filter(|_| line[8] == b' ' && line[17] == b'\n');
+            let piece = number(0)
+                .zip(number(9))
+                .filter(|_| line[8] == b' ' && line[17] == b'\n');
             if let Some((piece, sum)) = piece
                 && let Some(place) = listed.sums.get_mut(piece as usize)
             {
@@ -79,7 +83,14 @@ impl Kept {
     /// Goes on with what is there of this file, or begins.
     pub(super) fn open(data: &Path, list: &Path, etag: &str, bytes: u64) -> io::Result<Self> {
         let mut listed = Self::read(list, etag, bytes);
-        let file = |path: &Path| File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = |path: &Path| {
+            File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+        };
         let data = file(data)?;
         if listed.len == 0 || data.metadata()?.len() != bytes {
             listed.sums = vec![None; bytes.div_ceil(PIECE) as usize];
@@ -203,7 +214,13 @@ mod tests {
         check(|text| text.truncate(10), &[false; 3]);
         check(|text| text.clear(), &[false; 3]);
         check(|text| text[0] = b'x', &[false; 3]);
-        check(|text| { let at = text.len() - 3; text[at..].fill(0) }, &[false, false, true]);
+        check(
+            |text| {
+                let at = text.len() - 3;
+                text[at..].fill(0)
+            },
+            &[false, false, true],
+        );
         check(|text| text.extend([0; 4096]), &[false; 3]);
         check(|text| text.extend(b"ffffffff 00000000\n"), &[true, false, true]);
     }

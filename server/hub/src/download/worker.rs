@@ -135,7 +135,9 @@ impl<'a> Worker<'a> {
                 "{host}: the file may not be read ({}); pull again, and check the token in HF_TOKEN if you have one",
                 answer.status
             ))),
-            status => Err(Trouble::lasting(format!("{host}: the answer was {status}; try again later"))),
+            status => Err(Trouble::lasting(format!(
+                "{host}: the answer was {status}; try again later"
+            ))),
         }
     }
 
@@ -201,7 +203,9 @@ impl<'a> Worker<'a> {
             let result = if is_own || self.board.claim(piece) {
                 let mut bytes = std::mem::take(&mut row.begun);
                 let read = self.read_piece(&mut reader, piece, &mut bytes);
-                let stored = read.map_err(|error| cut(&host, &error)).and_then(|()| self.store(piece, &bytes));
+                let stored = read
+                    .map_err(|error| cut(&host, &error))
+                    .and_then(|()| self.store(piece, &bytes));
                 if stored.is_err() {
                     self.board.take_back(bytes.len());
                 }

@@ -92,7 +92,11 @@ fn failure(error: HubError) -> Failure {
 /// Says what would come and under which licence, checks that there is room for it, and asks.
 fn accept(offer: &Offer, flags: &Flags, client: &WebClient) -> Result<(), Failure> {
     let bytes = offer.bytes();
-    let missing: u64 = offer.files.iter().map(|file| download(file, offer, client).missing()).sum();
+    let missing: u64 = offer
+        .files
+        .iter()
+        .map(|file| download(file, offer, client).missing())
+        .sum();
     if missing == 0 {
         return Ok(());
     }
@@ -129,13 +133,13 @@ fn fetch(offer: &Offer, asked: &str, flags: &Flags, client: &WebClient) -> Resul
     for file in &offer.files {
         let fetched = download(file, offer, client).fetch(&progress).map_err(failure)?;
         progress.end_file(file.bytes);
-        let path = offer.place(file)?;
+        let (path, is_named) = offer.place(file)?;
         let was_ours = || {
             let files = before.iter().flat_map(|before| &before.files);
             files.into_iter().any(|old| old.is_ours && old.path == path)
         };
         files.push(PulledFile {
-            is_ours: fetched.is_new || was_ours(),
+            is_ours: fetched.is_new || is_named || was_ours(),
             blob: (path != file.target).then(|| file.target.clone()),
             bytes: file.bytes,
             sha256: fetched.sha256,

@@ -20,8 +20,18 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let Some(model) = pulled::find(name) else {
         return Err(Failure::Message(refusal(name)));
     };
-    let bytes: u64 = model.files.iter().filter(|file| file.is_ours).map(|file| file.bytes).sum();
-    let question = format!("remove {} ({}) from {}?", model.name, output::size(bytes), model.path.display());
+    let bytes: u64 = model
+        .files
+        .iter()
+        .filter(|file| file.is_ours)
+        .map(|file| file.bytes)
+        .sum();
+    let question = format!(
+        "remove {} ({}) from {}?",
+        model.name,
+        output::size(bytes),
+        model.path.display()
+    );
     if !flags.yes && !output::asks(&question, "--yes removes it without asking")? {
         return Err(Failure::Message("nothing was removed".to_owned()));
     }
@@ -37,6 +47,8 @@ fn refusal(name: &str) -> String {
             format!("{name}: this was not pulled by this program, so it is not removed; remove it with what brought it")
         }
         (false, Some(known)) => format!("{known} was not pulled, so there is nothing to remove"),
-        (false, None) => format!("{name}: no model of that name was pulled; `codegemma-complete model list` shows what is here"),
+        (false, None) => {
+            format!("{name}: no model of that name was pulled; `codegemma-complete model list` shows what is here")
+        }
     }
 }

@@ -45,7 +45,9 @@ pub(super) fn is_part(name: &FileName) -> bool {
 }
 
 fn all_parts(name: &FileName, models: &[&ListedFile]) -> Result<Vec<FileName>, String> {
-    let Some((stem, _, count)) = part(name.as_str()) else { return Ok(vec![name.clone()]) };
+    let Some((stem, _, count)) = part(name.as_str()) else {
+        return Ok(vec![name.clone()]);
+    };
     let mut parts: Vec<FileName> = models
         .iter()
         .filter(|file| part(file.name.as_str()).is_some_and(|(other, _, total)| other == stem && total == count))
@@ -54,7 +56,10 @@ fn all_parts(name: &FileName, models: &[&ListedFile]) -> Result<Vec<FileName>, S
     parts.sort();
     match parts.len() == count {
         true => Ok(parts),
-        false => Err(format!("has {} of the {count} parts of {name}; choose another file", parts.len())),
+        false => Err(format!(
+            "has {} of the {count} parts of {name}; choose another file",
+            parts.len()
+        )),
     }
 }
 
@@ -81,7 +86,11 @@ fn safetensors(listed: &[ListedFile]) -> Result<Vec<FileName>, String> {
             || name.ends_with(".safetensors") && !name.contains('/')
             || name == "model.safetensors.index.json"
     };
-    let mut names: Vec<FileName> = listed.iter().map(|file| file.name.clone()).filter(|name| is_needed(name.as_str())).collect();
+    let mut names: Vec<FileName> = listed
+        .iter()
+        .map(|file| file.name.clone())
+        .filter(|name| is_needed(name.as_str()))
+        .collect();
     let has = |wanted: &str| names.iter().any(|name| name.as_str() == wanted);
     let weights = names.iter().any(|name| name.as_str().ends_with(".safetensors"));
     if !weights || !NEEDED.into_iter().all(has) {
@@ -132,7 +141,10 @@ mod tests {
     #[test]
     fn the_model_of_a_repository_is_found() {
         check(&["README.md", "a.gguf", "mmproj-a.gguf"], Ok(&["a.gguf"]));
-        check(&["a-Q4_K_M.gguf", "a-Q8_0.gguf", "a-Q4_K_S.gguf"], Ok(&["a-Q4_K_M.gguf"]));
+        check(
+            &["a-Q4_K_M.gguf", "a-Q8_0.gguf", "a-Q4_K_S.gguf"],
+            Ok(&["a-Q4_K_M.gguf"]),
+        );
         check(&["a.Q4_K_M.gguf", "a.Q4_K_S.gguf"], Ok(&["a.Q4_K_M.gguf"]));
         check(&["sub/a-q4-k-m.gguf", "a-Q8_0.gguf"], Ok(&["sub/a-q4-k-m.gguf"]));
         check(&["a-Q8_0.gguf", "a-Q6_K.gguf"], Err("a-Q8_0.gguf, a-Q6_K.gguf"));
@@ -145,7 +157,11 @@ mod tests {
         check(&parts, Ok(&["a-00001-of-00002.gguf", "a-00002-of-00002.gguf"]));
         check(&parts[1..], Err("1 of the 2 parts"));
         check(
-            &["a-Q4_K_M-00001-of-00002.gguf", "a-Q4_K_M-00002-of-00002.gguf", "a-Q8_0.gguf"],
+            &[
+                "a-Q4_K_M-00001-of-00002.gguf",
+                "a-Q4_K_M-00002-of-00002.gguf",
+                "a-Q8_0.gguf",
+            ],
             Ok(&["a-Q4_K_M-00001-of-00002.gguf", "a-Q4_K_M-00002-of-00002.gguf"]),
         );
     }
@@ -153,10 +169,19 @@ mod tests {
     #[test]
     fn safetensors_come_with_what_they_need() {
         check(
-            &["README.md", "config.json", "model.safetensors", "tokenizer.json", "onnx/model.safetensors"],
+            &[
+                "README.md",
+                "config.json",
+                "model.safetensors",
+                "tokenizer.json",
+                "onnx/model.safetensors",
+            ],
             Ok(&["model.safetensors", "config.json", "tokenizer.json"]),
         );
-        check(&["config.json", "model.safetensors"], Err("It has config.json, model.safetensors"));
+        check(
+            &["config.json", "model.safetensors"],
+            Err("It has config.json, model.safetensors"),
+        );
         check(&["mmproj.gguf"], Err("no model"));
         check(&[], Err("no files"));
     }

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use codegemma_hub::{
-    Digest, Endpoint, FileName, Hub, HubCache, HubToken, OllamaName, OllamaRegistry, RepositoryName, Revision, Url, WebClient,
+    Digest, Endpoint, FileName, Hub, HubCache, HubToken, OllamaName, OllamaRegistry, RepositoryName, Revision, Url,
+    WebClient,
 };
 
 use super::wanted::Wanted;
@@ -180,14 +181,14 @@ impl Offer {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 
-    /// Gives a file that has come its name. Says where it is by that.
-    pub(super) fn place(&self, file: &OfferedFile) -> Result<PathBuf, Failure> {
+    /// Gives a file that has come its name. Says where it is by that, and whether it did not have that before.
+    pub(super) fn place(&self, file: &OfferedFile) -> Result<(PathBuf, bool), Failure> {
         match (&self.stored, &file.name) {
             (Some(stored), Some(name)) => stored
                 .cache
                 .link(&stored.repository, &stored.commit, name, &file.etag)
                 .map_err(failure),
-            _ => Ok(file.target.clone()),
+            _ => Ok((file.target.clone(), false)),
         }
     }
 
@@ -213,7 +214,9 @@ impl Offer {
 
     /// A file of the table has to be the one that the table means.
     fn check_known(&self, known: &KnownModel) -> Result<(), Failure> {
-        let (Some(file), Some(sha256)) = (self.files.first(), known.sha256) else { return Ok(()) };
+        let (Some(file), Some(sha256)) = (self.files.first(), known.sha256) else {
+            return Ok(());
+        };
         let is_same = file.digest.as_ref() == Some(&Digest::Sha256(sha256.to_owned()));
         match is_same && (!known.has_exact_bytes || file.bytes == known.bytes) {
             true => Ok(()),

@@ -26,11 +26,13 @@ pub(super) fn use_model(name: &str) -> Result<(), Failure> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let shown = path.display();
     let text = match plain_file::read(&path, MOST_BYTES) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| Failure::Message(format!("{shown}: the file is not UTF-8; convert it")))?,
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|_| Failure::Message(format!("{shown}: the file is not UTF-8; convert it")))?,
         Err(error) if error.is_missing() => String::new(),
         Err(error) => return Err(Failure::Message(format!("{shown}: {error}"))),
     };
-    let text = with_model(&text, name).map_err(|problem| Failure::Message(format!("{shown}: {problem}; mend it first")))?;
+    let text =
+        with_model(&text, name).map_err(|problem| Failure::Message(format!("{shown}: {problem}; mend it first")))?;
     let folder = path.parent().unwrap_or(&path);
     fs::create_dir_all(folder)
         .map_err(|error| Failure::Message(format!("{}: it cannot be made ({error})", folder.display())))?;
@@ -79,7 +81,10 @@ mod tests {
             "# mine\nmaxTokens = 3 # few\n\n[context]\nimports = false\n",
             Ok("# mine\nmaxTokens = 3 # few\nmodel = \"m:q4\"\n\n[context]\nimports = false\n"),
         );
-        check("[context]\nimports = false\n", Ok("model = \"m:q4\"\n[context]\nimports = false\n"));
+        check(
+            "[context]\nimports = false\n",
+            Ok("model = \"m:q4\"\n[context]\nimports = false\n"),
+        );
         check("model = ", Err(""));
     }
 }

@@ -57,8 +57,18 @@ fn unknown(name: &str) -> String {
     let names = known::all().iter().map(ToString::to_string);
     let lower = name.to_lowercase();
     let nearest = names
-        .map(|known| (strsim::normalized_levenshtein(&lower, known.split(':').next().unwrap_or(&known)), known))
-        .chain(known::all().iter().map(|known| (strsim::normalized_levenshtein(&lower, &known.to_string()), known.to_string())))
+        .map(|known| {
+            (
+                strsim::normalized_levenshtein(&lower, known.split(':').next().unwrap_or(&known)),
+                known,
+            )
+        })
+        .chain(known::all().iter().map(|known| {
+            (
+                strsim::normalized_levenshtein(&lower, &known.to_string()),
+                known.to_string(),
+            )
+        }))
         .filter(|(likeness, _)| *likeness > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let meant = nearest.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
@@ -75,7 +85,14 @@ mod tests {
     #[track_caller]
     fn check(name: &str, expected: Result<(&str, Option<&str>, Option<&str>), &str>) {
         match (Wanted::new(name), expected) {
-            (Ok(Wanted::Hub { repository, file, revision }), Ok((wanted, in_it, at))) => {
+            (
+                Ok(Wanted::Hub {
+                    repository,
+                    file,
+                    revision,
+                }),
+                Ok((wanted, in_it, at)),
+            ) => {
                 assert_eq!(repository.as_str(), wanted);
                 assert_eq!(file.as_ref().map(FileName::as_str), in_it);
                 assert_eq!(revision.as_ref().map(Revision::as_str), at);
@@ -103,9 +120,15 @@ mod tests {
 
     #[test]
     fn other_names_are_known_or_answered_with_those_that_are() {
-        assert_eq!(Wanted::new("CodeGemma-2B").ok(), known::find("codegemma-2b").map(Wanted::Known));
+        assert_eq!(
+            Wanted::new("CodeGemma-2B").ok(),
+            known::find("codegemma-2b").map(Wanted::Known)
+        );
         let ollama = OllamaName::new("codegemma:2b-code").unwrap();
-        assert_eq!(Wanted::new("ollama:codegemma:2b-code").ok(), Some(Wanted::Ollama(ollama)));
+        assert_eq!(
+            Wanted::new("ollama:codegemma:2b-code").ok(),
+            Some(Wanted::Ollama(ollama))
+        );
         check("codegema-2b", Err("did you mean codegemma-2b:q4_k_m?"));
         check("codegemma-2b:q8_1", Err("did you mean codegemma-2b:q8_0?"));
         check("llama", Err("hf:ORG/REPO"));
