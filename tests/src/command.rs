@@ -41,6 +41,11 @@ pub fn repository() -> PathBuf {
     own.parent().expect("this crate lies in the repository").to_owned()
 }
 
+/// Where a binary of this workspace is, built from the sources as they are.
+pub fn binary(name: &str) -> PathBuf {
+    binaries::path(name)
+}
+
 /// Runs `codegemma-complete` in the repository with the tests' model.
 pub fn complete(args: &[&str]) -> Output {
     complete_with(args, Some(MODEL), b"")

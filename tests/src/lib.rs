@@ -5,12 +5,13 @@
 mod binaries;
 mod client;
 mod command;
+pub mod hub;
 mod ledger;
 mod probe;
 mod random;
 
 pub use client::{Client, Encoding, items, position, uri};
-pub use command::{Output, command, complete, complete_with, repository};
+pub use command::{Output, binary, command, complete, complete_with, repository};
 pub use ledger::Ledger;
 pub use probe::check_text;
 pub use random::Random;

@@ -62,20 +62,90 @@ fn the_server_knows_no_tensors() {
     assert_without(&found, "codegemma-lsp", &unwanted);
 }
 
+/// What a built program asks the system for.
+#[cfg(target_os = "linux")]
+fn imports(program: &str) -> BTreeSet<String> {
+    use object::{Object, ObjectSymbol};
+    let bytes = std::fs::read(codegemma_tests::binary(program)).expect("it was just built");
+    let file = object::File::parse(bytes.as_slice()).expect("it is a program");
+    let symbols = file.dynamic_symbols().filter(ObjectSymbol::is_undefined);
+    let names = symbols.filter_map(|symbol| symbol.name().ok().map(str::to_owned));
+    // Some have a version behind an @.
+    names
+        .filter_map(|name| Some(name.split('@').next()?.to_owned()))
+        .collect()
+}
+
+/// A connection needs one of these, in whatever library it is made.
+#[cfg(target_os = "linux")]
+const NETWORK: [&str; 10] = [
+    "socket",
+    "connect",
+    "getaddrinfo",
+    "gethostbyname",
+    "sendto",
+    "accept",
+    "accept4",
+    "bind",
+    "listen",
+    "io_uring_setup",
+];
+
+/// What is built in is less than what is depended on: what nothing calls is left out by the linker.
+#[cfg(target_os = "linux")]
 #[test]
-fn nothing_that_is_built_in_can_open_a_connection_to_the_network() {
-    let found = dependencies("codegemma-lsp", 100);
+fn the_server_asks_the_system_for_nothing_that_opens_a_connection() {
+    let of_server = imports("codegemma-lsp");
+    assert!(
+        of_server.contains("mmap") || of_server.contains("mmap64"),
+        "the imports are read: {of_server:?}"
+    );
+    let found: Vec<_> = NETWORK.iter().filter(|name| of_server.contains(**name)).collect();
+    assert!(found.is_empty(), "codegemma-lsp imports {found:?}");
+    let of_command = imports("codegemma-complete");
+    for name in ["socket", "connect", "getaddrinfo"] {
+        assert!(
+            of_command.contains(name),
+            "what pulls models imports {name}, so the check can fail"
+        );
+    }
+}
+
+#[test]
+fn only_pulling_models_may_use_the_network() {
+    let root = repository().join("server").join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let models = root.join("cli").join("models");
+    let (pull, elsewhere): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|path| path == &models.join("pull.rs") || path.starts_with(models.join("pull")));
+    let text = |path: &PathBuf| std::fs::read_to_string(path).expect("sources are UTF-8");
+    assert!(
+        pull.iter().any(|path| text(path).contains("codegemma_hub")),
+        "the check finds what it looks for"
+    );
+    for path in elsewhere {
+        for name in ["codegemma_hub", "std::net", "TcpStream", "UnixStream"] {
+            assert!(!text(&path).contains(name), "{} must not use {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_speaks_http_knows_neither_the_engine_nor_the_server() {
+    let found = dependencies("codegemma-hub", 100);
+    assert!(found.contains("ureq"), "the tree is read: {found:?}");
     let unwanted = [
-        "reqwest",
-        "hyper",
-        "ureq",
-        "hf-hub",
-        "curl",
-        "rustls",
-        "native-tls",
-        "openssl",
+        "codegemma-model",
+        "codegemma-lsp",
+        "candle-core",
+        "clap",
+        "tower-lsp-server",
+        "tokio",
+        "indicatif",
     ];
-    assert_without(&found, "codegemma-lsp", &unwanted);
+    assert_without(&found, "codegemma-hub", &unwanted);
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -207,7 +277,7 @@ fn not_known(text: &str) -> Vec<String> {
 #[test]
 fn headers_are_true() {
     let mut checked = 0;
-    for package in ["server", "model"] {
+    for package in ["server", "server/hub", "model"] {
         let sources = product(package);
         let rooms: BTreeSet<&str> = sources.iter().map(|source| source.room.as_str()).collect();
         for source in &sources {
@@ -245,7 +315,7 @@ fn headers_are_true() {
 #[test]
 fn no_two_public_types_have_one_name() {
     let mut found: Vec<String> = Vec::new();
-    for package in ["server", "model"] {
+    for package in ["server", "server/hub", "model"] {
         for source in product(package) {
             for line in source.text.lines() {
                 let rest = ["pub ", "pub(crate) "]

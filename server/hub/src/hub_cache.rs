@@ -87,31 +87,32 @@ impl HubCache {
         path.is_file().then_some(path)
     }
 
-    /// Gives a content its name in a commit. Says where.
+    /// Gives a content its name in a commit. Says where, and whether it did not have that before.
     pub fn link(
         &self,
         repository: &RepositoryName,
         commit: &str,
         name: &FileName,
         etag: &str,
-    ) -> Result<PathBuf, HubError> {
+    ) -> Result<(PathBuf, bool), HubError> {
         let snapshot = self.snapshot(repository, commit);
         let path = name.parts().fold(snapshot, |path, part| path.join(part));
         let up = "../".repeat(name.parts().count() + 1);
         let target = PathBuf::from(format!("{up}blobs/{etag}"));
-        let write = || -> io::Result<()> {
+        let write = || -> io::Result<bool> {
             if fs::read_link(&path).is_ok_and(|old| old == target) {
-                return Ok(());
+                return Ok(false);
             }
             let folder = path.parent().unwrap_or(&self.root);
             fs::create_dir_all(folder)?;
             let new = folder.join(format!(".codegemma-{}-{etag}.link", std::process::id()));
             let _ = fs::remove_file(&new);
             put(&target, &self.blob(repository, etag), &new)?;
-            fs::rename(&new, &path)
+            fs::rename(&new, &path)?;
+            Ok(true)
         };
-        write().map_err(|error| cannot_write(&path, &error))?;
-        Ok(path)
+        let is_new = write().map_err(|error| cannot_write(&path, &error))?;
+        Ok((path, is_new))
     }
 
     /// Notes which commit a branch or a tag is at.
@@ -176,8 +177,12 @@ mod tests {
         fs::create_dir_all(blob.parent().unwrap()).unwrap();
         fs::write(&blob, "bytes").unwrap();
         assert_eq!(cache.cached(&repository, &main, &name), None);
-        let path = cache.link(&repository, commit, &name, "e7a6").unwrap();
-        assert_eq!(cache.link(&repository, commit, &name, "e7a6").unwrap(), path);
+        let (path, is_new) = cache.link(&repository, commit, &name, "e7a6").unwrap();
+        assert!(is_new);
+        assert_eq!(
+            cache.link(&repository, commit, &name, "e7a6").unwrap(),
+            (path.clone(), false)
+        );
         cache.set_revision(&repository, &main, commit).unwrap();
         assert_eq!(
             path,

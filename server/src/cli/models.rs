@@ -5,10 +5,10 @@
 mod inspect;
 mod list;
 mod pull;
+mod quantize;
 mod remove;
 mod table;
 mod verify;
-mod quantize;
 
 use clap::Subcommand;
 

@@ -45,7 +45,7 @@ pub(crate) struct PulledFile {
     pub bytes: u64,
     /// The SHA-256 of its bytes, where it is known.
     pub sha256: Option<String>,
-    /// Whether this program fetched it, and did not find it there.
+    /// Whether this program put it there, and did not find it.
     pub is_ours: bool,
 }
 
@@ -117,18 +117,14 @@ pub(crate) fn remove(model: &PulledModel) -> Result<u64, String> {
     let is_kept = |file: &PulledFile| !file.is_ours || others.iter().any(|other| other.path == file.path);
     for file in model.files.iter().filter(|file| !is_kept(file)) {
         remove_file(&file.path)?;
-        if let Some(blob) = &file.blob {
-            if is_linked(blob) {
-                continue;
-            }
+        let is_used = file.blob.as_ref().is_some_and(|blob| is_linked(blob));
+        if let Some(blob) = file.blob.as_ref().filter(|_| !is_used) {
             remove_file(blob)?;
         }
-        removed += file.bytes;
-        // What a folder is left for is gone with the last file in it.
-        for folder in file.path.ancestors().skip(1).take(3) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
+        removed += if is_used { 0 } else { file.bytes };
+        remove_empty(&file.path);
+        if let Some(blob) = &file.blob {
+            remove_empty(blob);
         }
     }
     remove_file(&record(&model.name)?)?;
@@ -142,6 +138,19 @@ fn remove_file(path: &Path) -> Result<(), String> {
             path.display()
         )),
         _ => Ok(()),
+    }
+}
+
+/// Removes the folders around what was removed that have nothing left in them, and what names commits that are gone.
+fn remove_empty(path: &Path) {
+    for folder in path.ancestors().skip(1).take(3) {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+        if folder.file_name().is_some_and(|name| name == "snapshots") {
+            // With no commit left there is nothing that a branch could be at.
+            let _ = fs::remove_dir_all(folder.with_file_name("refs"));
+        }
     }
 }
 

@@ -133,13 +133,13 @@ fn fetch(offer: &Offer, asked: &str, flags: &Flags, client: &WebClient) -> Resul
     for file in &offer.files {
         let fetched = download(file, offer, client).fetch(&progress).map_err(failure)?;
         progress.end_file(file.bytes);
-        let path = offer.place(file)?;
+        let (path, is_named) = offer.place(file)?;
         let was_ours = || {
             let files = before.iter().flat_map(|before| &before.files);
             files.into_iter().any(|old| old.is_ours && old.path == path)
         };
         files.push(PulledFile {
-            is_ours: fetched.is_new || was_ours(),
+            is_ours: fetched.is_new || is_named || was_ours(),
             blob: (path != file.target).then(|| file.target.clone()),
             bytes: file.bytes,
             sha256: fetched.sha256,

@@ -181,14 +181,14 @@ impl Offer {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 
-    /// Gives a file that has come its name. Says where it is by that.
-    pub(super) fn place(&self, file: &OfferedFile) -> Result<PathBuf, Failure> {
+    /// Gives a file that has come its name. Says where it is by that, and whether it did not have that before.
+    pub(super) fn place(&self, file: &OfferedFile) -> Result<(PathBuf, bool), Failure> {
         match (&self.stored, &file.name) {
             (Some(stored), Some(name)) => stored
                 .cache
                 .link(&stored.repository, &stored.commit, name, &file.etag)
                 .map_err(failure),
-            _ => Ok(file.target.clone()),
+            _ => Ok((file.target.clone(), false)),
         }
     }
 

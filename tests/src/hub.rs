@@ -1,0 +1,410 @@
+//! A server that behaves as Hugging Face's hub and as Ollama's registry do, and as badly as a test wants.
+//!
+//! The bytes of large files are on another host, to which the hub sends on, as in the world.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The commit that every repository is at.
+pub const COMMIT: &str = "4c371c2e831eebf3de95e32c841c8b38d4d9502e";
+
+/// What the server does that it should not, or not at once.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// Only who has this token may see anything.
+    pub token: Option<String>,
+    /// Whether the account of the token has not accepted the terms.
+    pub is_gated: bool,
+    /// How the next requests for bytes are answered instead: a status and a header.
+    pub answers: VecDeque<(u16, &'static str)>,
+    /// The next answers with bytes break off after so many.
+    pub cuts: VecDeque<usize>,
+    /// The whole file comes, whatever part is asked for.
+    pub ignores_ranges: bool,
+    /// A web page comes instead of the file.
+    pub is_page: bool,
+    /// Another part comes than the one asked for.
+    pub shifts_ranges: bool,
+    /// What is said of the length.
+    pub announced: Option<u64>,
+    /// The bytes are not those that were announced.
+    pub is_damaged: bool,
+    /// Where the hub sends on to instead.
+    pub location: Option<String>,
+    /// A pause after every 64 KiB.
+    pub pause: Option<Duration>,
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Whether the hub was asked, and not the host that has the bytes.
+    pub of_hub: bool,
+    /// Method and path.
+    pub what: String,
+    /// The `Authorization` that it had.
+    pub authorization: Option<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The bytes by path in the repository or by name of the model.
+    files: Mutex<HashMap<String, Arc<Vec<u8>>>>,
+    faults: Mutex<Faults>,
+    asked: Mutex<Vec<Asked>>,
+    served: Mutex<u64>,
+    bytes_host: Mutex<String>,
+}
+
+/// The server.
+pub struct FakeHub {
+    shared: Arc<Shared>,
+    address: String,
+}
+
+impl FakeHub {
+    /// A server with these files: `ORG/REPO/PATH`, or `NAME:TAG` for Ollama's registry.
+    pub fn new(files: &[(&str, Vec<u8>)]) -> Self {
+        let shared = Arc::new(Shared::default());
+        for (name, bytes) in files {
+            shared
+                .files
+                .lock()
+                .unwrap()
+                .insert((*name).to_owned(), Arc::new(bytes.clone()));
+        }
+        let hub = listen(&shared, true);
+        let bytes_host = listen(&shared, false);
+        *shared.bytes_host.lock().unwrap() = format!("http://localhost:{bytes_host}");
+        Self {
+            shared,
+            address: format!("http://127.0.0.1:{hub}"),
+        }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What it does wrong from now on.
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.shared.faults.lock().unwrap()
+    }
+
+    /// What it was asked for so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
+    /// How many bytes of files it has sent.
+    pub fn served(&self) -> u64 {
+        *self.shared.served.lock().unwrap()
+    }
+}
+
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
+fn listen(shared: &Arc<Shared>, is_hub: bool) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let shared = Arc::clone(&shared);
+            // A client that goes away is no fault of the server's.
+            std::thread::spawn(move || while answer(&shared, &stream, is_hub).unwrap_or(false) {});
+        }
+    });
+    port
+}
+
+struct Request {
+    method: String,
+    path: String,
+    headers: HashMap<String, String>,
+}
+
+fn request(stream: &TcpStream) -> io::Result<Option<Request>> {
+    let mut reader = BufReader::with_capacity(1, stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.by_ref().take(10_000).read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let line = line.trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        lines.push(line);
+    }
+    let mut first = lines.first().map(String::as_str).unwrap_or_default().split(' ');
+    let headers = lines.iter().skip(1).filter_map(|line| line.split_once(": "));
+    Ok(Some(Request {
+        method: first.next().unwrap_or_default().to_owned(),
+        path: first.next().unwrap_or_default().to_owned(),
+        headers: headers
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect(),
+    }))
+}
+
+/// Answers one request. Says whether another may follow.
+fn answer(shared: &Shared, stream: &TcpStream, is_hub: bool) -> io::Result<bool> {
+    let Some(request) = request(stream)? else {
+        return Ok(false);
+    };
+    shared.asked.lock().unwrap().push(Asked {
+        of_hub: is_hub,
+        what: format!("{} {}", request.method, request.path),
+        authorization: request.headers.get("authorization").cloned(),
+    });
+    let faults = shared.faults.lock().unwrap().clone();
+    let is_head = request.method == "HEAD";
+    let reply = match is_hub {
+        true => hub(shared, &faults, &request),
+        false => return bytes(shared, &faults, &request, stream),
+    };
+    send(stream, reply.status, &reply.headers, &reply.body, is_head)?;
+    Ok(true)
+}
+
+#[derive(Default)]
+struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+fn refusal(status: u16, code: &str) -> Reply {
+    Reply {
+        status,
+        headers: vec![("X-Error-Code", code.to_owned())],
+        body: Vec::new(),
+    }
+}
+
+fn hub(shared: &Shared, faults: &Faults, request: &Request) -> Reply {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let files = shared.files.lock().unwrap();
+    if let Some(rest) = path.strip_prefix("/v2/library/") {
+        return registry(shared, faults, &files, rest);
+    }
+    if let Some(token) = &faults.token {
+        let sent = request.headers.get("authorization");
+        let is_right = sent.is_some_and(|sent| *sent == format!("Bearer {token}"));
+        match (is_right, faults.is_gated) {
+            (true, false) => {}
+            (true, true) => return refusal(403, "GatedRepo"),
+            (false, true) => return refusal(401, "GatedRepo"),
+            (false, false) => return refusal(401, "RepoNotFound"),
+        }
+    }
+    if let Some(rest) = path.strip_prefix("/api/models/") {
+        let repository = rest.split("/tree/").next().unwrap_or_default();
+        return listing(&files, repository);
+    }
+    let Some((repository, rest)) = path[1..].split_once("/resolve/") else {
+        return refusal(404, "RepoNotFound");
+    };
+    let (revision, file) = rest.split_once('/').unwrap_or_default();
+    if !files.keys().any(|name| name.starts_with(&format!("{repository}/"))) {
+        return refusal(404, "RepoNotFound");
+    }
+    if revision != "main" && revision != COMMIT {
+        return refusal(404, "RevisionNotFound");
+    }
+    let name = format!("{repository}/{file}");
+    let Some(bytes) = files.get(&name) else {
+        return refusal(404, "EntryNotFound");
+    };
+    let commit = ("X-Repo-Commit", COMMIT.to_owned());
+    if is_small(&name) {
+        let mut git = sha1::Sha1::default();
+        sha1::Digest::update(&mut git, format!("blob {}\0", bytes.len()));
+        sha1::Digest::update(&mut git, bytes.as_slice());
+        let etag = format!("\"{:x}\"", sha1::Digest::finalize(git));
+        return Reply {
+            status: 200,
+            headers: vec![commit, ("ETag", etag)],
+            body: bytes.to_vec(),
+        };
+    }
+    let len = faults.announced.unwrap_or(bytes.len() as u64);
+    Reply {
+        status: 302,
+        headers: vec![
+            commit,
+            ("X-Linked-Etag", format!("\"{}\"", sha256(bytes))),
+            ("X-Linked-Size", len.to_string()),
+            (
+                "Location",
+                faults.location.clone().unwrap_or_else(|| location(shared, &name)),
+            ),
+        ],
+        body: Vec::new(),
+    }
+}
+
+fn location(shared: &Shared, name: &str) -> String {
+    format!("{}/bytes/{name}?signature=s", shared.bytes_host.lock().unwrap())
+}
+
+/// Small files are in the repository itself.
+fn is_small(name: &str) -> bool {
+    name.ends_with(".json") || name.ends_with(".md")
+}
+
+fn listing(files: &HashMap<String, Arc<Vec<u8>>>, repository: &str) -> Reply {
+    let prefix = format!("{repository}/");
+    let mut entries: Vec<Value> = files
+        .iter()
+        .filter_map(|(name, bytes)| Some((name.strip_prefix(&prefix)?, bytes)))
+        .map(|(path, bytes)| json!({"type": "file", "path": path, "size": bytes.len()}))
+        .collect();
+    if entries.is_empty() {
+        return refusal(401, "RepoNotFound");
+    }
+    entries.push(json!({"type": "directory", "path": "sub", "size": 0}));
+    Reply {
+        status: 200,
+        headers: vec![("Content-Type", "application/json".to_owned())],
+        body: Value::from(entries).to_string().into_bytes(),
+    }
+}
+
+fn registry(shared: &Shared, faults: &Faults, files: &HashMap<String, Arc<Vec<u8>>>, path: &str) -> Reply {
+    let parts: Vec<&str> = path.split('/').collect();
+    let found = match parts.as_slice() {
+        [model, "manifests", tag] => files.get(&format!("{model}:{tag}")),
+        [_, "blobs", digest] => {
+            let is_meant = |(_, bytes): &(&String, &Arc<Vec<u8>>)| **digest == format!("sha256:{}", sha256(bytes));
+            let found = files.iter().find(is_meant);
+            let Some((name, _)) = found else {
+                return refusal(404, "");
+            };
+            return Reply {
+                status: 307,
+                headers: vec![("Location", location(shared, name))],
+                body: Vec::new(),
+            };
+        }
+        _ => None,
+    };
+    let Some(bytes) = found else { return refusal(404, "") };
+    let layer = |kind: &str, digest: String, size: u64| json!({"mediaType": format!("application/vnd.ollama.image.{kind}"), "digest": digest, "size": size});
+    let len = faults.announced.unwrap_or(bytes.len() as u64);
+    let manifest = json!({"schemaVersion": 2, "layers": [
+        layer("license", format!("sha256:{}", "0".repeat(64)), 5),
+        layer("model", format!("sha256:{}", sha256(bytes)), len),
+        layer("params", format!("sha256:{}", "1".repeat(64)), 5),
+    ]});
+    Reply {
+        status: 200,
+        headers: Vec::new(),
+        body: manifest.to_string().into_bytes(),
+    }
+}
+
+/// The host that has the bytes.
+fn bytes(shared: &Shared, faults: &Faults, request: &Request, stream: &TcpStream) -> io::Result<bool> {
+    let name = request
+        .path
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("/bytes/");
+    let Some(whole) = shared.files.lock().unwrap().get(name).cloned() else {
+        send(stream, 404, &[], b"", false)?;
+        return Ok(true);
+    };
+    if let Some((status, header)) = shared.faults.lock().unwrap().answers.pop_front() {
+        let header = header.split_once(": ").unwrap_or(("X-None", ""));
+        send(stream, status, &[(header.0, header.1.to_owned())], b"", false)?;
+        return Ok(true);
+    }
+    if faults.is_page {
+        send(
+            stream,
+            200,
+            &[("Content-Type", "text/html; charset=utf-8".to_owned())],
+            b"<html>",
+            false,
+        )?;
+        return Ok(true);
+    }
+    let mut whole = whole;
+    if faults.is_damaged {
+        let mut damaged = whole.to_vec();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        whole = Arc::new(damaged);
+    }
+    let range = request
+        .headers
+        .get("range")
+        .filter(|_| !faults.ignores_ranges)
+        .and_then(|range| {
+            let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+            Some((first.parse::<usize>().ok()?, last.parse::<usize>().ok()?))
+        });
+    let mut headers = Vec::new();
+    let (status, part) = match range {
+        Some((first, _)) if first >= whole.len() => (416, &whole[..0]),
+        Some((first, last)) => {
+            let last = last.min(whole.len() - 1);
+            let shift = usize::from(faults.shifts_ranges);
+            headers.push((
+                "Content-Range",
+                format!("bytes {}-{}/{}", first + shift, last + shift, whole.len()),
+            ));
+            (206, &whole[first..=last])
+        }
+        None => (200, whole.as_slice()),
+    };
+    headers.push(("Content-Length", part.len().to_string()));
+    head(stream, status, &headers)?;
+    let cut = shared.faults.lock().unwrap().cuts.pop_front();
+    let sent = &part[..cut.unwrap_or(part.len()).min(part.len())];
+    for piece in sent.chunks(64 << 10) {
+        (&*stream).write_all(piece)?;
+        *shared.served.lock().unwrap() += piece.len() as u64;
+        if let Some(pause) = faults.pause {
+            std::thread::sleep(pause);
+        }
+    }
+    if sent.len() < part.len() {
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn head(mut stream: &TcpStream, status: u16, headers: &[(&str, String)]) -> io::Result<()> {
+    let mut text = format!("HTTP/1.1 {status} Such\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    stream.write_all(text.as_bytes())
+}
+
+fn send(mut stream: &TcpStream, status: u16, headers: &[(&str, String)], body: &[u8], is_head: bool) -> io::Result<()> {
+    let mut headers = headers.to_vec();
+    headers.push(("Content-Length", body.len().to_string()));
+    head(stream, status, &headers)?;
+    if !is_head {
+        stream.write_all(body)?;
+    }
+    Ok(())
+}
