@@ -1,7 +1,7 @@
 // Makes the .vsix: `npm run package`, here or from anywhere with `npm --prefix editors/vscode run package`.
 //
-// It carries a server where there is one: the one that the environment variable CODEGEMMA_LSP names, else
-// the one that cargo has built for release; the package is then for this platform only. Without one it is for every platform, and
+// It carries a server, and the command line that lies beside it, where there is one: the one that the environment variable
+// CODEGEMMA_LSP names, else the one that cargo has built for release; the package is then for this platform only. Without one it is for every platform, and
 // the extension takes the server from the PATH or from its setting.
 
 import { execFileSync } from 'node:child_process';
@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
-const name = process.platform === 'win32' ? 'codegemma-lsp.exe' : 'codegemma-lsp';
+const ending = process.platform === 'win32' ? '.exe' : '';
+const name = `codegemma-lsp${ending}`;
 const run = (script, ...args) =>
     execFileSync(process.execPath, [join(here, 'node_modules', script), ...args], { cwd: here, stdio: 'inherit' });
 
@@ -25,8 +26,12 @@ const folder = join(here, 'server');
 rmSync(folder, { recursive: true, force: true });
 if (server) {
     mkdirSync(folder);
-    copyFileSync(server, join(folder, name));
-    chmodSync(join(folder, name), 0o755);
+    const beside = join(dirname(server), `codegemma-complete${ending}`);
+    for (const program of [server, beside].filter(existsSync)) {
+        const carried = join(folder, program === server ? name : basename(beside));
+        copyFileSync(program, carried);
+        chmodSync(carried, 0o755);
+    }
 }
 copyFileSync(join(root, 'LICENSE'), join(here, 'LICENSE'));
 rmSync(join(here, 'dist'), { recursive: true, force: true });

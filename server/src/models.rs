@@ -2,6 +2,7 @@
 //!
 //! It must not know what a model is made of.
 
+pub(crate) mod advice;
 pub(crate) mod known;
 pub(crate) mod path;
 pub(crate) mod pulled;

@@ -6,12 +6,13 @@
 
 import * as vscode from 'vscode';
 
-import { isLanguageOff, isOff, model, setLanguageOff, setModel, setOff } from './configuration';
+import { isLanguageOff, isOff, setLanguageOff, setOff } from './configuration';
 import { explanation, SCHEME } from './explain';
+import type { Picker } from './picker';
 import type { Server } from './server';
 
 /** Registers all commands. */
-export function register(server: Server, log: vscode.LogOutputChannel): vscode.Disposable {
+export function register(server: Server, picker: Picker, log: vscode.LogOutputChannel): vscode.Disposable {
     let explained = '';
     const changed = new vscode.EventEmitter<vscode.Uri>();
     const explain = async (): Promise<void> => {
@@ -44,7 +45,7 @@ export function register(server: Server, log: vscode.LogOutputChannel): vscode.D
             return language && setLanguageOff(language, !isLanguageOff(language));
         },
         'codegemma.restartServer': () => server.restart(),
-        'codegemma.chooseModel': () => chooseModel(),
+        'codegemma.chooseModel': () => picker.choose(),
         'codegemma.openSettings': () => vscode.commands.executeCommand('workbench.action.openSettings', 'codegemma.'),
         'codegemma.showLog': () => log.show(),
         'codegemma.explainSuggestion': explain,
@@ -84,31 +85,5 @@ async function showMenu(): Promise<void> {
     const chosen = await vscode.window.showQuickPick(items, { title: 'CodeGemma' });
     if (chosen !== undefined) {
         await vscode.commands.executeCommand(chosen.command);
-    }
-}
-
-async function chooseModel(): Promise<void> {
-    const current = model();
-    const file = { label: '$(file) A GGUF file…' };
-    const folder = { label: '$(folder) A folder with config.json, safetensors and tokenizer.json…' };
-    const starter = {
-        label: '$(rocket) The starter',
-        description: 'a small model inside the server, to try everything at once',
-    };
-    const title = current === '' ? 'Model: the starter' : `Model: ${current}`;
-    const chosen = await vscode.window.showQuickPick([file, folder, starter], { title });
-    if (chosen === starter) {
-        await setModel('starter');
-    } else if (chosen !== undefined) {
-        const picked = await vscode.window.showOpenDialog({
-            title: 'Choose a model',
-            openLabel: 'Use this model',
-            canSelectFiles: chosen === file,
-            canSelectFolders: chosen === folder,
-            ...(chosen === file ? { filters: { 'GGUF models': ['gguf'] } } : {}),
-        });
-        if (picked?.[0] !== undefined) {
-            await setModel(picked[0].fsPath);
-        }
     }
 }

@@ -6,6 +6,7 @@
 import * as vscode from 'vscode';
 
 import * as commands from './commands';
+import { Picker } from './picker';
 import { Server } from './server';
 import { RESTARTING } from './settings';
 import { StatusItem } from './status';
@@ -16,11 +17,13 @@ export function activate(context: vscode.ExtensionContext): void {
     const log = vscode.window.createOutputChannel('CodeGemma', { log: true });
     const started = new Server(context, log);
     server = started;
+    const picker = new Picker(context, started);
     context.subscriptions.push(
         log,
         started,
         new StatusItem(started),
-        commands.register(started, log),
+        picker,
+        commands.register(started, picker, log),
         vscode.workspace.onDidChangeConfiguration((change) => {
             if (RESTARTING.some((name) => change.affectsConfiguration(`codegemma.${name}`))) {
                 void started.restart();

@@ -52,6 +52,8 @@ export class Server implements vscode.Disposable {
     private readonly emitter = new vscode.EventEmitter<Status>();
     /** Fires on each change of the status. */
     readonly onStatus = this.emitter.event;
+    /** The path of the server that was started last. */
+    program: string | undefined;
     /** The newest status. */
     status: Status = { state: 'loading', message: 'The server starts.' };
 
@@ -83,6 +85,11 @@ export class Server implements vscode.Disposable {
     dispose(): void {
         clearTimeout(this.again);
         this.emitter.dispose();
+    }
+
+    /** Writes a line into the log. */
+    note(line: string): void {
+        this.log.info(line);
     }
 
     /** Tells the server what the user set. */
@@ -138,6 +145,7 @@ export class Server implements vscode.Disposable {
             this.fail(error instanceof Error ? error.message : String(error));
             return;
         }
+        this.program = program;
         this.log.info(`Starting ${[program, ...args].join(' ')}`);
         const running: Running = { client: undefined as never, process: undefined, words: [], stopping: false };
         const serve = async (): Promise<ChildProcess> => {

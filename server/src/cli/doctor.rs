@@ -108,6 +108,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     checks.push(checks::switched_on(&Settings::new(&effective)));
     let (found, glance) = checks::model(&choice);
     checks.extend(found);
+    checks.push(checks::advised(&choice));
     checks.push(checks::cache_folder());
     checks.push(checks::encodings());
     let usable = checks.iter().all(|check| check.mark != Mark::Problem);

@@ -43,6 +43,8 @@ pub(crate) struct KnownModel {
     pub follows_instructions: bool,
     /// Whether it sees images.
     pub sees_images: bool,
+    /// Whether this version runs it.
+    pub runs: bool,
 }
 
 /// All of them.
@@ -101,6 +103,7 @@ fn row(line: &'static str) -> Option<KnownModel> {
         fills,
         follows,
         sees,
+        runs,
     ] = fields.try_into().ok()?;
     let one_of = |value: &str, first: &str, second: &str| match value {
         value if value == first => Some(true),
@@ -125,6 +128,7 @@ fn row(line: &'static str) -> Option<KnownModel> {
         fills_in_the_middle: yes(fills)?,
         follows_instructions: yes(follows)?,
         sees_images: yes(sees)?,
+        runs: yes(runs)?,
     })
 }
 

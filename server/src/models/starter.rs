@@ -13,7 +13,7 @@ pub(crate) const KIND: &str = "starter, a small model of 5 million parameters to
 
 macro_rules! advice {
     () => {
-        "for better completions get a CodeGemma GGUF, such as codegemma-2b, from its publisher, and name it with --model or CODEGEMMA_MODEL"
+        "`codegemma-complete model pull --use` fetches CodeGemma (1.6 GB), which is much better, and `codegemma-complete model list` shows what is here already"
     };
 }
 

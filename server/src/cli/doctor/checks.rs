@@ -9,12 +9,13 @@ use codegemma_model::ModelSource;
 use codegemma_model::bench::{self, BenchError, Glance};
 
 use super::{Check, Mark};
-use crate::cli::version;
+use crate::cli::{output, version};
 use crate::config::settings::Settings;
 use crate::config::{Config, EngineChoice, Origin};
-use crate::models::path;
+use crate::models::advice::{self, Advised};
+use crate::models::path::{self, Given};
 use crate::models::starter;
-use crate::process::memory::free;
+use crate::process::memory;
 
 /// How long the speed is measured.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -93,7 +94,7 @@ pub(super) fn model(choice: &EngineChoice) -> (Vec<Check>, Option<Glance>) {
         Some(_) => check(Mark::Ok, "model", chosen),
         None => check(Mark::Warning, "model", format!("{chosen}; {}", starter::ADVICE)),
     });
-    checks.push(memory(size, choice));
+    checks.push(needs_memory(size, choice));
     let glance = bench::glance(&source, &choice.load_options(), PATIENCE);
     match &glance {
         Ok(glance) => checks.extend(glanced(glance)),
@@ -145,6 +146,33 @@ fn glanced(glance: &Glance) -> [Check; 4] {
     [check(Mark::Ok, "loading", loading), filling, device, speed]
 }
 
+/// Which model would be best here.
+pub(super) fn advised(choice: &EngineChoice) -> Check {
+    let about = "a model for this machine";
+    let bandwidth = bench::bandwidth(choice.load_options().threads);
+    let Some(Advised { model, tokens_a_second }) = advice::advise(memory::total(), bandwidth) else {
+        let text = "there is too little memory for CodeGemma, so the starter is what runs here";
+        return check(Mark::Ok, about, text);
+    };
+    let given = Given {
+        name: &model.to_string(),
+        folder: None,
+        remedy: "",
+    };
+    let how = match path::resolve(&given) {
+        Ok(_) => format!("is here: choose it with --model {model}"),
+        Err(_) => format!(
+            "`codegemma-complete model pull {model} --use` fetches it ({})",
+            output::size(model.bytes)
+        ),
+    };
+    let text = format!(
+        "{model} would write about {tokens_a_second:.0} tokens a second, by the {:.0} GB/s of memory; {how}",
+        bandwidth / 1e9
+    );
+    check(Mark::Ok, about, text)
+}
+
 /// How many bytes a model has on disk, or inside the program.
 fn size(source: &ModelSource) -> u64 {
     let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
@@ -163,8 +191,8 @@ fn size(source: &ModelSource) -> u64 {
     }
 }
 
-fn memory(model: u64, choice: &EngineChoice) -> Check {
-    let free = free();
+fn needs_memory(model: u64, choice: &EngineChoice) -> Check {
+    let free = memory::free();
     let cache = choice.load_options().cache_bytes.map_or(0, |bytes| bytes as u64);
     let text = format!(
         "{} MiB of weights and up to {} MiB for places that were completed; {} MiB are free",

@@ -63,6 +63,7 @@ struct Available {
     parameters: &'static str,
     bytes: u64,
     gated: bool,
+    runs: bool,
 }
 
 #[derive(Serialize)]
@@ -151,6 +152,7 @@ fn available(known: &KnownModel) -> Available {
         parameters: known.parameters,
         bytes: known.bytes,
         gated: known.is_gated,
+        runs: known.runs,
     }
 }
 
@@ -200,7 +202,10 @@ fn text(listing: &Listing, all: bool) -> String {
                 model.parameters.to_owned(),
                 model.quantization.to_owned(),
                 output::size(model.bytes),
-                model.purpose.to_owned(),
+                match model.runs {
+                    true => model.purpose.to_owned(),
+                    false => format!("{}, but it does not run yet", model.purpose),
+                },
                 format!("{}{account}", model.repository),
             ]);
         }

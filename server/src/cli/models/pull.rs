@@ -118,6 +118,9 @@ fn accept(offer: &Offer, flags: &Flags, client: &WebClient) -> Result<(), Failur
     };
     let what = format!("{} from {}: {}{begun}", offer.name, offer.source, size(bytes));
     output::note(&what);
+    if known::find(&offer.name).is_some_and(|known| !known.runs) {
+        output::note("this version of the program does not run it yet");
+    }
     output::note(&format!("licence: {}", offer.licence));
     output::note(&format!("into {}, where {} are free", folder.display(), size(free)));
     if !flags.yes && !output::asks("accept the licence and pull?", "--yes accepts the licence and pulls")? {

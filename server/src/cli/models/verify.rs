@@ -7,11 +7,13 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use codegemma_model::ModelSource;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::super::failure::Failure;
 use super::super::output;
+use crate::models::path::{self, Given};
 use crate::models::stores::{self, Places};
 use crate::models::{known, pulled};
 
@@ -105,19 +107,26 @@ fn expected(name: &str) -> Result<(String, Files), Failure> {
         let files = model.files.into_iter().filter(|file| file.sha256.is_some());
         return Ok((model.name, files.map(|file| (file.path, file.sha256)).collect()));
     }
-    if let Some(model) = stores::find(name, &Places::of_this_user()) {
-        let mut files = stores::digests(&model);
-        if let ([(_, digest)], Some(of_table)) = (files.as_mut_slice(), of_table) {
-            *digest = Some(of_table.to_owned());
+    let given = Given {
+        name,
+        folder: None,
+        remedy: "check the name",
+    };
+    let path = match path::resolve(&given)? {
+        ModelSource::Path(path) => path,
+        ModelSource::Embedded(_) => {
+            return Err(Failure::Message(format!(
+                "{name}: it is part of this program, and is checked when it is loaded"
+            )));
         }
-        return Ok((model.name, files));
+    };
+    let place = path.to_string_lossy();
+    let model = stores::find(&place, &Places::of_this_user());
+    let mut files = model.map_or_else(|| vec![(path.clone(), None)], |model| stores::digests(&model));
+    if let ([(_, digest)], Some(of_table)) = (files.as_mut_slice(), of_table) {
+        *digest = Some(of_table.to_owned());
     }
-    if Path::new(name).is_file() {
-        return Ok((name.to_owned(), vec![(PathBuf::from(name), None)]));
-    }
-    Err(Failure::Message(format!(
-        "{name}: there is no such model here; `codegemma-complete model list` shows what is"
-    )))
+    Ok((name.to_owned(), files))
 }
 
 fn sha256(path: &Path) -> Result<String, Failure> {
