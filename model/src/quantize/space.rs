@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 /// The bytes that may be written to the disk of a folder; `None` where the system does not tell.
 #[cfg(unix)]
-#[expect(
-    clippy::unnecessary_cast,
-    clippy::useless_conversion,
-    reason = "the types differ between systems"
+#[cfg_attr(
+    target_os = "linux",
+    expect(clippy::unnecessary_cast, reason = "the types differ between systems")
 )]
 pub(super) fn free_bytes(folder: PathBuf) -> Option<u64> {
     use std::os::unix::ffi::OsStringExt;

@@ -7,8 +7,11 @@ use crate::testing::{GgufWriter, Meta};
 use crate::weights::Weights;
 use crate::{Engine, LoadOptions, ModelSource};
 
+/// Where the parts lie, and what is in them.
+type Parts = Vec<(PathBuf, GgufWriter)>;
+
 /// A model in three files, as it is split for hubs, and where they lie.
-fn split() -> (tempfile::TempDir, Vec<(PathBuf, GgufWriter)>) {
+fn split() -> (tempfile::TempDir, Parts) {
     let folder = tempfile::tempdir().unwrap();
     let whole = filled();
     let count = whole.tensors.len();
@@ -56,7 +59,7 @@ fn a_model_in_several_files_gives_what_one_file_gives_by_any_of_their_names() {
 
 #[test]
 fn parts_that_do_not_belong_together_are_named() {
-    let check = |spoil: &dyn Fn(&[(PathBuf, GgufWriter)]), words: &[&str]| {
+    let check = |spoil: &dyn Fn(&Parts), words: &[&str]| {
         let (_folder, parts) = split();
         spoil(&parts);
         let source = ModelSource::Path(parts[0].0.clone());
