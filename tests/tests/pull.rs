@@ -471,10 +471,6 @@ fn a_pull_that_is_killed_again_and_again_ends_with_the_right_file() {
     // Each of four connections loses a piece of 1 MiB, what a socket holds of the next, and what is sent at once.
     let again = hub.served() - model.len() as u64;
     let most = killed * 4 * ((1 << 20) + (512 << 10));
-    println!(
-        "{killed} kills: {again} of {} bytes came twice, at most {most}",
-        model.len()
-    );
     assert!(again <= most, "{again} bytes came twice after {killed} kills");
     assert!(killed >= 20, "only {killed} kills");
 }
