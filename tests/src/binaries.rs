@@ -18,7 +18,15 @@ pub(crate) fn path(name: &str) -> PathBuf {
 }
 
 fn build() -> HashMap<String, PathBuf> {
-    let output = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo says of this test is none of the build's: some build scripts look at it and would run again each time.
+    for (name, _) in std::env::vars_os() {
+        let is_of_test = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_test) {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo
         .args([
             "build",
             "--quiet",

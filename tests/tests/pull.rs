@@ -301,7 +301,7 @@ fn what_is_not_the_file_that_was_announced_is_refused() {
     for name in [TINY, "ollama:tiny"] {
         check_refused(name, &[], lies(1 << 20), &["not as long"]);
         check_refused(name, &[], lies(9 << 20), &["not as long"]);
-        check_refused(name, &[], lies(1 << 39), &["make room"]);
+        check_refused(name, &[], lies(1 << 60), &["make room"]);
         check_refused(name, &[], lies(u64::MAX), &["make room"]);
     }
     let shifted = Faults {
@@ -448,16 +448,21 @@ fn a_pull_that_is_killed_again_and_again_ends_with_the_right_file() {
     let mut random = Random::new(11);
     let mut killed = 0;
     while killed < KILLS {
+        let before = hub.served();
         let mut child = user.start(&pull);
-        std::thread::sleep(Duration::from_millis(random.below(130) as u64));
+        // Most runs are killed while bytes come, some before.
+        let begun = Instant::now();
+        let early = random.once_in(10);
+        while !early && hub.served() == before && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(random.below(60) as u64));
         if child.try_wait().unwrap().is_some() {
             break;
         }
         child.kill().unwrap();
         child.wait().unwrap();
         killed += 1;
-        let is_whole = user.path(HUB).join("blobs").join(sha256(&model)).exists();
-        assert!(!is_whole || killed > 10, "it is whole after {killed} runs");
     }
     hub.faults().pause = None;
     let output = user.run(&pull);
@@ -466,10 +471,6 @@ fn a_pull_that_is_killed_again_and_again_ends_with_the_right_file() {
     // Each of four connections loses a piece of 1 MiB, what a socket holds of the next, and what is sent at once.
     let again = hub.served() - model.len() as u64;
     let most = killed * 4 * ((1 << 20) + (512 << 10));
-    println!(
-        "{killed} kills: {again} of {} bytes came twice, at most {most}",
-        model.len()
-    );
     assert!(again <= most, "{again} bytes came twice after {killed} kills");
     assert!(killed >= 20, "only {killed} kills");
 }

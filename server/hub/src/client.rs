@@ -215,3 +215,57 @@ fn trouble(url: &Url, error: &ureq::Error) -> Trouble {
         other => Trouble::Cut(format!("{host}: {other}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// What becomes of a request to a server that sends this and then nothing.
+    fn asked(sent: &'static str) -> Result<Vec<u8>, Trouble> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("http://{}/a", listener.local_addr().unwrap())).unwrap();
+        let silent = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(sent.as_bytes()).unwrap();
+            stream
+        });
+        let client = WebClient::with_stall(Duration::from_millis(300)).unwrap();
+        let answer = client.ask(Request {
+            url: &url,
+            token: None,
+            head: false,
+            range: None,
+            accept: None,
+        });
+        let bytes = answer.and_then(|answer| answer.into_bytes(100));
+        drop(silent.join());
+        bytes
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_is_not_waited_for() {
+        for sent in ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nbegun"] {
+            let begun = Instant::now();
+            assert!(matches!(asked(sent), Err(Trouble::Cut(_))), "{sent}");
+            assert!(begun.elapsed() < Duration::from_secs(10), "{sent}");
+        }
+        let whole = asked("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbegun").unwrap();
+        assert_eq!(whole, b"begun");
+    }
+
+    #[test]
+    fn what_is_no_answer_or_too_long_a_one_is_refused() {
+        for sent in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n",
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 302 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 429 OK\r\nRetry-After: 99999\r\nContent-Length: 0\r\n\r\n",
+        ] {
+            assert!(asked(sent).is_err(), "{sent}");
+        }
+    }
+}

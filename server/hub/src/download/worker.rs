@@ -93,7 +93,6 @@ impl<'a> Worker<'a> {
         let first = row.pieces.start as u64 * PIECE + row.begun.len() as u64;
         let last = (row.pieces.end as u64 * PIECE).min(self.download.bytes) - 1;
         let known = self.location().clone();
-        let is_sent_on = known.is_some();
         let asked = self.download.client.ask(Request {
             url: known.as_ref().unwrap_or(self.download.url),
             token: self.download.token,
@@ -126,7 +125,7 @@ impl<'a> Worker<'a> {
                 }
             }
             // Addresses that a server sends on to are good for a while.
-            401 | 403 | 404 | 410 if is_sent_on => {
+            401 | 403 | 404 | 410 if answer.url != *self.download.url => {
                 *self.location() = None;
                 Err(Trouble::Cut(format!("{host}: the address is not good any more")))
             }
