@@ -11,7 +11,7 @@ end
 vim.api.nvim_create_user_command('CodeGemma', function(command)
   require('codegemma.commands').run(command.args)
 end, {
-  nargs = '?',
+  nargs = '*',
   desc = 'Switch, restart and look at code suggestions',
   complete = function(beginning)
     return vim.tbl_filter(function(name)

@@ -8,6 +8,9 @@ const LEAST_TOKENS_A_SECOND: f64 = 10.0;
 /// What keys, values and the rest of the program need beside the weights.
 const BESIDE_BYTES: u64 = 1 << 30;
 
+/// Sizes are the same that differ by less: some of the table are rounded.
+const ABOUT_BYTES: u64 = 50_000_000;
+
 /// A model and how many tokens a second it would write: its weights are read from memory once for each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Advised {
@@ -29,7 +32,8 @@ pub(crate) fn advise(memory: u64, bandwidth: f64) -> Option<Advised> {
     let fast = fitting
         .clone()
         .filter(|advised| advised.tokens_a_second >= LEAST_TOKENS_A_SECOND);
-    let largest = fast.max_by_key(|advised| advised.model.bytes);
+    // Of several that are about as large, the first of the table.
+    let largest = fast.rev().max_by_key(|advised| advised.model.bytes / ABOUT_BYTES);
     largest.or_else(|| fitting.min_by_key(|advised| advised.model.bytes))
 }
 

@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_the_remedy() {
         let message = resolve(&given("no/such.gguf")).unwrap_err();
-        for word in ["no/such.gguf", "--model", "CODEGEMMA_MODEL", "starter", "gemma-3-270m"] {
+        for word in ["no/such.gguf", "--model", "CODEGEMMA_MODEL", "model list --all"] {
             assert!(message.contains(word), "no {word} in {message}");
         }
         assert!(!message.contains('\n'), "{message}");

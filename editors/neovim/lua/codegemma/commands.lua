@@ -96,6 +96,17 @@ local SUBCOMMANDS = {
   status = status,
   log = log,
   explain = explain,
+  models = function()
+    show('models', require('codegemma.models').list())
+  end,
+  pull = function(name)
+    require('codegemma.models').pull(name)
+  end,
+  ['pull-cancel'] = function()
+    if not require('codegemma.models').cancel() then
+      client().notify('no model is being pulled', vim.log.levels.INFO)
+    end
+  end,
 }
 
 ---@return string[]
@@ -105,8 +116,9 @@ function M.names()
   return names
 end
 
----@param name string the status where it is empty
-function M.run(name)
+---@param words string a subcommand, the status where it is empty, and what it is about
+function M.run(words)
+  local name, about = words:match('^(%S*)%s*(.-)%s*$')
   local subcommand = SUBCOMMANDS[name == '' and 'status' or name]
   if not subcommand then
     local known = table.concat(M.names(), ', ')
@@ -114,7 +126,7 @@ function M.run(name)
     return
   end
   require('codegemma').start()
-  subcommand()
+  subcommand(about)
 end
 
 return M

@@ -43,6 +43,9 @@ local function watch()
       suggestion.update()
     end
     was_serving = serves
+    if client.status.state == 'ready' and client.status.model == 'codegemma-starter' then
+      require('codegemma.models').hint()
+    end
   end, 'CodeGemmaStatus')
   on('LspAttach', function(event)
     local attached = vim.lsp.get_client_by_id(event.data.client_id)

@@ -54,26 +54,21 @@ impl Wanted {
 
 /// What to say of a name that means nothing.
 fn unknown(name: &str) -> String {
-    let names = known::all().iter().map(ToString::to_string);
     let lower = name.to_lowercase();
-    let nearest = names
-        .map(|known| {
-            (
-                strsim::normalized_levenshtein(&lower, known.split(':').next().unwrap_or(&known)),
-                known,
-            )
-        })
-        .chain(known::all().iter().map(|known| {
-            (
-                strsim::normalized_levenshtein(&lower, &known.to_string()),
-                known.to_string(),
-            )
-        }))
+    let likeness = |known: &KnownModel| {
+        let full = strsim::normalized_levenshtein(&lower, &known.to_string());
+        full.max(strsim::normalized_levenshtein(&lower, known.name))
+    };
+    let near = known::all().iter().map(|known| (likeness(known), known));
+    // Of several that are as near, the first: of equal ones the last would be taken.
+    let nearest = near
+        .rev()
         .filter(|(likeness, _)| *likeness > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let meant = nearest.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
+    let meant = nearest.map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"));
     format!(
-        "{name}: no model of that name is known{meant} Known are names such as {}, hf:ORG/REPO[/FILE][@REVISION] and ollama:NAME[:TAG]",
+        "{}: no model of that name is known{meant}; there are names such as {}, hf:ORG/REPO[/FILE][@REVISION] and ollama:NAME[:TAG]",
+        name.escape_debug(),
         known::default_model()
     )
 }
