@@ -69,7 +69,7 @@ fn what_is_misspelt_or_not_here_is_answered_with_what_to_do() {
     assert!(said(&["docter", "--json"]).contains("`codegemma-complete doctor`"));
     assert!(said(&["--no-config", "doctor"]).contains("codegemma-complete doctor …"));
     assert!(said(&["help", "docter"]).contains("`codegemma-complete doctor`"));
-    assert!(said(&["model", "list"]).contains("--model FILE"));
+    assert!(said(&["models"]).contains("model list"));
     assert!(said(&["a.py", "--jsn"]).contains("'--json'"));
     assert!(said(&["a.py", "--temperature", "-1"]).contains("a number from 0 to 100"));
 }

@@ -547,7 +547,7 @@ fn doctor_sums_up_and_names_the_starter_where_nobody_chose() {
     assert_eq!(setting(&report, "model", "value"), "\"starter\"");
     let model = check(&report, "model")["text"].as_str().unwrap();
     assert!(
-        model.starts_with("the starter, a small model") && model.contains("CODEGEMMA_MODEL"),
+        model.starts_with("the starter, a small model") && model.contains("model pull --use"),
         "{model}"
     );
 }

@@ -14,7 +14,7 @@ const RECTANGLE: &str =
 /// What the note and the status say.
 #[track_caller]
 fn assert_names_the_way_to_a_better_model(text: &str) {
-    for word in ["starter", "CodeGemma", "--model", "CODEGEMMA_MODEL"] {
+    for word in ["starter", "CodeGemma", "model pull", "model list"] {
         assert!(text.contains(word), "no {word} in {text:?}");
     }
     assert!(!text.trim_end().contains('\n'), "one line: {text:?}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::client::{Answer, Request, WebClient};
+use crate::client::{WebAnswer, WebClient, WebRequest};
 use crate::digest::Digest;
 use crate::endpoint::{Endpoint, shown};
 use crate::error::{HubError, Trouble};
@@ -76,7 +76,7 @@ impl Hub<'_> {
         let mut files = Vec::new();
         for _ in 0..MOST_PAGES {
             let answer = self.asked(|| {
-                self.client.ask(Request {
+                self.client.ask(WebRequest {
                     url: &url,
                     token: self.token,
                     head: false,
@@ -125,7 +125,7 @@ impl Hub<'_> {
         let mut answer = None;
         for _ in 0..5 {
             let next = self.asked(|| {
-                self.client.ask_once(Request {
+                self.client.ask_once(WebRequest {
                     url: &asked,
                     token: self.token,
                     head: true,
@@ -154,7 +154,7 @@ impl Hub<'_> {
         })
     }
 
-    fn described(&self, answer: &Answer, revision: &Revision, name: &FileName, url: Url) -> Option<FoundFile> {
+    fn described(&self, answer: &WebAnswer, revision: &Revision, name: &FileName, url: Url) -> Option<FoundFile> {
         let linked = answer.header("X-Linked-Etag");
         let etag = linked.or_else(|| answer.header("ETag"))?;
         let etag = etag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
@@ -179,17 +179,17 @@ impl Hub<'_> {
         })
     }
 
-    fn refused(&self, answer: &Answer, repository: &RepositoryName) -> HubError {
+    fn refused(&self, answer: &WebAnswer, repository: &RepositoryName) -> HubError {
         refused(answer, repository, self.endpoint.url().as_str(), self.token.is_some())
     }
 
-    fn asked(&self, ask: impl Fn() -> Result<Answer, Trouble>) -> Result<Answer, HubError> {
+    fn asked(&self, ask: impl Fn() -> Result<WebAnswer, Trouble>) -> Result<WebAnswer, HubError> {
         patiently(ask, "HF_ENDPOINT names a mirror")
     }
 }
 
 /// Asks again where a server is busy. What cannot be reached at all is not asked again.
-pub(crate) fn patiently(ask: impl Fn() -> Result<Answer, Trouble>, mirror: &str) -> Result<Answer, HubError> {
+pub(crate) fn patiently(ask: impl Fn() -> Result<WebAnswer, Trouble>, mirror: &str) -> Result<WebAnswer, HubError> {
     let mut tried = 0;
     loop {
         tried += 1;

@@ -31,7 +31,7 @@ pub struct WebClient {
 
 /// What a server is asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Request<'a> {
+pub(crate) struct WebRequest<'a> {
     pub(crate) url: &'a Url,
     pub(crate) token: Option<&'a HubToken>,
     /// Only the headers.
@@ -42,7 +42,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// What it answers.
-pub(crate) struct Answer {
+pub(crate) struct WebAnswer {
     pub(crate) status: u16,
     /// Who answers in the end.
     pub(crate) url: Url,
@@ -88,10 +88,10 @@ impl WebClient {
     }
 
     /// Asks, and follows where the answer sends on to.
-    pub(crate) fn ask(&self, request: Request<'_>) -> Result<Answer, Trouble> {
+    pub(crate) fn ask(&self, request: WebRequest<'_>) -> Result<WebAnswer, Trouble> {
         let mut url = request.url.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let answer = self.ask_once(Request { url: &url, ..request })?;
+            let answer = self.ask_once(WebRequest { url: &url, ..request })?;
             match answer.redirect()? {
                 Some(next) => url = next,
                 None => return Ok(answer),
@@ -104,8 +104,8 @@ impl WebClient {
     }
 
     /// Asks, and follows nothing.
-    pub(crate) fn ask_once(&self, request: Request<'_>) -> Result<Answer, Trouble> {
-        let Request { url, head, .. } = request;
+    pub(crate) fn ask_once(&self, request: WebRequest<'_>) -> Result<WebAnswer, Trouble> {
+        let WebRequest { url, head, .. } = request;
         let mut asked = match head {
             true => self.agent.head(url.as_str()),
             false => self.agent.get(url.as_str()),
@@ -121,7 +121,7 @@ impl WebClient {
         }
         let response = asked.call().map_err(|error| trouble(url, &error))?;
         let (head, body) = response.into_parts();
-        let answer = Answer {
+        let answer = WebAnswer {
             status: head.status.as_u16(),
             url: url.clone(),
             headers: head.headers,
@@ -134,7 +134,7 @@ impl WebClient {
     }
 }
 
-impl Answer {
+impl WebAnswer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -234,7 +234,7 @@ mod tests {
             stream
         });
         let client = WebClient::with_stall(Duration::from_millis(300)).unwrap();
-        let answer = client.ask(Request {
+        let answer = client.ask(WebRequest {
             url: &url,
             token: None,
             head: false,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::api::patiently;
-use crate::client::{Request, WebClient};
+use crate::client::{WebClient, WebRequest};
 use crate::digest::Digest;
 use crate::endpoint::{Endpoint, shown};
 use crate::error::HubError;
@@ -106,7 +106,7 @@ impl OllamaRegistry<'_> {
         let host = shown(&url);
         let answer = patiently(
             || {
-                self.client.ask(Request {
+                self.client.ask(WebRequest {
                     url: &url,
                     token: None,
                     head: false,

@@ -2,13 +2,13 @@
 //!
 //! Pure, but for the answer's headers.
 
-use crate::client::Answer;
+use crate::client::WebAnswer;
 use crate::endpoint::shown;
 use crate::error::HubError;
 use crate::names::RepositoryName;
 
 /// The error for an answer that is no success.
-pub(crate) fn refused(answer: &Answer, repository: &RepositoryName, hub: &str, has_token: bool) -> HubError {
+pub(crate) fn refused(answer: &WebAnswer, repository: &RepositoryName, hub: &str, has_token: bool) -> HubError {
     let code = answer.header("X-Error-Code").unwrap_or_default();
     HubError(
         said(answer.status, code, repository, hub, has_token).unwrap_or_else(|| {

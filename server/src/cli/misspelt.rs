@@ -7,14 +7,8 @@ use std::path::Path;
 
 /// Words for commands that this version does not have, and what to do instead.
 const NOT_HERE: &[(&str, &str)] = &[
-    (
-        "model",
-        "choose one with --model FILE; `codegemma-complete doctor` says which is used",
-    ),
-    (
-        "models",
-        "choose one with --model FILE; `codegemma-complete doctor` says which is used",
-    ),
+    ("models", "it is `codegemma-complete model list`"),
+    ("pull", "it is `codegemma-complete model pull`"),
     ("caption", "this version reads no images"),
     (
         "edit",
@@ -82,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_not_here_is_said_and_files_are_files() {
-        check("model", Some("--model FILE"));
+        check("models", Some("model list"));
         check("chat", Some("raw"));
         for file in ["docter.py", "src/docter", "docter:1:1", "-", "zebra", "src", ""] {
             check(file, None);

@@ -13,7 +13,7 @@ pub(crate) const KIND: &str = "starter, a small model of 5 million parameters to
 
 macro_rules! advice {
     () => {
-        "`codegemma-complete model pull --use` fetches CodeGemma (1.6 GB), which is much better, and `codegemma-complete model list` shows what is here already"
+        "`codegemma-complete model pull --use` fetches CodeGemma (1.6 GB) for better completions, and `codegemma-complete model list` shows what is here already"
     };
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 use super::board::Board;
 use super::kept::{Kept, len_of};
 use super::{Download, PIECE, Watcher};
-use crate::client::{Answer, Request};
+use crate::client::{WebAnswer, WebRequest};
 use crate::endpoint::shown;
 use crate::error::{HubError, Trouble};
 use crate::hub_cache::cannot_write;
@@ -93,7 +93,7 @@ impl<'a> Worker<'a> {
         let first = row.pieces.start as u64 * PIECE + row.begun.len() as u64;
         let last = (row.pieces.end as u64 * PIECE).min(self.download.bytes) - 1;
         let known = self.location().clone();
-        let asked = self.download.client.ask(Request {
+        let asked = self.download.client.ask(WebRequest {
             url: known.as_ref().unwrap_or(self.download.url),
             token: self.download.token,
             head: false,
@@ -145,7 +145,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The part that came has to be the one that was asked for, of a file of the right length.
-    fn check_range(&self, answer: &Answer, first: u64, last: u64) -> Result<(), Trouble> {
+    fn check_range(&self, answer: &WebAnswer, first: u64, last: u64) -> Result<(), Trouble> {
         let expected = format!("bytes {first}-{last}/{}", self.download.bytes);
         let said = answer.header("Content-Range").unwrap_or_default();
         if !said.trim().eq_ignore_ascii_case(&expected) {
@@ -164,7 +164,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn wrong_length(&self, answer: &Answer) -> Trouble {
+    fn wrong_length(&self, answer: &WebAnswer) -> Trouble {
         Trouble::lasting(format!(
             "{}: the file is not as long as was announced ({} bytes); pull again later",
             shown(&answer.url),
@@ -173,7 +173,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads the pieces of a row. What has come of a piece when the answer breaks off is kept for the next one.
-    fn read_row(&self, answer: Answer, row: &mut Row) -> Result<(), Trouble> {
+    fn read_row(&self, answer: WebAnswer, row: &mut Row) -> Result<(), Trouble> {
         let host = shown(&answer.url);
         let mut reader = answer.into_reader();
         while !row.pieces.is_empty() && !self.board.is_over() {
@@ -189,7 +189,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads the whole file, and writes the pieces that are missing.
-    fn read_whole(&self, answer: Answer, row: &mut Row) -> Result<(), Trouble> {
+    fn read_whole(&self, answer: WebAnswer, row: &mut Row) -> Result<(), Trouble> {
         let host = shown(&answer.url);
         let mut reader = answer.into_reader();
         self.board.take_back(row.begun.len());

@@ -1,6 +1,6 @@
 //! `codegemma-complete model pull`: fetches a model.
 //!
-//! This and what is below it is the only place that may use the network. It must not know what a model is made of.
+//! This and what is below it is the only place that may use the network. It must not know what is in the files.
 
 mod choice;
 mod offer;

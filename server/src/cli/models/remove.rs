@@ -1,6 +1,6 @@
 //! `codegemma-complete model remove`: only what `model pull` has fetched.
 //!
-//! It must not know where models come from.
+//! It must not know any source of them.
 
 use super::super::failure::Failure;
 use super::super::output;
