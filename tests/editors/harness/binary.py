@@ -13,7 +13,9 @@ SCRIPT = REPOSITORY / "tests" / "editors" / "script.json"
 @functools.cache
 def _built():
     """The programs by their names, wherever cargo puts them."""
-    build = ["cargo", "build", "--message-format=json-render-diagnostics", "--bin", "codegemma-lsp", "--bin", "scripted-lsp"]
+    build = ["cargo", "build", "--message-format=json-render-diagnostics"]
+    for program in ["codegemma-lsp", "codegemma-complete", "scripted-lsp"]:
+        build += ["--bin", program]
     packages = ["-p", "codegemma-lsp", "-p", "codegemma-tests"]
     done = subprocess.run([*build, *packages], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True)
     messages = map(json.loads, done.stdout.splitlines())
@@ -35,8 +37,11 @@ def scripted():
     """The path of the one with the script, under the name that editors know. It reads the script that the environment
     variable CODEGEMMA_SCRIPT names."""
     program = _built()["scripted-lsp"]
-    link = program.parent / "scripted" / "codegemma-lsp"
-    link.parent.mkdir(exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to(program)
-    return link
+    folder = program.parent / "scripted"
+    folder.mkdir(exist_ok=True)
+    # The command line lies beside it.
+    links = {"codegemma-lsp": program, "codegemma-complete": _built()["codegemma-complete"]}
+    for name, target in links.items():
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(target)
+    return folder / "codegemma-lsp"

@@ -386,6 +386,50 @@ def what_the_model_sees_is_explained(editor):
     return report.partition("\n\nWhat")[0].partition("\n\n")[2].replace("\n", " | ")
 
 
+def the_models_of_the_machine_are_listed(editor):
+    editor.open_at("rectangle.py", LINE)
+    editor.settled_ghost()
+    editor.terminal.type(ESCAPE)
+    editor.until("normal mode", lambda: editor.mode() == "n")
+    editor.nvim.command("CodeGemma models")
+    editor.until("the window", lambda: "fills in the middle" in editor.text())
+    assert re.search(r"^starter +gemma +5M +Q8_0", editor.text(), re.MULTILINE), editor.text()
+    assert "codegemma-2b:q4_k_m" in editor.text()
+
+
+# Stands in for the command line: what it says is what `codegemma-complete model pull --json` says.
+PULLS = """#!/bin/sh
+echo "$@" >"$(dirname "$0")/words"
+echo '{"event":"progress","bytes":500000000,"total":1000000000}'
+sleep 1
+echo '{"event":"%s","name":"codegemma-2b:q4_k_m","message":"the disk is full"}'
+"""
+
+
+def a_model_is_pulled(editor):
+    editor.open_at("rectangle.py", LINE)
+    editor.settled_ghost()
+    editor.terminal.type(ESCAPE)
+    editor.until("normal mode", lambda: editor.mode() == "n")
+    programs = editor.home / "programs"
+    programs.mkdir()
+    (programs / "codegemma-lsp").symlink_to(binary.server())
+    editor.lua("require('codegemma.config').options.cmd = ...", [str(programs / "codegemma-lsp")])
+    editor.lua("vim.fn.confirm = function(question) vim.g.asked = question return 1 end")
+
+    def ends_with(event, words):
+        (programs / "codegemma-complete").write_text(PULLS % event)
+        (programs / "codegemma-complete").chmod(0o755)
+        editor.nvim.command("CodeGemma pull codegemma-2b")
+        editor.sees("codegemma-2b, 50 % of 1.0 GB")
+        editor.sees(words)
+
+    ends_with("done", "codegemma-2b:q4_k_m is here; it is used with settings")
+    assert (programs / "words").read_text() == "model pull --yes --json codegemma-2b\n"
+    assert "Gemma Terms of Use" in editor.nvim.vars["asked"]
+    ends_with("error", "codegemma-2b was not pulled: the disk is full")
+
+
 def checkhealth_finds_no_fault(editor):
     editor.open_at("rectangle.py", LINE)
     editor.settled_ghost()

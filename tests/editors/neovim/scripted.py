@@ -328,7 +328,8 @@ def files_that_are_left_alone_are_named(editor):
 def commands_name_themselves(editor):
     editor.open_at("a.txt", "$0\n")
     names = editor.nvim.funcs.getcompletion("CodeGemma ", "cmdline")
-    assert names == ["disable", "enable", "explain", "log", "restart", "status", "toggle"], names
+    expected = ["disable", "enable", "explain", "log", "models", "pull", "pull-cancel", "restart", "status", "toggle"]
+    assert names == expected, names
     editor.terminal.type(ESCAPE + ":CodeGemma dance\r")
     editor.sees("there is no `:CodeGemma dance`; there are disable, enable,")
     editor.terminal.type(ESCAPE)

@@ -7,8 +7,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { CACHE, CHROMIUM, SCRIPTED_LSP } = process.env;
+const { CACHE, CHROMIUM, CODEGEMMA_COMPLETE, SCRIPTED_LSP } = process.env;
 const { chromium } = createRequire(join(CACHE, 'driver/'))('playwright-core');
+const STARTER = join(import.meta.dirname, '../../../model/starter/starter.gguf');
 const SCRIPT = join(import.meta.dirname, '../script.json');
 const ENTRY = join(CACHE, 'code-server/node_modules/code-server/out/node/entry.js');
 
@@ -92,6 +93,10 @@ export class Editor {
         const serve = `CODEGEMMA_SCRIPT=${SCRIPT} exec ${server} --log ${editor.log} --log-level debug "$@"`;
         const script = `#!/bin/sh\nif [ "$1" = --version ]; then exec ${server} --version; fi\n${serve}\n`;
         writeFileSync(editor.scripted, script, { mode: 0o755 });
+        // The command line lies beside it, and a model in a store of the home.
+        symlinkSync(CODEGEMMA_COMPLETE, join(folder, 'codegemma-complete'));
+        mkdirSync(join(folder, '.lmstudio/models/org/repo'), { recursive: true });
+        symlinkSync(STARTER, join(folder, '.lmstudio/models/org/repo/tiny.gguf'));
         editor.settings({});
         const port = await freePort();
         const log = createWriteStream(join(folder, 'code-server.log'));

@@ -109,6 +109,21 @@ export const surroundings = {
         assert.ok(editor.commandLines().some((words) => words.join(' ').endsWith('--model starter')));
     },
 
+    'a model that is here is chosen by its name': async (editor) => {
+        await begin(editor, 'menu.py');
+        const rows = editor.page.locator('.quick-input-list .monaco-list-row');
+        await choose(editor, 'Choose model…');
+        await rows.filter({ hasText: 'codegemma-2b:q4_k_m' }).first().waitFor();
+        await rows.filter({ hasText: 'lm-studio:org/repo/tiny.gguf' }).click();
+        await until('the server is started with it', () =>
+            editor.commandLines().some((words) => words.join(' ').endsWith('--model lm-studio:org/repo/tiny.gguf')));
+        await editor.statusHas('CodeGemma: ready');
+        await choose(editor, 'Choose model…');
+        await rows.filter({ hasText: 'The starter' }).click();
+        await until('the starter is back', () =>
+            editor.commandLines().some((words) => words.join(' ').endsWith('--model starter')));
+    },
+
     'the walkthrough': async (editor) => {
         await editor.command('Welcome: Open Walkthrough');
         const row = editor.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Start with CodeGemma' });
