@@ -102,6 +102,15 @@ impl Window<'_> {
             }
         }
     }
+
+    /// What is in memory from `at` on, eight bytes at least.
+    fn from(&mut self, at: usize) -> Option<&[u8]> {
+        self.get(at, 8)?;
+        match self.input {
+            Input::Bytes(bytes) => bytes.get(at..),
+            Input::File(_) => self.piece.get(at - self.begin..),
+        }
+    }
 }
 
 /// The way through a header.
@@ -149,12 +158,7 @@ impl Skim<'_> {
                 self.text()?;
             }
             let kept = self.at;
-            for _ in KEPT..len {
-                let number = self.window.get(self.at, 8)?.try_into().expect("eight bytes");
-                let text = usize::try_from(u64::from_le_bytes(number)).ok()?;
-                self.at = self.at.checked_add(8)?.checked_add(text)?;
-                self.check()?;
-            }
+            self.skip_texts(len.saturating_sub(KEPT))?;
             (self.at, kept)
         } else {
             let width = kind::width(kind)?;
@@ -171,6 +175,24 @@ impl Skim<'_> {
             });
         }
         self.check()
+    }
+
+    /// Goes past so many texts: a vocabulary has hundreds of thousands.
+    fn skip_texts(&mut self, mut count: usize) -> Option<()> {
+        while count > 0 {
+            let piece = self.window.from(self.at)?;
+            let mut at = 0;
+            while count > 0
+                && let Some(number) = piece.get(at..).and_then(<[u8]>::first_chunk)
+            {
+                let text = usize::try_from(u64::from_le_bytes(*number)).ok()?;
+                at += 8 + Some(text).filter(|text| *text <= MOST_HEADER_BYTES)?;
+                count -= 1;
+            }
+            self.at += at;
+            self.check()?;
+        }
+        Some(())
     }
 
     /// Whether there is still something of a header to come.

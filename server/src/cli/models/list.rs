@@ -2,9 +2,10 @@
 //!
 //! It must not know how a store is laid out.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 
-use codegemma_model::{Inspection, ModelSource, inspect};
+use codegemma_model::{Inspection, LoadError, ModelSource, inspect};
 use serde::Serialize;
 
 use super::super::failure::Failure;
@@ -12,7 +13,7 @@ use super::super::output;
 use super::table;
 use crate::models::known::{self, KnownModel};
 use crate::models::starter;
-use crate::models::stores::{self, LeftOut, Places};
+use crate::models::stores::{self, LeftOut, Places, StoredModel};
 use crate::process::memory;
 
 #[derive(clap::Args)]
@@ -90,11 +91,11 @@ fn listing(all: bool) -> Listing {
     if let Ok(inspection) = inspect(&starter::source()) {
         models.push(listed(starter::NAME.to_owned(), None, "built in", &inspection, total));
     }
-    for model in stored.models {
-        match inspect(&ModelSource::Path(model.path.clone())) {
+    for (model, inspection) in stored.models.iter().zip(inspections(&stored.models)) {
+        match inspection {
             Ok(inspection) => {
                 models.push(listed(
-                    model.name,
+                    model.name.clone(),
                     Some(&model.path),
                     model.kind.name(),
                     &inspection,
@@ -118,6 +119,22 @@ fn listing(all: bool) -> Listing {
         left_out,
         available,
     }
+}
+
+/// What each model is. Headers are long, so that all cores read them.
+fn inspections(models: &[StoredModel]) -> Vec<Result<Inspection, LoadError>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let of = |model: &StoredModel| inspect(&ModelSource::Path(model.path.clone()));
+    std::thread::scope(|scope| {
+        let parts = models.chunks(models.len().div_ceil(threads).max(1));
+        let read: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().map(of).collect::<Vec<_>>()))
+            .collect();
+        let joined = read
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.flatten().collect()
+    })
 }
 
 fn listed(name: String, path: Option<&Path>, source: &'static str, inspection: &Inspection, total: u64) -> Listed {
