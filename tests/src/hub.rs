@@ -4,10 +4,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use rcgen::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sha2::{Digest, Sha256};
 
 mod answers;
@@ -72,6 +75,26 @@ pub struct FakeHub {
 impl FakeHub {
     /// A server with these files: `ORG/REPO/PATH`, or `NAME:TAG` for Ollama's registry.
     pub fn new(files: &[(&str, Vec<u8>)]) -> Self {
+        Self::with(files, None)
+    }
+
+    /// One that is spoken to by https. Its certificate, which nobody knows, is written into `certificate`.
+    pub fn secure(files: &[(&str, Vec<u8>)], certificate: &Path) -> Self {
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        std::fs::write(certificate, cert.pem()).expect("it can be written");
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| {
+                builder
+                    .with_no_client_auth()
+                    .with_single_cert(vec![cert.der().clone()], key)
+            });
+        Self::with(files, Some(Arc::new(config.expect("the certificate is good"))))
+    }
+
+    fn with(files: &[(&str, Vec<u8>)], tls: Option<Arc<ServerConfig>>) -> Self {
         let shared = Arc::new(Shared::default());
         for (name, bytes) in files {
             shared
@@ -80,12 +103,16 @@ impl FakeHub {
                 .unwrap()
                 .insert((*name).to_owned(), Arc::new(bytes.clone()));
         }
-        let hub = listen(&shared, true);
-        let bytes_host = listen(&shared, false);
-        *shared.bytes_host.lock().unwrap() = format!("http://localhost:{bytes_host}");
+        let (scheme, host) = match tls {
+            Some(_) => ("https", "localhost"),
+            None => ("http", "127.0.0.1"),
+        };
+        let hub = listen(&shared, true, tls.clone());
+        let bytes_host = listen(&shared, false, tls);
+        *shared.bytes_host.lock().unwrap() = format!("{scheme}://localhost:{bytes_host}");
         Self {
             shared,
-            address: format!("http://127.0.0.1:{hub}"),
+            address: format!("{scheme}://{host}:{hub}"),
         }
     }
 
@@ -115,15 +142,29 @@ pub fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-fn listen(shared: &Arc<Shared>, is_hub: bool) -> u16 {
+/// What is spoken over.
+trait Connection: Read + Write {}
+
+impl<T: Read + Write> Connection for T {}
+
+fn listen(shared: &Arc<Shared>, is_hub: bool, tls: Option<Arc<ServerConfig>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let shared = Arc::clone(shared);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let shared = Arc::clone(&shared);
-            // A client that goes away is no fault of the server's.
-            std::thread::spawn(move || while answer(&shared, &stream, is_hub).unwrap_or(false) {});
+            let (shared, tls) = (Arc::clone(&shared), tls.clone());
+            std::thread::spawn(move || {
+                let mut stream: Box<dyn Connection> = match tls {
+                    Some(config) => Box::new(StreamOwned::new(
+                        ServerConnection::new(config).expect("it is set up"),
+                        stream,
+                    )),
+                    None => Box::new(stream),
+                };
+                // A client that goes away is no fault of the server's.
+                while answer(&shared, &mut *stream, is_hub).unwrap_or(false) {}
+            });
         }
     });
     port
@@ -135,7 +176,7 @@ struct Request {
     headers: HashMap<String, String>,
 }
 
-fn request(stream: &TcpStream) -> io::Result<Option<Request>> {
+fn request(stream: &mut dyn Connection) -> io::Result<Option<Request>> {
     let mut reader = BufReader::with_capacity(1, stream);
     let mut lines = Vec::new();
     loop {
@@ -161,7 +202,7 @@ fn request(stream: &TcpStream) -> io::Result<Option<Request>> {
 }
 
 /// Answers one request. Says whether another may follow.
-fn answer(shared: &Shared, stream: &TcpStream, is_hub: bool) -> io::Result<bool> {
+fn answer(shared: &Shared, stream: &mut dyn Connection, is_hub: bool) -> io::Result<bool> {
     let Some(request) = request(stream)? else {
         return Ok(false);
     };
@@ -181,7 +222,7 @@ fn answer(shared: &Shared, stream: &TcpStream, is_hub: bool) -> io::Result<bool>
 }
 
 /// The host that has the bytes.
-fn bytes(shared: &Shared, faults: &Faults, request: &Request, stream: &TcpStream) -> io::Result<bool> {
+fn bytes(shared: &Shared, faults: &Faults, request: &Request, stream: &mut dyn Connection) -> io::Result<bool> {
     let name = request
         .path
         .split('?')
@@ -241,20 +282,17 @@ fn bytes(shared: &Shared, faults: &Faults, request: &Request, stream: &TcpStream
     let cut = shared.faults.lock().unwrap().cuts.pop_front();
     let sent = &part[..cut.unwrap_or(part.len()).min(part.len())];
     for piece in sent.chunks(64 << 10) {
-        (&*stream).write_all(piece)?;
+        stream.write_all(piece)?;
         *shared.served.lock().unwrap() += piece.len() as u64;
         if let Some(pause) = faults.pause {
             std::thread::sleep(pause);
         }
     }
-    if sent.len() < part.len() {
-        let _ = stream.shutdown(std::net::Shutdown::Both);
-        return Ok(false);
-    }
-    Ok(true)
+    // The connection ends where the answer breaks off.
+    Ok(sent.len() == part.len())
 }
 
-fn head(mut stream: &TcpStream, status: u16, headers: &[(&str, String)]) -> io::Result<()> {
+fn head(stream: &mut dyn Connection, status: u16, headers: &[(&str, String)]) -> io::Result<()> {
     let mut text = format!("HTTP/1.1 {status} Such\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -263,7 +301,13 @@ fn head(mut stream: &TcpStream, status: u16, headers: &[(&str, String)]) -> io::
     stream.write_all(text.as_bytes())
 }
 
-fn send(mut stream: &TcpStream, status: u16, headers: &[(&str, String)], body: &[u8], is_head: bool) -> io::Result<()> {
+fn send(
+    stream: &mut dyn Connection,
+    status: u16,
+    headers: &[(&str, String)],
+    body: &[u8],
+    is_head: bool,
+) -> io::Result<()> {
     let mut headers = headers.to_vec();
     headers.push(("Content-Length", body.len().to_string()));
     head(stream, status, &headers)?;

@@ -125,6 +125,33 @@ fn noise(len: usize) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn a_hub_of_ones_own_is_trusted_by_its_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("hub.pem");
+    let model = starter();
+    let hub = FakeHub::secure(&[("a/tiny-GGUF/tiny-Q4_K_M.gguf", model.clone())], &certificate);
+    let pull = ["model", "pull", "hf:a/tiny-GGUF", "--yes"];
+    let stranger = Newcomer::new(&hub).run(&pull);
+    assert!(
+        stranger.code == Some(1)
+            && stranger.stderr.contains("no safe connection")
+            && stranger.stderr.contains("SSL_CERT_FILE"),
+        "{stranger:?}"
+    );
+    let user = Newcomer::new(&hub).with("SSL_CERT_FILE", certificate.to_str().unwrap());
+    hub.faults().location = Some("http://localhost:1/bytes".to_owned());
+    let unsafely = user.run(&pull);
+    assert!(
+        unsafely.code == Some(1) && unsafely.stderr.contains("from https to http"),
+        "{unsafely:?}"
+    );
+    hub.faults().location = None;
+    let pulled = user.run(&pull);
+    assert_eq!(pulled.code, Some(0), "{pulled:?}");
+    assert_eq!(hub.served(), model.len() as u64);
+}
+
 const HUB: &str = ".cache/huggingface/hub/models--a--tiny-GGUF";
 
 #[test]

@@ -15,6 +15,9 @@ use crate::window::Window;
 /// How many times as large the next window is. All of them together take half as long again as the whole prompt.
 const FACTOR: usize = 3;
 
+/// The share of a request's time that is for reading; the rest is for planning it and for its first token.
+const READING: f64 = 0.8;
+
 /// Where what is missing is no more than this it is read, whatever it takes: it is what was typed.
 const LEAST_TOKENS: usize = 12;
 
@@ -149,7 +152,7 @@ impl Windows {
             }
             _ => return Some(whole(rendered)),
         };
-        let in_time = sequences.rate().tokens_in(time).max(LEAST_TOKENS);
+        let in_time = sequences.rate().tokens_in(time.mul_f64(READING)).max(LEAST_TOKENS);
         if sequences.missing(&rendered.tokens) <= in_time {
             if !idle {
                 *self = Self {
