@@ -85,9 +85,13 @@ def ours(binary, model, threads, editor):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "keys.jsonl"
         editor.save(path)
-        command = [binary, "bench", "--no-config", "--typing", path, "--fast", "--json"]
+        # The first request reads everything, so that what is compared are keys typed after that.
+        settings = Path(folder) / "settings.toml"
+        settings.write_text("firstTokenMs = 60000\ndeadlineMs = 600000\n", encoding="utf-8")
+        command = [binary, "bench", "--typing", path, "--fast", "--json"]
         command += ["--model", model, "--threads", str(threads)]
-        result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        environment = {**os.environ, "CODEGEMMA_CONFIG": str(settings)}
+        result = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment)
     return [(told["queue_ms"] + told["prefill_ms"], told["forwarded_tokens"]) for told in json.loads(result.stdout)["each"]]
 
 
