@@ -68,60 +68,60 @@ class Peer:
 
         load("libggml-base")
         backends = load("libggml.")
-        self.library = load("libllama.")
+        self.llama = load("libllama.")
         backends.ggml_backend_load_all_from_path(str(folder).encode())
-        self.library.llama_backend_init()
+        self.llama.llama_backend_init()
         for name in ("llama_model_default_params", "llama_context_default_params", "llama_model_quantize_default_params"):
-            getattr(self.library, name).restype = Opaque
+            getattr(self.llama, name).restype = Opaque
         for name in ("llama_model_load_from_file", "llama_init_from_model", "llama_model_get_vocab", "llama_get_memory"):
-            getattr(self.library, name).restype = ctypes.c_void_p
-        self.library.llama_batch_init.restype = Batch
-        self.library.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
+            getattr(self.llama, name).restype = ctypes.c_void_p
+        self.llama.llama_batch_init.restype = Batch
+        self.llama.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
         quiet = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
         self.quiet = quiet(lambda *_: None)
-        self.library.llama_log_set(self.quiet, None)
+        self.llama.llama_log_set(self.quiet, None)
 
     def quantize(self, source, out, kind, threads):
-        params = self.library.llama_model_quantize_default_params()
+        params = self.llama.llama_model_quantize_default_params()
         params.numbers[0], params.numbers[1] = threads, FILE_TYPES[kind]
-        if self.library.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(params)):
+        if self.llama.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(params)):
             sys.exit(f"llama.cpp could not quantize {source}")
 
     def open(self, path, threads):
-        model = self.library.llama_model_load_from_file(str(path).encode(), self.library.llama_model_default_params())
+        model = self.llama.llama_model_load_from_file(str(path).encode(), self.llama.llama_model_default_params())
         if not model:
             sys.exit(f"llama.cpp does not load {path}")
-        params = self.library.llama_context_default_params()
+        params = self.llama.llama_context_default_params()
         if list(params.numbers[:3]) != [512, 2048, 512]:
             sys.exit("this version of the library has other parameters of a context")
         params.numbers[0] = 2 * WINDOW + PROMPT
         threads_at = next(at for at in range(3, 12) if params.numbers[at] == params.numbers[at + 1] == 4)
         params.numbers[threads_at] = params.numbers[threads_at + 1] = threads
-        context = self.library.llama_init_from_model(ctypes.c_void_p(model), params)
-        vocabulary = self.library.llama_vocab_n_tokens(ctypes.c_void_p(self.library.llama_model_get_vocab(ctypes.c_void_p(model))))
+        context = self.llama.llama_init_from_model(ctypes.c_void_p(model), params)
+        vocabulary = self.llama.llama_vocab_n_tokens(ctypes.c_void_p(self.llama.llama_model_get_vocab(ctypes.c_void_p(model))))
         return model, context, vocabulary
 
     def logits(self, opened, tokens):
         """The logits after each token of a new sequence, some rows at a time."""
         _, context, vocabulary = opened
         context = ctypes.c_void_p(context)
-        memory = self.library.llama_get_memory(context)
-        self.library.llama_memory_clear(ctypes.c_void_p(memory), ctypes.c_bool(True))
-        batch = self.library.llama_batch_init(BATCH, 0, 1)
+        memory = self.llama.llama_get_memory(context)
+        self.llama.llama_memory_clear(ctypes.c_void_p(memory), ctypes.c_bool(True))
+        batch = self.llama.llama_batch_init(BATCH, 0, 1)
         for begin in range(0, len(tokens), BATCH):
             part = tokens[begin : begin + BATCH]
             batch.n_tokens = len(part)
             for at, token in enumerate(part):
                 batch.token[at], batch.pos[at] = token, begin + at
                 batch.n_seq_id[at], batch.seq_id[at][0], batch.logits[at] = 1, 0, 1
-            if self.library.llama_decode(context, batch):
+            if self.llama.llama_decode(context, batch):
                 sys.exit("llama.cpp failed")
-            rows = [numpy.ctypeslib.as_array(self.library.llama_get_logits_ith(context, at), (vocabulary,)) for at in range(len(part))]
+            rows = [numpy.ctypeslib.as_array(self.llama.llama_get_logits_ith(context, at), (vocabulary,)) for at in range(len(part))]
             yield begin, numpy.stack(rows)
 
     def close(self, opened):
-        self.library.llama_free(ctypes.c_void_p(opened[1]))
-        self.library.llama_model_free(ctypes.c_void_p(opened[0]))
+        self.llama.llama_free(ctypes.c_void_p(opened[1]))
+        self.llama.llama_model_free(ctypes.c_void_p(opened[0]))
 
     def perplexity(self, path, windows, threads):
         opened, total, count = self.open(path, threads), 0.0, 0

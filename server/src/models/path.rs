@@ -34,9 +34,11 @@ pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
         return Ok(starter::source());
     }
     let (fetched, file) = FETCHED;
-    let fetched_path = cache_folder()?.join("models").join(file);
-    if name == fetched && fetched_path.exists() {
-        return Ok(ModelSource::Path(fetched_path));
+    if name == fetched {
+        let path = cache_folder()?.join("models").join(file);
+        if path.exists() {
+            return Ok(ModelSource::Path(path));
+        }
     }
     if let Some(model) = pulled::find(name) {
         return Ok(ModelSource::Path(model.path));
@@ -55,7 +57,7 @@ pub(crate) fn resolve(given: &Given<'_>) -> Result<ModelSource, String> {
     if name == fetched {
         return Err(format!(
             "the model {name} is not at {}; `python3 tests/fetch.py` in the sources of this program fetches it",
-            fetched_path.display()
+            cache_folder()?.join("models").join(file).display()
         ));
     }
     if known::find(name).is_some() {

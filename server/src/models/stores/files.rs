@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use codegemma_model::SplitPart;
+
 use super::{LeftOut, StoreKind, Stored, StoredModel, entries};
 
 /// Whether a file's name is that of a model.
@@ -16,29 +18,17 @@ pub(super) fn is_no_model(name: &str) -> Option<&'static str> {
         return Some("it is the part of a model that reads images");
     }
     // The first part stands for all.
-    split(name).is_some_and(|(_, number, _)| number != 1).then_some("")
-}
-
-/// What stands before the number of a part, as in `m-00002-of-00003.gguf`, the number, and how many parts there are.
-fn split(name: &str) -> Option<(&str, usize, usize)> {
-    let stem = &name[..name.len().checked_sub(".gguf".len())?];
-    let (before, count) = stem.rsplit_once("-of-")?;
-    let (before, number) = before.rsplit_once('-')?;
-    let digits = |text: &str| {
-        let are_digits = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-        are_digits.then(|| text.parse().ok())?
-    };
-    Some((before, digits(number)?, digits(count)?))
+    SplitPart::of(name).is_some_and(|part| part.number != 1).then_some("")
 }
 
 /// The files of a model whose first one is this.
 pub(super) fn parts(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let Some((before, 1, count)) = split(name) else {
+    let Some(SplitPart { stem, count, .. }) = SplitPart::of(name) else {
         return vec![path.to_owned()];
     };
     let ending = &name[name.len() - ".gguf".len()..];
-    let part = |number: usize| path.with_file_name(format!("{before}-{number:05}-of-{count:05}{ending}"));
+    let part = |number: usize| path.with_file_name(format!("{stem}-{number:05}-of-{count:05}{ending}"));
     (1..=count).map(part).collect()
 }
 
